@@ -1,0 +1,73 @@
+"""The shape of a GPT in one frozen dataclass, and the shapes the course uses in a table."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Every number that decides the shape of a GPT; the defaults are GPT-2's smallest.
+
+    `n_kv_heads` is how many heads of keys and values the queries share (None: one each).
+    Raises ValueError where a number is too small or the heads do not divide the embedding.
+    Source: Radford et al. 2019 (GPT-2), table 2; grouped queries from Ainslie et al. 2023.
+
+    >>> GPTConfig(embedding_dim=768, n_heads=12).head_dim
+    64
+    """
+
+    vocab_size: int = 50257
+    context_length: int = 1024
+    embedding_dim: int = 768
+    n_heads: int = 12
+    n_layers: int = 12
+    n_kv_heads: int | None = None
+    dropout: float = 0.1
+    qkv_bias: bool = True
+    tie_weights: bool = True
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type in (int, "int") and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{field.name} is {value!r}; it must be a whole number above 0")
+        if self.embedding_dim % self.n_heads:
+            raise ValueError(
+                f"embedding_dim {self.embedding_dim} is not divisible by n_heads {self.n_heads}"
+            )
+        if self.kv_heads < 1 or self.n_heads % self.kv_heads:
+            raise ValueError(
+                f"n_heads {self.n_heads} is not divisible by n_kv_heads {self.kv_heads}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+
+    @property
+    def head_dim(self):
+        """Numbers in one head's query, key or value vector."""
+        return self.embedding_dim // self.n_heads
+
+    @property
+    def kv_heads(self):
+        """Heads of keys and values: as many as queries unless `n_kv_heads` says fewer."""
+        return self.n_heads if self.n_kv_heads is None else self.n_kv_heads
+
+
+PRESETS = {
+    "tiny": GPTConfig(512, 64, 64, 4, 2, dropout=0.0),
+    "laptop": GPTConfig(2048, 128, 256, 8, 4, dropout=0.0),
+    "gpt2-small": GPTConfig(),
+    "gpt2-medium": GPTConfig(embedding_dim=1024, n_heads=16, n_layers=24),
+    "gpt2-large": GPTConfig(embedding_dim=1280, n_heads=20, n_layers=36),
+    "gpt2-xl": GPTConfig(embedding_dim=1600, n_heads=25, n_layers=48),
+}
+
+
+def get_preset(name):
+    """Return the preset called `name`; raises ValueError naming the known ones.
+
+    >>> get_preset("gpt2-xl").n_layers
+    48
+    """
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[name]

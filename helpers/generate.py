@@ -1,0 +1,164 @@
+"""From logits to text: greedy choice, temperature, top-k, top-p, repetition, one token at a time.
+
+Shapes: B sequences, T tokens, V tokens in the vocabulary.
+"""
+
+import torch
+
+from helpers.kv_cache import KVCache
+
+
+def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
+    """Turn logits (..., V) into the distribution that sampling draws from, (..., V).
+
+    Temperature 0 puts all probability on the highest score. `top_k` keeps the k likeliest tokens,
+    `top_p` the fewest likeliest tokens that together reach p. Raises ValueError for a negative
+    temperature, a top_k below 1 or a top_p outside (0, 1].
+    Sources: Fan et al. 2018 (top-k), Holtzman et al. 2020 (top-p).
+
+    >>> next_token_probabilities(torch.tensor([0.0, 0.0, -9.0]), top_k=2).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    _check_sampling(temperature, top_k, top_p)
+    if temperature == 0:
+        best = logits.argmax(dim=-1, keepdim=True)
+        return torch.zeros_like(logits).scatter(-1, best, 1.0)
+    logits = logits / temperature
+    if top_k is not None and top_k < logits.shape[-1]:
+        # Ties at the k-th place: topk's own choice keeps exactly k.
+        kept = logits.topk(top_k, dim=-1)
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, kept.indices, kept.values)
+    probabilities = logits.softmax(dim=-1)
+    if top_p is not None and top_p < 1:
+        ordered, order = probabilities.sort(dim=-1, descending=True)
+        reached_before = ordered.cumsum(dim=-1) - ordered
+        ordered = ordered.masked_fill(reached_before >= top_p, 0.0)
+        probabilities = torch.zeros_like(probabilities).scatter(-1, order, ordered)
+        probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)
+    return probabilities
+
+
+def penalize_repetition(logits, token_ids, penalty):
+    """Lower the logits (B, V) of every token already in `token_ids` (B, T) by a factor.
+
+    Positive scores are divided by `penalty`, negative ones multiplied. Raises ValueError for a
+    penalty of 0 or less. Source: Keskar et al. 2019 (CTRL), section 4.1.
+
+    >>> penalize_repetition(torch.tensor([[2.0, 2.0]]), torch.tensor([[1]]), 2.0).tolist()
+    [[2.0, 1.0]]
+    """
+    if penalty <= 0:
+        raise ValueError(f"repetition_penalty is {penalty}; it must be above 0")
+    seen = logits.gather(-1, token_ids)
+    seen = torch.where(seen > 0, seen / penalty, seen * penalty)
+    return logits.scatter(-1, token_ids, seen)
+
+
+def sample_next(logits, temperature=0.0, top_k=None, top_p=None, generator=None):
+    """Choose the next token ids (B,) from logits (B, V); temperature 0 takes the likeliest."""
+    if temperature == 0:
+        _check_sampling(temperature, top_k, top_p)
+        return logits.argmax(dim=-1)
+    probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
+    return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
+
+
+@torch.no_grad()
+def generate(
+    model,
+    token_ids,
+    max_new_tokens,
+    temperature=0.0,
+    top_k=None,
+    top_p=None,
+    repetition_penalty=1.0,
+    stop_id=None,
+    seed=None,
+    use_cache=True,
+    n_padding=None,
+):
+    """Yield new token ids (B,) one step at a time, continuing `token_ids` (B, T).
+
+    Past the context length the model sees the last `context_length` tokens. `n_padding` (B,)
+    counts the padding tokens at the start of each sequence. A sequence that produced `stop_id`
+    goes on yielding it; when all have, the generator ends. Raises ValueError for bad options.
+
+    >>> from helpers.config import PRESETS; from helpers.model import GPT
+    >>> model = GPT(PRESETS["tiny"]).eval()
+    >>> len(list(generate(model, torch.tensor([[1, 2]]), 5)))
+    5
+    """
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 0 or more")
+    generator = None
+    if seed is not None:
+        generator = torch.Generator(token_ids.device).manual_seed(seed)
+    forward = _Forward(model, token_ids, max_new_tokens, n_padding, use_cache)
+    done = torch.zeros(len(token_ids), dtype=torch.bool, device=token_ids.device)
+    for _ in range(max_new_tokens):
+        logits = forward.last_logits(token_ids)  # (B, V)
+        if repetition_penalty != 1.0:
+            logits = penalize_repetition(logits, token_ids, repetition_penalty)
+        new = sample_next(logits, temperature, top_k, top_p, generator)  # (B,)
+        if stop_id is not None:
+            new = torch.where(done, stop_id, new)
+            done = done | (new == stop_id)
+        yield new
+        if done.all():
+            return
+        token_ids = torch.cat([token_ids, new[:, None]], dim=1)
+
+
+class _Forward:
+    """Run the model for the next token: with a cache while the text fits, else on its last part."""
+
+    def __init__(self, model, token_ids, max_new_tokens, n_padding, use_cache):
+        self.model, self.n_padding, self.cache = model, n_padding, None
+        self.limit = model.config.context_length
+        if use_cache and max_new_tokens > 1:
+            length = min(self.limit, token_ids.shape[1] + max_new_tokens)
+            weight = model.token_embedding.weight
+            self.cache = KVCache(model.config, len(token_ids), length, weight.device, weight.dtype)
+
+    def last_logits(self, token_ids):
+        length = token_ids.shape[1]
+        if length > self.limit:
+            # Positions are counted from the window's start: once it slides, old keys are wrong.
+            dropped = length - self.limit
+            padding = None if self.n_padding is None else (self.n_padding - dropped).clamp(min=0)
+            hidden = self.model.hidden_states(token_ids[:, dropped:], None, padding)
+        else:
+            known = 0 if self.cache is None else self.cache.length
+            hidden = self.model.hidden_states(token_ids[:, known:], self.cache, self.n_padding)
+        return self.model.output_head(hidden[:, -1])
+
+
+def complete(model, tokenizer, prompt, max_new_tokens=100, stop_id=None, **options):
+    """Return `prompt` and what the model adds to it, as text; `options` go to `generate`.
+
+    An empty prompt starts from the end-of-text token, which stands before every document.
+    Raises ValueError where there is neither a prompt nor such a token.
+    """
+    end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
+    prompt_ids = tokenizer.encode(prompt)
+    if not prompt_ids and end_of_text is None:
+        raise ValueError("the prompt is empty and the tokenizer has no <|endoftext|> to start from")
+    device = next(model.parameters()).device
+    token_ids = torch.tensor([prompt_ids or [end_of_text]], device=device)
+    stop_id = end_of_text if stop_id is None else stop_id
+    new = [
+        token.item()
+        for token in generate(model, token_ids, max_new_tokens, stop_id=stop_id, **options)
+    ]
+    if new and new[-1] == stop_id:
+        new.pop()
+    return tokenizer.decode(prompt_ids + new)
+
+
+def _check_sampling(temperature, top_k, top_p):
+    if temperature < 0:
+        raise ValueError(f"temperature is {temperature}; it must be 0 or more")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k is {top_k}; it must be 1 or more")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p is {top_p}; it must be above 0 and at most 1")

@@ -1,0 +1,54 @@
+"""The small parts of a transformer block: layer normalization, GELU, the feed-forward network.
+
+Shapes: B sequences, T tokens, C embedding dimensions.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class LayerNorm(nn.Module):
+    """Bring each token's vector to mean 0 and variance 1, then scale and shift it.
+
+    Takes and returns (..., C). Source: Ba, Kiros and Hinton 2016.
+
+    >>> LayerNorm(2)(torch.tensor([1.0, 3.0])).tolist()
+    [-0.9999949932098389, 0.9999949932098389]
+    """
+
+    def __init__(self, embedding_dim, epsilon=1e-5):
+        super().__init__()
+        self.epsilon = epsilon
+        self.scale = nn.Parameter(torch.ones(embedding_dim))
+        self.shift = nn.Parameter(torch.zeros(embedding_dim))
+
+    def forward(self, x):
+        return F.layer_norm(x, self.scale.shape, self.scale, self.shift, self.epsilon)
+
+
+class GELU(nn.Module):
+    """A smooth ReLU: x times the share of a normal distribution below x, by its tanh formula.
+
+    GPT-2 was trained with this approximation. Source: Hendrycks and Gimpel 2016.
+
+    >>> round(GELU()(torch.tensor(1.0)).item(), 4)
+    0.8412
+    """
+
+    def forward(self, x):
+        return F.gelu(x, approximate="tanh")
+
+
+class FeedForward(nn.Module):
+    """Work on each token alone: expand four times, bend, project back. (B, T, C) to (B, T, C)."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.expand = nn.Linear(config.embedding_dim, 4 * config.embedding_dim)
+        self.activation = GELU()
+        self.project = nn.Linear(4 * config.embedding_dim, config.embedding_dim)
+
+    def forward(self, x):
+        x = self.activation(self.expand(x))  # (B, T, 4C)
+        return self.project(x)  # (B, T, C)
