@@ -28,13 +28,16 @@ class GPTConfig:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type in (int, "int") and (not isinstance(value, int) or value < 1):
+            counts = field.type in (int, "int") or (
+                field.name == "n_kv_heads" and value is not None
+            )
+            if counts and (type(value) is not int or value < 1):
                 raise ValueError(f"{field.name} is {value!r}; it must be a whole number above 0")
         if self.embedding_dim % self.n_heads:
             raise ValueError(
                 f"embedding_dim {self.embedding_dim} is not divisible by n_heads {self.n_heads}"
             )
-        if self.kv_heads < 1 or self.n_heads % self.kv_heads:
+        if self.n_heads % self.kv_heads:
             raise ValueError(
                 f"n_heads {self.n_heads} is not divisible by n_kv_heads {self.kv_heads}"
             )

@@ -23,7 +23,8 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     if temperature == 0:
         best = logits.argmax(dim=-1, keepdim=True)
         return torch.zeros_like(logits).scatter(-1, best, 1.0)
-    logits = logits / temperature
+    # The highest score goes to 0 first: a tiny temperature must not make infinities.
+    logits = (logits - logits.amax(dim=-1, keepdim=True)) / temperature
     if top_k is not None and top_k < logits.shape[-1]:
         # Ties at the k-th place: topk's own choice keeps exactly k.
         kept = logits.topk(top_k, dim=-1)
@@ -81,7 +82,8 @@ def generate(
 
     Past the context length the model sees the last `context_length` tokens. `n_padding` (B,)
     counts the padding tokens at the start of each sequence. A sequence that produced `stop_id`
-    goes on yielding it; when all have, the generator ends. Raises ValueError for bad options.
+    goes on yielding it; when all have, the generator ends. Dropout stays as the model has it:
+    call `model.eval()` first. Raises ValueError for a wrong shape or a bad option.
 
     >>> from helpers.config import PRESETS; from helpers.model import GPT
     >>> model = GPT(PRESETS["tiny"]).eval()
@@ -90,6 +92,9 @@ def generate(
     """
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 0 or more")
+    if token_ids.ndim != 2 or token_ids.numel() == 0:
+        shape = tuple(token_ids.shape)
+        raise ValueError(f"token_ids has shape {shape}; give (B, T), both above 0")
     generator = None
     if seed is not None:
         generator = torch.Generator(token_ids.device).manual_seed(seed)
@@ -98,7 +103,8 @@ def generate(
     for _ in range(max_new_tokens):
         logits = forward.last_logits(token_ids)  # (B, V)
         if repetition_penalty != 1.0:
-            logits = penalize_repetition(logits, token_ids, repetition_penalty)
+            seen = _without_padding(token_ids, n_padding)
+            logits = penalize_repetition(logits, seen, repetition_penalty)
         new = sample_next(logits, temperature, top_k, top_p, generator)  # (B,)
         if stop_id is not None:
             new = torch.where(done, stop_id, new)
@@ -115,7 +121,7 @@ class _Forward:
     def __init__(self, model, token_ids, max_new_tokens, n_padding, use_cache):
         self.model, self.n_padding, self.cache = model, n_padding, None
         self.limit = model.config.context_length
-        if use_cache and max_new_tokens > 1:
+        if use_cache and max_new_tokens > 1 and token_ids.shape[1] < self.limit:
             length = min(self.limit, token_ids.shape[1] + max_new_tokens)
             weight = model.token_embedding.weight
             self.cache = KVCache(model.config, len(token_ids), length, weight.device, weight.dtype)
@@ -131,6 +137,14 @@ class _Forward:
             known = 0 if self.cache is None else self.cache.length
             hidden = self.model.hidden_states(token_ids[:, known:], self.cache, self.n_padding)
         return self.model.output_head(hidden[:, -1])
+
+
+def _without_padding(token_ids, n_padding):
+    """Put each sequence's last token in the place of its padding, which nobody said."""
+    if n_padding is None:
+        return token_ids
+    columns = torch.arange(token_ids.shape[1], device=token_ids.device)
+    return torch.where(columns < n_padding[:, None], token_ids[:, -1:], token_ids)
 
 
 def complete(model, tokenizer, prompt, max_new_tokens=100, stop_id=None, **options):

@@ -9,7 +9,8 @@ import torch
 class KVCache:
     """Room for the keys and values of every layer, filled from the left as tokens come.
 
-    `max_length` is at most the context length (its default). Raises ValueError past it.
+    `max_length` is at most the context length (its default). Raises ValueError past it, and for
+    another number of sequences than `batch_size`.
     Source: Pope et al. 2022, section 2.1, describes the technique.
 
     >>> from helpers.config import PRESETS
@@ -24,6 +25,8 @@ class KVCache:
             raise ValueError(
                 f"max_length {self.max_length} must be 1 to the context {config.context_length}"
             )
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more")
         shape = (config.n_layers, batch_size, config.kv_heads, self.max_length, config.head_dim)
         self.keys = torch.empty(shape, device=device, dtype=dtype)
         self.values = torch.empty(shape, device=device, dtype=dtype)
@@ -31,6 +34,8 @@ class KVCache:
 
     def extend(self, layer, keys, values):
         """Store new keys and values (B, G, T, D) of a layer; return all so far, (B, G, S, D)."""
+        if len(keys) != self.keys.shape[1]:  # an assignment would silently repeat one sequence
+            raise ValueError(f"{len(keys)} sequences do not fit a cache of {self.keys.shape[1]}")
         end = self.length + keys.shape[2]
         if end > self.max_length:
             raise ValueError(f"{end} tokens do not fit a cache of {self.max_length}")

@@ -14,6 +14,10 @@ class TransformerBlock(nn.Module):
     """Attention, then the feed-forward network, each normalized before and added after.
 
     (B, T, C) to (B, T, C). Source: Radford et al. 2019, section 2.3 (normalization first).
+
+    >>> from helpers.config import PRESETS
+    >>> TransformerBlock(PRESETS["tiny"])(torch.zeros(1, 5, 64)).shape
+    torch.Size([1, 5, 64])
     """
 
     def __init__(self, config):
@@ -62,10 +66,13 @@ class GPT(nn.Module):
 
         `cache` is a `KVCache` that holds the tokens before these. `n_padding` (B,) counts the
         padding tokens that each sequence starts with: nothing looks at them.
-        Raises ValueError for a wrong shape, an id out of range, or a text past the context.
+        Raises ValueError for a wrong shape, an id out of range, a text past the context, or a
+        count of padding that leaves no token.
         """
         past = 0 if cache is None else cache.length
         self._check(token_ids, past)
+        if n_padding is not None:
+            _check_padding(n_padding, len(token_ids), past + token_ids.shape[1])
         x, mask = self._embed(token_ids, past, n_padding)
         for layer, block in enumerate(self.blocks):
             x = block(x, mask, cache, layer)
@@ -99,9 +106,9 @@ class GPT(nn.Module):
         return self.dropout(x), mask  # (B, T, C)
 
     def _check(self, token_ids, past):
-        if token_ids.ndim != 2 or token_ids.shape[1] == 0:
+        if token_ids.ndim != 2 or token_ids.numel() == 0:
             raise ValueError(
-                f"token_ids has shape {tuple(token_ids.shape)}; give (B, T), T above 0"
+                f"token_ids has shape {tuple(token_ids.shape)}; give (B, T), both above 0"
             )
         length, limit = past + token_ids.shape[1], self.config.context_length
         if length > limit:
@@ -138,3 +145,15 @@ def padded_causal_mask(query_length, key_length, n_padding):
     itself = keys == queries[:, None]  # (T, S)
     mask = causal_mask(query_length, key_length).to(device) & real | itself  # (B, T, S)
     return mask[:, None]
+
+
+def _check_padding(n_padding, batch_size, length):
+    if n_padding.shape != (batch_size,):
+        raise ValueError(f"n_padding has shape {tuple(n_padding.shape)}; give ({batch_size},)")
+    if n_padding.device.type == "cpu" and not torch.compiler.is_compiling():
+        low, high = n_padding.min().item(), n_padding.max().item()
+        if low < 0 or high >= length:
+            bad = low if low < 0 else high
+            raise ValueError(
+                f"n_padding {bad} is outside 0 to {length - 1}: one token must be real"
+            )
