@@ -1,0 +1,1 @@
+"""What `course.py` runs: one module a command, and what they share."""

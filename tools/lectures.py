@@ -1,0 +1,76 @@
+"""Reads the README's map: which lecture is taught in which notebook, note and module.
+
+The map is the one place for lecture titles and links. Everything else is held against it.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROW = re.compile(r"^\| (\d\d) \| \[(.+?)\]\((https?://\S+?)\) \| (.+?) \| (.+?) \| (.+?) \|$")
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True)
+class Lecture:
+    """One row of the map; `notebook` and `note` are file names, or empty where there is none."""
+
+    number: str
+    title: str
+    video: str
+    notebook: str
+    note: str
+    modules: tuple[str, ...]
+
+    @property
+    def heading(self):
+        return f"Lecture {self.number} · {self.title}"
+
+
+def plain(cell):
+    """The text of a table cell without link and code marks; a dash means nothing."""
+    text = LINK.sub(r"\1", cell).replace("`", "").strip()
+    return "" if text == "—" else text
+
+
+def parse(readme):
+    """All lectures of a README, in order."""
+    lectures = []
+    for line in readme.splitlines():
+        if row := ROW.match(line):
+            number, title, video, notebook, note, modules = row.groups()
+            names = tuple(filter(None, (name.strip() for name in plain(modules).split(","))))
+            lectures.append(Lecture(number, title, video, plain(notebook), plain(note), names))
+    return lectures
+
+
+def read_map(root=ROOT):
+    """The lectures of the README in this folder."""
+    return parse((root / "README.md").read_text("utf-8"))
+
+
+def link(text, target, root):
+    """A Markdown link where the target exists, plain text where it does not."""
+    return f"[{text}]({target})" if (root / target).exists() else text
+
+
+def refresh(readme, root=ROOT):
+    """The README again, with a link in the map for everything that exists by now."""
+    lines = []
+    for line in readme.splitlines():
+        if ROW.match(line):
+            (row,) = parse(line)
+            notebook = link(row.notebook, f"notebooks/{row.notebook}.ipynb", root) or "—"
+            note = link(row.note, f"lecture_notes/{row.note}", root) or "—"
+            modules = ", ".join(link(f"`{m}`", module_path(m, root), root) for m in row.modules)
+            title = f"[{row.title}]({row.video})"
+            line = f"| {row.number} | {title} | {notebook} | {note} | {modules or '—'} |"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def module_path(name, root=ROOT):
+    """Where a module of `helpers` lies: a file, or a folder."""
+    package = f"helpers/{name}"
+    return package if (root / package).is_dir() else f"{package}.py"
