@@ -126,7 +126,7 @@ def _check_gpt2_config(path: Path) -> None:
 
 
 CORPORA: dict[str, Corpus] = {
-    "story": Corpus("The Blank Sort, a short story of this course", "MIT", "20 KB"),
+    "story": Corpus("The Turned Sort, a short story of this course", "MIT", "20 KB"),
     "pydocs": Corpus(
         "the language reference inside this Python (differs between releases)",
         "PSF",
