@@ -19,7 +19,7 @@ COMMANDS = (
     ("data", True, "list the texts to download, or download one: data NAME"),
     ("bench", True, "list the measurements, or make one again: bench NAME"),
     ("zip", False, "write course.zip, to upload to Colab"),
-    ("repo", False, "say where the course is published: repo OWNER/NAME"),
+    ("repo", True, "say where the course is published: repo OWNER/NAME"),
 )
 
 

@@ -1,0 +1,57 @@
+"""`course.py test [--quick] [pytest's options]`: unit tests, doctests and every notebook.
+
+Notebooks run under nbval: each output is compared with the committed one. `--quick` leaves out the
+notebooks and the slow tests. Paths and options go to pytest: `course.py test tests/test_bpe.py -x`.
+"""
+
+import os
+import subprocess
+import sys
+
+from tools.lectures import ROOT
+
+WORKERS = 2
+
+
+def command(arguments, cores):
+    """pytest's command line and the number of threads that each worker may use."""
+    quick = "--quick" in arguments
+    rest = [argument for argument in arguments if argument != "--quick"]
+    named = [item for item in rest if (ROOT / item.split("::")[0]).exists()]
+    line = [sys.executable, "-m", "pytest", "-q", "-rs"]
+    workers = 1
+    if quick:
+        line += ["-m", "not slow"]
+    if not named:
+        line += ["tests", "helpers"] if quick else ["tests", "helpers", "notebooks"]
+        if cores > 1:
+            workers = WORKERS
+            line += ["-n", str(workers), "--dist", "loadscope"]
+    return [*line, "--nbval", *rest], max(1, cores // workers)
+
+
+def environment(threads):
+    """The environment of the tests: no library asks the network, no worker takes every core."""
+    return {
+        "HF_HUB_OFFLINE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "OMP_NUM_THREADS": str(threads),
+        **os.environ,
+    }
+
+
+def main(arguments):
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    line, threads = command(arguments, os.cpu_count() or 1)
+    process = subprocess.Popen(line, cwd=ROOT, env=environment(threads))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # pytest got it too, and ends with a summary
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
