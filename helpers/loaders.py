@@ -1,0 +1,265 @@
+"""From one long row of token ids to batches of inputs and targets.
+
+A language model learns to predict the next token. So the target of every position is the input
+one place further on:
+
+    tokens     In  the  heart  of  the  city
+    inputs     In  the  heart  of  the            (T,)
+    targets        the  heart  of  the  city      (T,)
+
+The row may be a list, a tensor, or a file that is larger than memory (`write_tokens`,
+`read_tokens`). Batches come in an order that depends only on the seed and the epoch, so a
+training run that was interrupted goes on with the very batch it would have seen next.
+
+Shapes: B batch, T context length.
+"""
+
+import array
+import itertools
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+_CHUNK = 1 << 20  # ids written at a time
+
+
+class TokenWindows(torch.utils.data.Dataset):
+    """Cut a row of token ids into pairs of inputs and targets, each of `context_length` ids.
+
+    A window begins at every `stride`-th token; by default they lie end to end. Item `i` is a
+    pair of LongTensors of shape (T,). Works with `torch.utils.data.DataLoader`.
+
+    Raises ValueError when the row is shorter than `context_length + 1`, for a stride below 1,
+    and for ids that are negative or not below `vocab_size`; TypeError for ids that are not
+    integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
+
+    >>> inputs, targets = TokenWindows([10, 11, 12, 13, 14], context_length=2, stride=2)[1]
+    >>> inputs.tolist(), targets.tolist()
+    ([12, 13], [13, 14])
+    """
+
+    def __init__(
+        self,
+        tokens,
+        context_length: int,
+        stride: int | None = None,
+        vocab_size: int | None = None,
+    ):
+        stride = context_length if stride is None else stride
+        for name, value in (("context_length", context_length), ("stride", stride)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.tokens = _as_array(tokens)
+        if len(self.tokens) < context_length + 1:
+            raise ValueError(
+                f"{len(self.tokens)} tokens are too few for a context of {context_length}: "
+                f"at least {context_length + 1} are needed, inputs and one target more"
+            )
+        _check_range(self.tokens, vocab_size)
+        self.context_length, self.stride = context_length, stride
+
+    def __len__(self) -> int:
+        return (len(self.tokens) - self.context_length - 1) // self.stride + 1
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        inputs, targets = self.batch(np.array([index % len(self)]))
+        return inputs[0], targets[0]
+
+    def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """The windows of these numbers at once, as inputs and targets of shape (B, T)."""
+        starts = indices[:, None] * self.stride  # (B, 1)
+        rows = self.tokens[starts + np.arange(self.context_length + 1)]  # (B, T + 1)
+        rows = torch.from_numpy(rows.astype(np.int64, copy=False))
+        return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()  # (B, T) each
+
+
+class WindowLoader:
+    """Hands out batches of `(inputs, targets)`, each (B, T), one epoch for every `for` loop.
+
+    `epoch` counts finished epochs. Leaving a loop early and starting again begins the same epoch
+    anew; `load_state_dict` goes on in the middle of one.
+    """
+
+    def __init__(
+        self, windows: TokenWindows, batch_size: int, shuffle: bool, seed: int, drop_last: bool
+    ):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if drop_last and len(windows) < batch_size:
+            raise ValueError(
+                f"{len(windows)} windows do not fill one batch of {batch_size}: take a smaller "
+                "batch or stride, more text, or drop_last=False"
+            )
+        self.windows, self.batch_size = windows, batch_size
+        self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
+        self.epoch, self.position = 0, 0  # position: batches already handed out in this epoch
+        self._go_on = False
+
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+        whole, rest = divmod(len(self.windows), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order in which an epoch visits the windows: a permutation, new for every epoch."""
+        if not self.shuffle:
+            return np.arange(len(self.windows))
+        # NumPy has frozen this generator: the order is the same on every machine and release.
+        return np.random.RandomState([self.seed, epoch]).permutation(len(self.windows))
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        self.position = self.position if self._go_on else 0
+        self._go_on = False
+        order = self.order(self.epoch)
+        while self.position < len(self):
+            start = self.position * self.batch_size
+            self.position += 1
+            yield self.windows.batch(order[start : start + self.batch_size])
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, int | bool]:
+        """Where the loader stands, as plain numbers that go into JSON."""
+        return {"epoch": self.epoch, "position": self.position, **self._identity()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
+        for name, value in self._identity().items():
+            if state.get(name) != value:
+                raise ValueError(
+                    f"the saved loader had {name} {state.get(name)}, this one has {value}: "
+                    "the order of batches would not be the same"
+                )
+        epoch, position = state.get("epoch"), state.get("position")
+        if not (isinstance(epoch, int) and epoch >= 0):
+            raise ValueError(f"epoch must be a whole number of 0 or more, got {epoch}")
+        if not (isinstance(position, int) and 0 <= position <= len(self)):
+            raise ValueError(f"position must lie between 0 and {len(self)}, got {position}")
+        self.epoch, self.position, self._go_on = epoch, position, True
+
+    def _identity(self) -> dict[str, int | bool]:
+        return {
+            "windows": len(self.windows),
+            "context_length": self.windows.context_length,
+            "stride": self.windows.stride,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "seed": self.seed,
+            "drop_last": self.drop_last,
+        }
+
+
+def create_loader(
+    tokens,
+    context_length: int,
+    batch_size: int,
+    stride: int | None = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    drop_last: bool = True,
+    vocab_size: int | None = None,
+) -> WindowLoader:
+    """Return a loader of `(inputs, targets)` batches, LongTensors of shape (B, T).
+
+    `drop_last` leaves out the windows that do not fill a batch. Raises ValueError as
+    `TokenWindows` does, and when not one batch is full.
+
+    >>> loader = create_loader(list(range(9)), context_length=4, batch_size=2, shuffle=False)
+    >>> inputs, targets = next(iter(loader))
+    >>> inputs.tolist()
+    [[0, 1, 2, 3], [4, 5, 6, 7]]
+    >>> targets.tolist()
+    [[1, 2, 3, 4], [5, 6, 7, 8]]
+    """
+    windows = TokenWindows(tokens, context_length, stride, vocab_size)
+    return WindowLoader(windows, batch_size, shuffle, seed, drop_last)
+
+
+def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
+    """Write token ids to a `.npy` file, a million at a time, and return how many there were.
+
+    Two bytes an id when `vocab_size` is at most 65,536, else four. The ids may come from a
+    generator, so a text larger than memory can be tokenized straight to disk. The file appears
+    under its name only when it is complete.
+
+    Raises ValueError when there are no ids, and for ids below 0 or not below `vocab_size`;
+    TypeError for ids that are not integers.
+    """
+    small = vocab_size is not None and vocab_size <= 1 << 16
+    dtype = np.dtype("<u2" if small else "<u4")
+    limit = (1 << 32) if vocab_size is None else vocab_size
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    count = 0
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _write_header(file, dtype, 0)
+            for chunk in _chunks(token_ids):
+                _check_range(chunk, limit)
+                file.write(chunk.astype(dtype).tobytes())
+                count += len(chunk)
+            if count == 0:
+                raise ValueError("there are no token ids to write")
+            file.seek(0)
+            _write_header(file, dtype, count)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def read_tokens(path) -> np.ndarray:
+    """Open a token file as a memory map: nothing is read until a window asks for it.
+
+    Raises ValueError for a file that `write_tokens` did not make or that was cut short.
+    """
+    try:
+        tokens = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a whole token file: {error}") from error
+    if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind != "u":
+        raise ValueError(f"{path} holds something else than one row of token ids")
+    return tokens
+
+
+def _write_header(file, dtype: np.dtype, count: int) -> None:
+    """NumPy leaves room in the header for the count to grow, so it can be written twice."""
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _chunks(token_ids: Iterable[int]) -> Iterator[np.ndarray]:
+    if isinstance(token_ids, torch.Tensor | np.ndarray):
+        token_ids = _as_array(token_ids)
+        for start in range(0, len(token_ids), _CHUNK):
+            yield token_ids[start : start + _CHUNK]
+        return
+    iterator = iter(token_ids)
+    while chunk := array.array("q", itertools.islice(iterator, _CHUNK)):
+        yield np.frombuffer(chunk, dtype=np.int64)
+
+
+def _as_array(tokens) -> np.ndarray:
+    """One row of integers; a memory map stays one."""
+    if isinstance(tokens, torch.Tensor):
+        tokens = tokens.detach().cpu().numpy()
+    elif not isinstance(tokens, np.ndarray):
+        tokens = np.frombuffer(array.array("q", tokens), dtype=np.int64)
+    if tokens.ndim != 1:
+        raise ValueError(f"token ids must be one row, got shape {tuple(tokens.shape)}")
+    if tokens.dtype.kind not in "iu":
+        raise TypeError(f"token ids must be integers, got {tokens.dtype}")
+    return tokens
+
+
+def _check_range(tokens: np.ndarray, limit: int | None) -> None:
+    if tokens.dtype.kind == "i" and tokens.size and tokens.min() < 0:
+        raise ValueError(f"token id {tokens.min()} is below 0")
+    if limit is not None and tokens.size and tokens.max() >= limit:
+        raise ValueError(f"token id {tokens.max()} is not below the limit of {limit}")
