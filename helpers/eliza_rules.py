@@ -1,0 +1,218 @@
+"""What an ELIZA rule is, and the two things it does: cut a sentence up, put an answer together.
+
+A decomposition pattern is a row of elements, and each cuts one piece off the sentence:
+
+    0             any number of words, also none
+    2             exactly two words
+    you           this word
+    (*sad happy)  one of these words
+    (/FAMILY)     one word that carries this tag
+
+The answer is a row of words and numbers; number 4 stands for the fourth piece.
+Source: J. Weizenbaum, 'ELIZA', Communications of the ACM 9 (1), 1966.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+ANYTHING = 0  # the pattern element that stands for any number of words
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """The pattern element `(*sad unhappy)`: one word out of these, written in capitals."""
+
+    words: tuple[str, ...]
+
+    def __str__(self):
+        return f"(*{' '.join(self.words).lower()})"
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The pattern element `(/FAMILY)`: one word that carries one of these tags."""
+
+    tags: tuple[str, ...]
+
+    def __str__(self):
+        return f"(/{' '.join(self.tags)})"
+
+
+@dataclass(frozen=True)
+class Reassembly:
+    """What to do with a sentence that was cut up: say something, go elsewhere, or give up.
+
+    `parts` holds words, and numbers that stand for pieces of the sentence, from 1 on.
+    With `link` the rules of another keyword take over: with the same words, or, where there
+    are `parts` too (PRE), with the words that the parts make.
+    """
+
+    parts: tuple[str | int, ...] = ()
+    link: str | None = None
+    newkey: bool = False
+    line: int = field(default=0, compare=False)
+
+    def __str__(self):
+        text = f"({join_words(str(part) for part in self.parts)})"
+        if self.newkey:
+            return "(NEWKEY)"
+        if self.link:
+            return f"(PRE {text} (={self.link}))" if self.parts else f"(={self.link})"
+        return text
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A decomposition pattern, its reassemblies, and the line of the script where it stands."""
+
+    pattern: tuple[int | str | AnyOf | Tagged, ...]
+    reassemblies: tuple[Reassembly, ...]
+    line: int = 0
+
+    def __str__(self):
+        words = (e.lower() if isinstance(e, str) else str(e) for e in self.pattern)
+        return f"({' '.join(words)})"
+
+
+@dataclass
+class Keyword:
+    """A word that a script knows: its substitute, rank, tags and rules."""
+
+    word: str
+    line: int
+    substitute: str = ""
+    rank: int = 0
+    tags: tuple[str, ...] = ()
+    rules: list[Rule] = field(default_factory=list)
+
+
+@dataclass
+class Script:
+    """A whole script: the greeting, the keywords, and what to say without a keyword."""
+
+    greeting: str = ""
+    keywords: dict[str, Keyword] = field(default_factory=dict)
+    none: Keyword | None = None
+    memory_keyword: str = ""
+    memory: list[Rule] = field(default_factory=list)
+    post: list[tuple[list[str], list[str]]] = field(default_factory=list)
+    tags: dict[str, set[str]] = field(default_factory=dict)
+
+    def last_resort(self):
+        """Return the first plain answer of NONE, for when every rule leads nowhere."""
+        for rule in self.none.rules:
+            for answer in rule.reassemblies:
+                if (
+                    answer.parts
+                    and not answer.link
+                    and all(isinstance(part, str) for part in answer.parts)
+                ):
+                    return list(answer.parts)
+        return []
+
+
+def join_words(words):
+    """Write words as one line: a space between words, none before a punctuation mark.
+
+    >>> join_words(["You", "are", "sure", "."])
+    'You are sure.'
+    """
+    return re.sub(r" ([.,!?:]+)(?= |$)", r"\1", " ".join(words))
+
+
+def element_fits(element, word, tags):
+    """Say whether one word fits one element of a pattern (not 0, not a number)."""
+    word = word.upper()
+    if isinstance(element, AnyOf):
+        return word in element.words
+    if isinstance(element, Tagged):
+        return any(word in tags.get(tag, ()) for tag in element.tags)
+    return word == element
+
+
+def take(elements, words, start, tags):
+    """Cut the pieces of `elements`, none of which is 0, at `start`; None where they do not fit."""
+    pieces = []
+    for element in elements:
+        length = element if isinstance(element, int) else 1
+        piece = words[start : start + length]
+        if len(piece) < length:
+            return None
+        if not isinstance(element, int) and not element_fits(element, piece[0], tags):
+            return None
+        pieces.append(piece)
+        start += length
+    return pieces
+
+
+def match(pattern, words, tags=None):
+    """Cut words into one piece for each element of a pattern; None where they do not fit.
+
+    Each 0 takes as few words as it can, from left to right, and the last one takes the rest.
+    The pattern falls into runs between its zeros. Once a run has found its leftmost place,
+    no other place of it can help the runs after it, so nothing is ever tried twice.
+
+    Args:
+        pattern: numbers, words in capitals, `AnyOf` and `Tagged` elements.
+        words: the words of the sentence.
+        tags: for each tag the set of words that carry it, in capitals.
+
+    >>> match((0, "YOU", "ARE", 0), "today you are early".split())
+    [['today'], ['you'], ['are'], ['early']]
+    >>> match((0, "YOU", 1), "you are early".split()) is None
+    True
+    """
+    tags = tags or {}
+    runs = [[]]
+    for element in pattern:
+        if element == ANYTHING:
+            runs.append([])
+        else:
+            runs[-1].append(element)
+    pieces = take(runs[0], words, 0, tags)
+    if pieces is None:
+        return None
+    at = sum(len(piece) for piece in pieces)
+    for number, run in enumerate(runs[1:], start=1):
+        size = sum(element if isinstance(element, int) else 1 for element in run)
+        first = at if number < len(runs) - 1 else max(at, len(words) - size)
+        last = len(words) - size if run or number == len(runs) - 1 else at
+        for start in range(first, last + 1):
+            found = take(run, words, start, tags)
+            if found is not None:
+                pieces += [words[at:start], *found]
+                at = start + size
+                break
+        else:
+            return None
+    return pieces if at == len(words) else None
+
+
+def fill(parts, pieces):
+    """Put an answer together: numbers become the pieces they name, words stay.
+
+    >>> fill(("Why", "are", "you", 4, "?"), [[], ["you"], ["are"], ["so", "sad"]])
+    ['Why', 'are', 'you', 'so', 'sad', '?']
+    """
+    words = []
+    for part in parts:
+        words += pieces[part - 1] if isinstance(part, int) else [part]
+    return words
+
+
+def replace_words(words, replacements):
+    """Post-substitution: replace runs of words in a finished reply, one replacement at a time.
+
+    >>> replace_words("Why do you think I are late ?".split(), [(["I", "ARE"], ["I", "am"])])
+    ['Why', 'do', 'you', 'think', 'I', 'am', 'late', '?']
+    """
+    for old, new in replacements:
+        position = 0
+        while position + len(old) <= len(words):
+            run = words[position : position + len(old)]
+            if [word.upper() for word in run] == old:
+                words = words[:position] + new + words[position + len(old) :]
+                position += len(new)
+            else:
+                position += 1
+    return words
