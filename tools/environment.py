@@ -157,14 +157,15 @@ def torch_options(pip, torch, venv, constraints):
     if not sys.platform.startswith("linux") or has_card():
         return []
     report = venv / "torch.json"
-    ask = [*pip, "install", "--dry-run", "--quiet", "--report", str(report), "-c", constraints]
-    if subprocess.run([*ask, torch], capture_output=True).returncode:
+    ask = [*pip, "install", "--dry-run", "--quiet", "--no-deps", "--report", str(report)]
+    if subprocess.run([*ask, "-c", constraints, torch], capture_output=True).returncode:
         return []  # the real installation will fail as well, and say why
-    names = [
-        package["metadata"]["name"].lower()
+    needed = [
+        name
         for package in json.loads(report.read_text("utf-8"))["install"]
+        for name in package["metadata"].get("requires_dist", [])
     ]
-    if any(name.startswith(("nvidia", "cuda", "triton")) for name in names):
+    if any(name.startswith(("nvidia", "cuda")) and "extra ==" not in name for name in needed):
         # that index has torch, but not the pinned versions of what torch needs: those come next
         return ["--index-url", CPU_INDEX, "--no-deps", "--timeout", "30", "--retries", "2"]
     return []
