@@ -41,11 +41,24 @@ def figure_functions(folder=FOLDER, lectures=()):
                 yield f"{number}_{name}.svg", function
 
 
+def look(folder, lectures) -> int:
+    """Write a PNG of every figure to a folder and print its faults: for drawing, not for the notes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, function in figure_functions(lectures=lectures):
+        board = function()
+        board.figure.savefig(folder / name.replace(".svg", ".png"), dpi=100)
+        print("\n- ".join([f"{folder / name.replace('.svg', '.png')}", *board.faults()]))
+    return 0
+
+
 def main(arguments=None) -> int:
     """Draw the figures of the lectures named, or all; returns 1 where one cannot be drawn."""
     parser = argparse.ArgumentParser(prog="course.py figures", description=__doc__.split("\n")[0])
     parser.add_argument("lectures", nargs="*", help="lecture numbers; none: all")
+    parser.add_argument("--look", type=Path, help="write PNG pictures, faults and all, to a folder")
     options = parser.parse_args(arguments)
+    if options.look:
+        return look(options.look, options.lectures)
     failed, names = 0, set()
     for name, function in figure_functions(lectures=options.lectures):
         names.add(name)
