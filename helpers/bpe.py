@@ -3,11 +3,15 @@
 Text becomes UTF-8 bytes, and every byte is a token. Learned merges then join bytes to longer
 tokens. `helpers.bpe_train` learns the merges; this module uses them.
 
+What a letter is, the `regex` package knows. Where it knows a newer Unicode than tiktoken does,
+characters that are new there may be split differently; on all others both agree.
+
 Sources: Sennrich, Haddow and Birch (2016) for merges; Radford et al. (2019), the GPT-2 paper,
 for bytes, the split pattern and the special token `<|endoftext|>`.
 """
 
 import itertools
+import operator
 import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Self
@@ -70,7 +74,11 @@ class BPETokenizer:
             raise ValueError(f"a merge needs {error.args[0]!r}, not in the vocabulary") from None
         if any(first[2] >= second[2] for first, second in itertools.pairwise(pairs)):
             raise ValueError("the ids of merged tokens must rise in the order of the merges")
-        self.special_tokens = _checked_special_tokens(special_tokens or {}, vocab)
+        special_tokens = special_tokens or {}
+        _check_special_names(list(special_tokens))
+        if len({*vocab, *special_tokens.values()}) < len(vocab) + len(special_tokens):
+            raise ValueError(f"a special token has an id that is taken: {special_tokens}")
+        self.special_tokens = dict(sorted(special_tokens.items(), key=lambda item: item[1]))
         self.vocab = dict(vocab)
         self.vocab.update((i, name.encode("utf-8")) for name, i in self.special_tokens.items())
         self.pattern = pattern
@@ -100,10 +108,9 @@ class BPETokenizer:
         `n_processes` cores (None: all). Raises ValueError if `vocab_size` is under 256 plus the
         special tokens, TypeError if a text is not str.
         """
+        _check_special_names(special_tokens)
         smallest = 256 + len(special_tokens)
-        if isinstance(special_tokens, str):
-            raise TypeError("special_tokens must be a sequence of str, not one str")
-        if vocab_size < smallest:
+        if operator.index(vocab_size) < smallest:
             raise ValueError(
                 f"vocab_size is {vocab_size}; bytes and special tokens need {smallest}"
             )
@@ -152,7 +159,19 @@ class BPETokenizer:
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Return the token ids of a text in which special tokens mean nothing special."""
-        text, token_ids = valid_unicode(text), []
+        return self._encode_valid(valid_unicode(text))
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """Return the token ids of any bytes, also of bytes that are not UTF-8.
+
+        >>> tokenizer = BPETokenizer.train("", vocab_size=257)
+        >>> tokenizer.encode_bytes(b"Hi\\xff"), tokenizer.decode_bytes([72, 105, 255])
+        ([72, 105, 255], b'Hi\\xff')
+        """
+        return self._encode_valid(data.decode("utf-8", errors="surrogateescape"))
+
+    def _encode_valid(self, text: str) -> list[int]:
+        token_ids: list[int] = []
         for block in cut_text(text, self.pattern):
             pieces = map(self._cache.__getitem__, self._split.findall(block))
             token_ids.extend(itertools.chain.from_iterable(pieces))
@@ -172,7 +191,7 @@ class BPETokenizer:
 
     def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         """Return the bytes that token ids stand for; ValueError names an id out of range."""
-        token_ids = list(token_ids)
+        token_ids = token_ids.tolist() if hasattr(token_ids, "tolist") else list(token_ids)
         try:
             return b"".join([self.vocab[token_id] for token_id in token_ids])
         except KeyError as error:
@@ -208,9 +227,7 @@ class BPETokenizer:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the tokenizer to a readable JSON file, all of it or nothing."""
-        write_json(
-            path, self._vocab_without_special(), self.merges, self.special_tokens, self.pattern
-        )
+        write_json(path, self._ids, self.merges, self.special_tokens, self.pattern)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -234,6 +251,8 @@ class BPETokenizer:
 
         tiktoken stores no merges, only ranks; `helpers.bpe_merge.recover_merges` finds them.
         """
+        if not hasattr(encoding, "token_byte_values"):
+            raise TypeError(f"from_tiktoken takes a tiktoken.Encoding, not {encoding!r}")
         vocab = {encoding.encode_single_token(t): t for t in encoding.token_byte_values()}
         merges = recover_merges(vocab)
         special = {name: encoding.encode_single_token(name) for name in encoding.special_tokens_set}
@@ -248,11 +267,8 @@ class BPETokenizer:
         return hf_json(self._ids, self.merges, self.special_tokens, self.pattern)
 
     def __reduce__(self):  # pickle the parts, not the cache
-        parts = (self._vocab_without_special(), self.merges, self.special_tokens, self.pattern)
-        return type(self), parts
-
-    def _vocab_without_special(self) -> dict[int, bytes]:
-        return {token_id: token for token, token_id in self._ids.items()}
+        vocab = {token_id: token for token, token_id in self._ids.items()}
+        return type(self), (vocab, self.merges, self.special_tokens, self.pattern)
 
 
 class _Cache(dict):
@@ -263,20 +279,16 @@ class _Cache(dict):
         self.encode_piece = tokenizer._encode_piece
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
-        token_ids = tuple(self.encode_piece(piece.encode("utf-8")))
+        token_ids = tuple(self.encode_piece(piece.encode("utf-8", errors="surrogateescape")))
         if len(piece) <= CACHED_LENGTH and len(self) < CACHE_SIZE:
             self[piece] = token_ids
         return token_ids
 
 
-def _checked_special_tokens(special: dict[str, int], vocab: dict[int, bytes]) -> dict[str, int]:
-    for name, token_id in special.items():
-        if not isinstance(name, str):
-            raise TypeError(f"a special token must be str, not {type(name).__name__}")
-        if not name:
-            raise ValueError("a special token must not be empty")
-        if token_id in vocab:
-            raise ValueError(f"the special token {name!r} has id {token_id}, which is taken")
-    if len(set(special.values())) < len(special):
-        raise ValueError(f"two special tokens share an id: {special}")
-    return dict(sorted(special.items(), key=lambda item: item[1]))
+def _check_special_names(names: Sequence[str]) -> None:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"special tokens must be a sequence of str, not {names!r}")
+    if not all(names):
+        raise ValueError("a special token must not be empty")
+    if len(set(names)) < len(names):
+        raise ValueError(f"a special token is there twice: {names}")

@@ -7,7 +7,6 @@ character from U+0100 on. A space becomes "Ġ".
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def from_printable(text: str) -> bytes:
 
 def write_json(
     path: str | os.PathLike,
-    vocab: dict[int, bytes],
+    vocab: dict[bytes, int],
     merges: Sequence[tuple[bytes, bytes]],
     special_tokens: dict[str, int],
     pattern: str,
@@ -60,31 +59,30 @@ def write_json(
         "version": VERSION,
         "pattern": pattern,
         "special_tokens": special_tokens,
-        "vocab": {printable(token): token_id for token_id, token in vocab.items()},
+        "vocab": {printable(token): token_id for token, token_id in vocab.items()},
         "merges": [f"{printable(a)} {printable(b)}" for a, b in merges],
     }
     path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False
-    ) as file:
-        json.dump(contents, file, ensure_ascii=False, indent=1)
-    os.replace(file.name, path)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    os.replace(temporary, path)
 
 
 def read_json(
     path: str | os.PathLike,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]], dict[str, int], str]:
-    """Read the parts that `write_json` wrote; ValueError names what is wrong with the file."""
+    """Read vocabulary, merges, special tokens and pattern; ValueError says what is wrong."""
     try:
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
+        contents = json.loads(Path(path).read_text("utf-8"))
         found = (contents["format"], contents["version"])
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a tokenizer file: {error!r}") from None
-    if found != (FORMAT, VERSION):
-        raise ValueError(f"{path} holds {found}; this program reads {(FORMAT, VERSION)}")
-    vocab = {token_id: from_printable(text) for text, token_id in contents["vocab"].items()}
-    merges = [tuple(map(from_printable, line.split(" "))) for line in contents["merges"]]
-    return vocab, merges, contents["special_tokens"], contents["pattern"]
+        if found != (FORMAT, VERSION):
+            raise ValueError(f"it holds {found}, this program reads {(FORMAT, VERSION)}")
+        vocab = {token_id: from_printable(text) for text, token_id in contents["vocab"].items()}
+        lines = [line.split(" ") for line in contents["merges"]]
+        merges = [(from_printable(a), from_printable(b)) for a, b in lines]
+        return vocab, merges, contents["special_tokens"], contents["pattern"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no tokenizer file: {error!r}") from error
 
 
 def hf_json(

@@ -110,7 +110,7 @@ def _blocks(
         if not isinstance(text, str):
             raise TypeError(f"the training text must be str, not {type(text).__name__}")
         for part in split_special(text, special_tokens)[::2]:
-            for piece in cut_text(part, pattern):
+            for piece in cut_text(part, pattern, BLOCK_SIZE):
                 block.append(piece)
                 size += len(piece)
                 if size >= BLOCK_SIZE:
