@@ -1,0 +1,175 @@
+"""The GPTs that stand beside ELIZA: found in order, asked politely, refused in one line."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import torch
+
+from helpers import talkers
+from helpers.bpe import BPETokenizer
+from helpers.checkpoint import save_model
+from helpers.config import GPTConfig
+from helpers.corpora import data_folder
+from helpers.model import GPT
+from helpers.talkers import BaseGPT, ChatServer, choose_gpt, find_gpts, gpt2_tokenizer, tidy_end
+
+
+@pytest.fixture
+def small_gpt():
+    torch.manual_seed(0)
+    tokenizer = BPETokenizer.train("the cat sat. the dog sat. " * 20, vocab_size=280)
+    config = GPTConfig(tokenizer.vocab_size, 16, 16, 2, 1, dropout=0.0)
+    return GPT(config).eval(), tokenizer
+
+
+class Server(BaseHTTPRequestHandler):
+    """A chat server that repeats what it heard, or misbehaves as its `mode` says."""
+
+    mode = "echo"
+    heard = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.heard.append((self.path, dict(self.headers), body))
+        if self.mode == "refuse":
+            return self.send_error(401, "Unauthorized")
+        content = f" You said: {body['messages'][-1]['content']} "
+        answer = {"choices": [{"message": {"content": content}}]}
+        if self.mode == "empty":
+            answer = {"choices": []}
+        data = b"<html>" if self.mode == "html" else json.dumps(answer).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    httpd = HTTPServer(("127.0.0.1", 0), Server)
+    Server.mode, Server.heard = "echo", []
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}/v1/"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def test_tidy_end():
+    assert tidy_end("It is so. Is it? Yes") == "It is so. Is it?"
+    assert tidy_end('He said: "No." And') == 'He said: "No."'
+    assert tidy_end("version 3.5 of the") == "version 3.5 of the"
+    assert tidy_end("a\n b\n\nc") == "a b c"
+    assert tidy_end("") == ""
+
+
+def test_a_base_gpt_goes_on_with_the_text_and_repeats_itself_exactly(small_gpt):
+    gpt = BaseGPT("small", lambda: small_gpt)
+    first = gpt.respond("the cat")
+    assert first and "\n" not in first and gpt.respond("the cat") == first
+    assert gpt.respond("") and gpt.respond("x" * 200)  # longer than the context
+    assert BaseGPT("other", lambda: small_gpt, seed=2).respond("the cat") != first
+    gpt.reset()
+    assert gpt.respond("the cat") == first
+    with pytest.raises(TypeError, match="text must be a string, not int"):
+        gpt.respond(3)
+
+
+def test_a_base_gpt_loads_only_when_it_is_asked(small_gpt):
+    loads = []
+    gpt = BaseGPT("small", lambda: loads.append(1) or small_gpt)
+    assert not loads
+    gpt.respond("the"), gpt.respond("cat")
+    assert loads == [1] and gpt.model is small_gpt[0] and gpt.tokenizer is small_gpt[1]
+
+
+def test_a_chat_server_hears_the_whole_conversation(server):
+    gpt = ChatServer(server, "parrot", key="secret")
+    assert gpt.respond("hello") == "You said: hello"
+    assert gpt.respond("again") == "You said: again"
+    path, headers, body = Server.heard[-1]
+    assert path == "/v1/chat/completions" and headers["Authorization"] == "Bearer secret"
+    assert body["model"] == "parrot"
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+    assert gpt.name.startswith("parrot at 127.0.0.1") and "secret" not in gpt.name
+    gpt.reset()
+    gpt.respond("new")
+    assert len(Server.heard[-1][2]["messages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        ("refuse", "answered 401 Unauthorized"),
+        ("html", "sent something that is no chat answer"),
+        ("empty", "sent something that is no chat answer"),
+    ],
+)
+def test_a_chat_server_that_misbehaves_gets_one_line(server, mode, message):
+    Server.mode = mode
+    gpt = ChatServer(server, "parrot")
+    with pytest.raises(ConnectionError, match=message) as caught:
+        gpt.respond("hello")
+    assert "\n" not in str(caught.value) and gpt.messages == []
+
+
+def test_a_chat_server_that_is_not_there_gets_one_line(server):
+    gpt = ChatServer("http://127.0.0.1:9/v1", "nobody", seconds=2)
+    with pytest.raises(ConnectionError, match="nobody at 127.0.0.1:9 cannot be reached"):
+        gpt.respond("hello")
+    with pytest.raises(ValueError, match="is no address"):
+        ChatServer("file:///etc/passwd", "nobody")
+
+
+def test_a_slow_chat_server_is_not_waited_for(server, monkeypatch):
+    def never(*_, **__):
+        raise TimeoutError
+
+    monkeypatch.setattr(talkers.urllib.request, "urlopen", never)
+    with pytest.raises(ConnectionError, match="no answer in 5 seconds"):
+        ChatServer(server, "parrot", seconds=5).respond("hello")
+
+
+def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
+    monkeypatch.setattr(talkers, "ASSETS", tmp_path / "assets")
+    monkeypatch.setenv("LLM_COURSE_DATA", str(tmp_path / "data"))
+    assert find_gpts({}) == []
+    with pytest.raises(FileNotFoundError, match="no GPT to talk to"):
+        choose_gpt({})
+    named = {
+        "LLM_COURSE_OLLAMA_MODEL": "llama3.2",
+        "LLM_COURSE_CHAT_URL": "https://example.org/v1",
+        "LLM_COURSE_CHAT_MODEL": "big",
+        "LLM_COURSE_CHAT_KEY": "k",
+    }
+    save_model(tmp_path / "assets" / "first_gpt", *small_gpt)
+    for name in ("gpt2-weights", "gpt2-vocabulary"):
+        for path in talkers._gpt2_files(name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    gpts = find_gpts(named)
+    assert [gpt.name for gpt in gpts] == [
+        "the course's own GPT",
+        "GPT-2 (124 million parameters)",
+        "big at example.org",
+        "llama3.2 at localhost:11434",
+    ]
+    assert [gpt.kind for gpt in gpts] == ["base", "base", "chat", "chat"]
+    assert choose_gpt(named).respond("the cat")
+    del named["LLM_COURSE_CHAT_MODEL"]  # half a name is no name
+    assert len(find_gpts(named)) == 3
+
+
+def test_gpt2_tokenizer_from_openai_files():
+    files = talkers._gpt2_files("gpt2-vocabulary")
+    if not all(path.is_file() for path in files):
+        pytest.skip(f"needs GPT-2's vocabulary in {data_folder()}")
+    tokenizer = gpt2_tokenizer(*files)
+    assert tokenizer.vocab_size == 50257
+    assert tokenizer.encode("Hello, I am") == [15496, 11, 314, 716]
