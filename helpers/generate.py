@@ -48,7 +48,7 @@ def penalize_repetition(logits, token_ids, penalty):
     >>> penalize_repetition(torch.tensor([[2.0, 2.0]]), torch.tensor([[1]]), 2.0).tolist()
     [[2.0, 1.0]]
     """
-    if penalty <= 0:
+    if not penalty > 0:
         raise ValueError(f"repetition_penalty is {penalty}; it must be above 0")
     seen = logits.gather(-1, token_ids)
     seen = torch.where(seen > 0, seen / penalty, seen * penalty)
@@ -170,7 +170,7 @@ def complete(model, tokenizer, prompt, max_new_tokens=100, stop_id=None, **optio
 
 
 def _check_sampling(temperature, top_k, top_p):
-    if temperature < 0:
+    if not temperature >= 0:  # this way round, not-a-number is refused too
         raise ValueError(f"temperature is {temperature}; it must be 0 or more")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k is {top_k}; it must be 1 or more")

@@ -1,0 +1,250 @@
+"""GPT-2's weights into our model: read safetensors files, rename, transpose, refuse what differs.
+
+Hugging Face stores GPT-2 under OpenAI's names (`wte`, `h.0.attn.c_attn`, `mlp.c_fc`), and its
+`Conv1D` layers as (inputs, outputs) where `nn.Linear` holds (outputs, inputs). Nothing here needs
+TensorFlow or `transformers`.
+
+Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
+"""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from helpers.config import GPTConfig
+from helpers.corpora import data_folder, fetch
+from helpers.model import GPT
+
+# What a config.json must say for our arithmetic to be its model's; the first is what silence means.
+_MUST_BE = {
+    "model_type": ("gpt2",),
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+    "layer_norm_epsilon": (1e-5,),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "add_cross_attention": (False,),
+}
+_RENAMED = {
+    "ln_1": "norm_attention",
+    "attn.c_proj": "attention.output",
+    "ln_2": "norm_feed_forward",
+    "mlp.c_fc": "feed_forward.expand",
+    "mlp.c_proj": "feed_forward.project",
+}
+_MASKS = (".attn.bias", ".attn.masked_bias")  # causal masks that old files carry along
+
+
+def load_gpt2(name_or_path, dtype=torch.float32):
+    """Return a `GPT` with GPT-2's weights, ready to use (`eval` mode).
+
+    `name_or_path` is a folder with `config.json` and `model.safetensors` (or its shards and
+    `model.safetensors.index.json`), a folder of that name inside the course's data folder, or
+    "gpt2-weights", which is downloaded the first time (548 MB).
+    Raises FileNotFoundError where there is no such folder or file, ValueError naming the tensor
+    and both shapes where the weights do not fit, or the setting that our model does not have.
+    Source: Radford et al. 2019; the layout is that of Hugging Face's `openai-community/gpt2`.
+
+    >>> load_gpt2("no-such-model")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    FileNotFoundError: no folder 'no-such-model'
+    """
+    folder = _find_folder(name_or_path)
+    config = config_from_gpt2(_read_json(folder / "config.json"))
+    with torch.device("meta"):  # shapes only: no time and memory for random weights
+        model = GPT(config)
+    with _Tensors(folder) as tensors:
+        _refuse_what_differs(tensors.shapes, gpt2_shapes(config))
+        if config.tie_weights:
+            _check_tied(tensors)
+        weights = convert_gpt2(tensors, config)
+    weights = {name: weight.to(dtype).contiguous() for name, weight in weights.items()}
+    model.load_state_dict(weights, assign=True)
+    if config.tie_weights:  # assigning made two parameters of the one
+        model.output_head.weight = model.token_embedding.weight
+    return model.eval()
+
+
+def config_from_gpt2(settings):
+    """Turn the settings of a GPT-2 `config.json` (a dictionary) into a `GPTConfig`.
+
+    Raises ValueError for a missing size, and for a setting that our model does not have.
+
+    >>> sizes = {"vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_head": 12}
+    >>> config_from_gpt2(sizes | {"n_layer": 12}) == GPTConfig()
+    True
+    """
+    for name, allowed in _MUST_BE.items():
+        found = settings.get(name, allowed[0])
+        if found not in allowed:
+            raise ValueError(
+                f"{name} is {found!r}; this model has {' or '.join(map(str, allowed))}"
+            )
+    sizes = ("vocab_size", "n_positions", "n_embd", "n_head", "n_layer")
+    missing = [name for name in sizes if name not in settings]
+    if missing:
+        raise ValueError(f"config.json has no {', '.join(missing)}")
+    width = settings["n_embd"]
+    if settings.get("n_inner") not in (None, 4 * width):
+        raise ValueError(f"n_inner is {settings['n_inner']}; this model has {4 * width}")
+    return GPTConfig(
+        vocab_size=settings["vocab_size"],
+        context_length=settings["n_positions"],
+        embedding_dim=width,
+        n_heads=settings["n_head"],
+        n_layers=settings["n_layer"],
+        dropout=settings.get("resid_pdrop", 0.1),
+        tie_weights=settings.get("tie_word_embeddings", True),
+    )
+
+
+def gpt2_shapes(config):
+    """Every tensor that a GPT-2 file must hold for `config`: its name there, and its shape.
+
+    >>> gpt2_shapes(GPTConfig())["h.11.attn.c_attn.weight"]
+    (768, 2304)
+    """
+    width = config.embedding_dim
+    layers = {
+        "ln_1": (width,),
+        "attn.c_attn": (width, 3 * width),
+        "attn.c_proj": (width, width),
+        "ln_2": (width,),
+        "mlp.c_fc": (width, 4 * width),
+        "mlp.c_proj": (4 * width, width),
+    }
+    shapes = {
+        "wte.weight": (config.vocab_size, width),
+        "wpe.weight": (config.context_length, width),
+    }
+    for number in range(config.n_layers):
+        for layer, shape in layers.items():
+            shapes[f"h.{number}.{layer}.weight"] = shape
+            shapes[f"h.{number}.{layer}.bias"] = shape[-1:]
+    shapes |= {"ln_f.weight": (width,), "ln_f.bias": (width,)}
+    return shapes if config.tie_weights else shapes | {"lm_head.weight": shapes["wte.weight"]}
+
+
+def convert_gpt2(tensors, config):
+    """Return GPT-2's `tensors`, a mapping by its names, as the state of our `GPT(config)`.
+
+    Every name changes; Conv1D's (inputs, outputs) become Linear's (outputs, inputs).
+
+    >>> config = GPTConfig(vocab_size=5, context_length=4, embedding_dim=2, n_heads=1, n_layers=1)
+    >>> zeros = {name: torch.zeros(shape) for name, shape in gpt2_shapes(config).items()}
+    >>> convert_gpt2(zeros, config)["blocks.0.feed_forward.expand.weight"].shape
+    torch.Size([8, 2])
+    """
+    ours = {
+        "token_embedding.weight": tensors["wte.weight"],
+        "position_embedding.weight": tensors["wpe.weight"],
+        "final_norm.scale": tensors["ln_f.weight"],
+        "final_norm.shift": tensors["ln_f.bias"],
+    }
+    tied = ours["token_embedding.weight"] if config.tie_weights else None
+    ours["output_head.weight"] = tensors["lm_head.weight"] if tied is None else tied
+    for number in range(config.n_layers):
+        theirs, block = f"h.{number}.", f"blocks.{number}."
+        for kind in ("weight", "bias"):
+            # One matrix of 3C columns makes queries, keys and values: three of C rows here.
+            parts = tensors[f"{theirs}attn.c_attn.{kind}"].chunk(3, dim=-1)
+            for name, part in zip(("query", "key", "value"), parts, strict=True):
+                ours[f"{block}attention.{name}.{kind}"] = part.t().clone()
+        for old, new in _RENAMED.items():
+            weight, bias = ("scale", "shift") if old.startswith("ln") else ("weight", "bias")
+            ours[f"{block}{new}.{weight}"] = tensors[f"{theirs}{old}.weight"].t()
+            ours[f"{block}{new}.{bias}"] = tensors[f"{theirs}{old}.bias"]
+    return ours
+
+
+class _Tensors:
+    """The tensors of one file or of many shards, by name without the `transformer.` prefix."""
+
+    def __init__(self, folder):
+        self.folder, self.stack = folder, ExitStack()
+
+    def __enter__(self):
+        with ExitStack() as stack:  # closes what is open where a shard fails
+            self.places = {}
+            for path in _files(self.folder):
+                file = stack.enter_context(_open(path))
+                for name in file.keys():  # noqa: SIM118 (no dictionary: it cannot be iterated)
+                    self.places[name.removeprefix("transformer.")] = (file, name)
+            self.stack = stack.pop_all()
+        self.shapes = {
+            name: tuple(file.get_slice(stored).get_shape())
+            for name, (file, stored) in self.places.items()
+        }
+        return self
+
+    def __exit__(self, *error):
+        self.stack.close()
+
+    def __getitem__(self, name):
+        file, stored = self.places[name]
+        return file.get_tensor(stored).clone()  # so that nothing hangs on the file any more
+
+
+def _find_folder(name_or_path):
+    if str(name_or_path) == "gpt2-weights":
+        return fetch("gpt2-weights")
+    for folder in (Path(name_or_path).expanduser(), data_folder() / name_or_path):
+        if (folder / "config.json").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"no folder {str(name_or_path)!r} with a config.json, here or in {data_folder()}"
+    )
+
+
+def _files(folder):
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if not index.is_file():
+        raise FileNotFoundError(f"{folder} has neither {single.name} nor {index.name}")
+    names = sorted(set(_read_json(index).get("weight_map", {}).values()))
+    for name in names:
+        if Path(name).name != name or not (folder / name).is_file():
+            raise FileNotFoundError(f"{index.name} names {name!r}, which is not in {folder}")
+    return [folder / name for name in names]
+
+
+def _open(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is damaged or no JSON: {error}") from error
+
+
+def _refuse_what_differs(found, expected):
+    for name, shape in expected.items():
+        if name not in found:
+            raise ValueError(f"tensor {name} of shape {shape} is missing")
+        if found[name] != shape:
+            raise ValueError(f"tensor {name} has shape {found[name]}; the model needs {shape}")
+    for name in found.keys() - expected.keys() - {"lm_head.weight"}:
+        if not name.endswith(_MASKS):
+            raise ValueError(f"tensor {name} of shape {found[name]} has no place in the model")
+
+
+def _check_tied(tensors):
+    """A file may repeat the tied head; another head than the embedding would be lost."""
+    found = tensors.shapes.get("lm_head.weight")
+    if found is not None and (
+        found != tensors.shapes["wte.weight"]
+        or not torch.equal(tensors["lm_head.weight"], tensors["wte.weight"])
+    ):
+        raise ValueError(
+            f"tensor lm_head.weight of shape {found} is not wte.weight of shape "
+            f"{tensors.shapes['wte.weight']}, though config.json ties them"
+        )
