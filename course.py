@@ -16,6 +16,7 @@ COMMANDS = (
     ("test", True, "unit tests and every notebook; --quick leaves out what is slow"),
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
+    ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),
     ("data", True, "list the texts to download, or download one: data NAME"),
     ("bench", True, "list the measurements, or make one again: bench NAME"),
     ("zip", False, "write course.zip, to upload to Colab"),
@@ -38,6 +39,17 @@ def unknown(name):
     return "course.py: there is no command '{0}'.{1}\n\n{2}".format(name, guess, usage())
 
 
+def runs(name):
+    """Whether a Python of this name is installed and starts."""
+    import subprocess
+
+    try:
+        with open(os.devnull, "w") as silence:
+            return subprocess.call([name, "-c", ""], stdout=silence, stderr=silence) == 0
+    except OSError:
+        return False
+
+
 def wrong_python():
     """The message for a Python that the course does not support; names a better one if it is here."""
     message = (
@@ -45,18 +57,13 @@ def wrong_python():
             *(sys.version_info[:2] + LOWEST + HIGHEST)
         )
     )
-    here = [
-        "python3.{0}".format(minor)
-        for minor in range(HIGHEST[1], LOWEST[1] - 1, -1)
-        for folder in os.environ.get("PATH", "").split(os.pathsep)
-        if os.path.exists(os.path.join(folder, "python3.{0}".format(minor)))
-    ]
     if os.name == "nt":
-        return message + "\nTry: py -3.{0} course.py lab (or install it from python.org)".format(
-            HIGHEST[1]
-        )
-    if here:
-        return message + "\nOne is here: {0} course.py lab".format(here[0])
+        advice = "\nTry: py -3.{0} course.py lab (or install it from python.org)"
+        return message + advice.format(HIGHEST[1])
+    for minor in range(HIGHEST[1], LOWEST[1] - 1, -1):
+        name = "python3.{0}".format(minor)
+        if runs(name):
+            return message + "\nOne is here: {0} course.py lab".format(name)
     return message + "\nInstall one from https://www.python.org/downloads/ and try again."
 
 
