@@ -1,0 +1,219 @@
+"""Save and load models and whole training runs: safetensors for numbers, JSON for the rest.
+
+Nothing is ever unpickled, since a pickle can run code. Everything is written beside its place and
+renamed into it, so that a reader sees a whole folder or none. Source: huggingface/safetensors.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from helpers.bpe import BPETokenizer
+from helpers.config import GPTConfig
+from helpers.model import GPT
+
+
+def save_model(folder, model, tokenizer=None, dtype=None):
+    """Write a model's configuration, weights and tokenizer into `folder`; return the folder.
+
+    `dtype` (torch.bfloat16, say) stores the weights smaller. An older model there is replaced.
+    """
+    return _write_folder(folder, lambda path: _write_model(path, model, tokenizer, dtype))
+
+
+def load_model(folder):
+    """Return `(model, tokenizer)` from a folder that `save_model` or `save_checkpoint` wrote.
+
+    The model is in fp32 and evaluation mode; the tokenizer is None where none was saved.
+    Raises ValueError naming what is missing, foreign or of a wrong shape.
+    """
+    folder = Path(folder)
+    config = GPTConfig(**_known_fields(GPTConfig, _read_json(folder / "config.json")))
+    model = GPT(config)
+    load_weights(model, _read_tensors(folder / "model.safetensors"))
+    tokenizer_file = folder / "tokenizer.json"
+    tokenizer = BPETokenizer.load(tokenizer_file) if tokenizer_file.exists() else None
+    return model.eval(), tokenizer
+
+
+def load_weights(model, tensors):
+    """Copy named tensors into a model; ValueError names a missing, unknown or misshapen one."""
+    expected = _stored_weights(model)
+    for name in expected.keys() | tensors.keys():
+        if name not in tensors:
+            raise ValueError(f"tensor {name} is missing")
+        if name not in expected:
+            raise ValueError(f"tensor {name} does not belong to this model")
+        if tensors[name].shape != expected[name].shape:
+            found, wanted = tuple(tensors[name].shape), tuple(expected[name].shape)
+            raise ValueError(f"tensor {name} has shape {found}; this model needs {wanted}")
+    with torch.no_grad():
+        for name, parameter in expected.items():
+            parameter.copy_(tensors[name])
+
+
+def save_checkpoint(folder, model, optimizer, state, tokenizer=None, keep=2):
+    """Write everything that a run needs to go on into `folder/step-NNNNNNNN`; return that folder.
+
+    `state` is JSON-ready and holds at least "step". The newest `keep` checkpoints stay.
+    Raises OSError (a full disk, say) with the older checkpoints untouched.
+    """
+
+    def write(path):
+        _write_model(path, model, tokenizer, None)
+        _save_tensors(_training_tensors(model, optimizer), path / "training.safetensors")
+        names = ("model.safetensors", "training.safetensors")
+        hashes = {name: _sha256(path / name) for name in names}
+        _write_json(path / "state.json", {"state": state, "sha256": hashes})
+
+    written = _write_folder(Path(folder) / f"step-{state['step']:08d}", write)
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return written
+
+
+def checkpoints(folder):
+    """Return the whole checkpoints in `folder`, oldest first."""
+    return sorted(path for path in Path(folder).glob("step-*") if (path / "state.json").exists())
+
+
+def read_state(folder):
+    """Return the `state` that `save_checkpoint` was given, without loading any tensor."""
+    return _read_checkpoint(Path(folder))["state"]
+
+
+def load_checkpoint(folder, model, optimizer):
+    """Restore model, optimizer and random numbers from one checkpoint folder; return its `state`.
+
+    Raises ValueError where a file is missing, damaged or from a model of another shape.
+    """
+    folder = Path(folder)
+    written = _read_checkpoint(folder)
+    for name, expected in written["sha256"].items():
+        if not (folder / name).exists() or _sha256(folder / name) != expected:
+            raise ValueError(f"{folder / name} is missing or damaged; use an older checkpoint")
+    load_weights(model, _read_tensors(folder / "model.safetensors"))
+    tensors = _read_tensors(folder / "training.safetensors")
+    for name, parameter in _stored_weights(model).items():
+        prefix = f"optimizer.{name}."
+        found = {
+            key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)
+        }
+        optimizer.state[parameter] = {k: t.to(parameter.device) for k, t in found.items()}
+    torch.set_rng_state(tensors["random.cpu"])
+    if torch.cuda.is_available() and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    return written["state"]
+
+
+def _read_checkpoint(folder):
+    written = _read_json(folder / "state.json")
+    if written.keys() != {"state", "sha256"}:
+        raise ValueError(f"{folder / 'state.json'} is no checkpoint of this course")
+    return written
+
+
+def _training_tensors(model, optimizer):
+    tensors = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    for name, parameter in _stored_weights(model).items():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
+    return tensors
+
+
+def _stored_weights(model):
+    """The parameters by name, with a tied output head left out: it is the token embedding."""
+    return dict(model.named_parameters())
+
+
+def _write_model(path, model, tokenizer, dtype):
+    tensors = {
+        name: parameter.detach().to("cpu", dtype or parameter.dtype).contiguous()
+        for name, parameter in _stored_weights(model).items()
+    }
+    _save_tensors(tensors, path / "model.safetensors")
+    _write_json(path / "config.json", asdict(model.config))
+    if tokenizer is not None:
+        tokenizer.save(path / "tokenizer.json")
+
+
+def _write_folder(folder, write):
+    """Fill a folder beside its place by `write`, then rename it into place."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f".unfinished-{folder.name}")
+    replaced = folder.with_name(f".replaced-{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        write(unfinished)
+        for path in unfinished.iterdir():
+            _to_disk(path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    if folder.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+        os.rename(folder, replaced)
+    os.rename(unfinished, folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+    return folder
+
+
+def _to_disk(path):
+    """Wait until a file has left the machine's buffers: a power cut must not halve it."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _save_tensors(tensors, path):
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise OSError(f"cannot write {path.name}: {error}") from error
+
+
+def _read_tensors(path):
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: this is no folder of a saved model") from None
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no whole safetensors file: {error}") from None
+
+
+def _write_json(path, value):
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_json(path):
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{path} is missing: this is no folder of a saved model") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} holds a {type(value).__name__}, not an object")
+    return value
+
+
+def _known_fields(kind, values):
+    unknown = values.keys() - {field.name for field in fields(kind)}
+    if unknown:
+        raise ValueError(f"config.json has unknown settings: {', '.join(sorted(unknown))}")
+    return values
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,101 @@
+"""Compression as the honest baseline: bits a byte of a model beside those of gzip and xz.
+
+A model that predicts well compresses well: its loss is the length of an arithmetic code.
+"""
+
+import gzip
+import lzma
+import math
+
+import torch
+from torch.nn import functional as F
+
+
+def compressor_bits_per_byte(train_text, held_out_text):
+    """Bits a byte that gzip and xz need for `held_out_text` after they have read `train_text`.
+
+    Each packs the training text alone and both together; the difference is the held-out text's.
+    gzip looks 32 KB back, xz at everything. Returns {"gzip -9": bits, "xz -9e": bits}.
+    Raises ValueError for an empty held-out text.
+
+    >>> bits = compressor_bits_per_byte("to be or not to be " * 50, "to be or not to be " * 50)
+    >>> bits["xz -9e"] < 1
+    True
+    """
+    train, held_out = train_text.encode(), held_out_text.encode()
+    if not held_out:
+        raise ValueError("the held-out text is empty")
+    packers = {
+        "gzip -9": lambda data: gzip.compress(data, 9, mtime=0),
+        "xz -9e": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
+    }
+    return {
+        name: 8 * (len(pack(train + held_out)) - len(pack(train))) / len(held_out)
+        for name, pack in packers.items()
+    }
+
+
+@torch.no_grad()
+def text_bits(model, token_ids, batch_size=16):
+    """Total bits the model needs for `token_ids` (a list), the first of which is given for free.
+
+    Windows overlap by half, so that every token but the first few sees at least half a context.
+    """
+    was_training = model.training
+    model.eval()
+    context = model.config.context_length
+    ids = torch.as_tensor(token_ids, dtype=torch.long)
+    if len(ids) < 2:
+        return 0.0
+    device = model.token_embedding.weight.device
+    nats = 0.0
+    for inputs, targets in _half_overlapping(ids, context, batch_size):
+        logits = model(inputs.to(device))  # (B, T, V)
+        losses = F.cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten().to(device), reduction="sum"
+        )
+        nats += losses.item()
+    model.train(was_training)
+    return nats / math.log(2)
+
+
+def bits_per_byte(model, tokenizer, text, batch_size=16):
+    """Bits a byte of `text` under the model, with the end-of-text token before it.
+
+    Raises ValueError for an empty text or a tokenizer without <|endoftext|>.
+    """
+    end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
+    if not text or end_of_text is None:
+        raise ValueError("bits_per_byte needs a text and a tokenizer with <|endoftext|>")
+    token_ids = [end_of_text, *tokenizer.encode(text)]
+    return text_bits(model, token_ids, batch_size) / len(text.encode())
+
+
+def _half_overlapping(ids, context, batch_size):
+    """Yield (inputs, targets) windows; targets already counted by an earlier window are -100."""
+    half = max(1, context // 2)
+    windows = []
+    counted = 0
+    for start in range(0, len(ids) - 1, half):
+        inputs = ids[start : start + context]
+        targets = ids[start + 1 : start + 1 + context].clone()
+        inputs = inputs[: len(targets)]
+        targets[: max(0, counted - start)] = -100
+        counted = start + len(targets)
+        windows.append((inputs, targets))
+        whole = len(targets) == context
+        if len(windows) == batch_size or not whole:
+            yield from _stack(windows)
+            windows = []
+        if counted >= len(ids) - 1:
+            break
+    yield from _stack(windows)
+
+
+def _stack(windows):
+    """Stack windows of one length into a batch; a shorter last one goes alone."""
+    full = [window for window in windows if len(window[0]) == len(windows[0][0])] if windows else []
+    if full:
+        yield torch.stack([w[0] for w in full]), torch.stack([w[1] for w in full])
+    for inputs, targets in windows[len(full) :]:
+        yield inputs[None], targets[None]

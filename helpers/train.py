@@ -1,0 +1,195 @@
+"""From a text to a trained GPT: `python -m helpers.train --corpus pydocs --preset laptop`.
+
+Trains a tokenizer, then a model; shows the loss, samples along the way, and in the end compares
+with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --resume goes on.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from helpers.bpe import BPETokenizer
+from helpers.checkpoint import checkpoints, save_model
+from helpers.compression import bits_per_byte, compressor_bits_per_byte
+from helpers.config import PRESETS, get_preset
+from helpers.corpora import load_corpus
+from helpers.device import choose_device, choose_precision, use_every_core
+from helpers.generate import complete
+from helpers.model import GPT
+from helpers.train_loop import (
+    History,
+    TrainConfig,
+    evaluate_loss,
+    next_token_loss,
+    saved_config,
+    train,
+    training_step,
+)
+
+__all__ = [
+    "History",
+    "TrainConfig",
+    "evaluate_loss",
+    "next_token_loss",
+    "prepare",
+    "run",
+    "split_text",
+    "train",
+    "training_step",
+]
+
+END_OF_TEXT = "<|endoftext|>"
+# Steps and rates that suit a preset; everything else keeps TrainConfig's defaults.
+RECIPES = {
+    "tiny": TrainConfig(steps=300, batch_size=32, learning_rate=3e-3, warmup_steps=30),
+    "laptop": TrainConfig(steps=1500, batch_size=16, learning_rate=1.5e-3, warmup_steps=100),
+}
+
+
+def split_text(text, held_out_share=0.1):
+    """Cut a text in two at a line end: the first part to learn from, the last to be tested on.
+
+    Raises ValueError for an empty text or a share outside 0 to 1.
+
+    >>> split_text("one two\\nthree four\\nfive\\n", 0.4)
+    ('one two\\n', 'three four\\nfive\\n')
+    """
+    if not text.strip():
+        raise ValueError("the text is empty")
+    if not 0 < held_out_share < 1:
+        raise ValueError(f"held_out_share is {held_out_share}; it must be between 0 and 1")
+    cut = int(len(text) * (1 - held_out_share))
+    line_end = text.rfind("\n", 0, cut) + 1
+    cut = line_end or cut
+    return text[:cut], text[cut:]
+
+
+def prepare(text, vocab_size, held_out_share=0.1):
+    """Train a tokenizer on a text's first part and encode both parts.
+
+    Returns (tokenizer, train token ids, held-out token ids, train text, held-out text); the ids
+    are int64 arrays. The tokenizer never sees the held-out part.
+    """
+    train_text, held_out_text = split_text(text, held_out_share)
+    tokenizer = BPETokenizer.train(train_text, vocab_size, special_tokens=(END_OF_TEXT,))
+    train_ids, held_out_ids = (
+        np.array(tokenizer.encode(part), dtype=np.int64) for part in (train_text, held_out_text)
+    )
+    return tokenizer, train_ids, held_out_ids, train_text, held_out_text
+
+
+def run(text, preset, config, folder, resume=False, device="auto", prompt="The "):
+    """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
+
+    The report holds losses and bits a byte, the model's beside gzip's and xz's.
+    Raises ValueError for bad input, as the functions it calls do.
+    """
+    folder = Path(folder)
+    if checkpoints(folder) and not resume:
+        raise ValueError(f"{folder} holds a run already; give --resume or another --out")
+    shape = get_preset(preset)
+    tokenizer, train_ids, held_out_ids, train_text, held_out_text = prepare(text, shape.vocab_size)
+    torch.manual_seed(config.seed)
+    model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
+    print(
+        f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
+        f"{len(held_out_ids):,} held out, {config.precision}"
+    )
+
+    def sample(step, model, history):
+        text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
+        model.train()
+        shown = " ".join(text.split())
+        _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
+
+    history = train(
+        model, train_ids, held_out_ids, config, folder, resume, tokenizer, on_evaluate=sample
+    )
+    if history.interrupted:
+        print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
+        return {"interrupted": True, "step": history.step}
+    save_model(folder / "model", model, tokenizer)
+    report = {
+        "steps": history.step,
+        "validation_loss": history.validation_losses[-1],
+        "bits_per_byte": {
+            "this model": bits_per_byte(model, tokenizer, held_out_text),
+            **compressor_bits_per_byte(train_text, held_out_text),
+        },
+        "train_config": asdict(config),
+    }
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    save_curves(history, folder / "curves.png")
+    return report
+
+
+def save_curves(history, path):
+    """Draw training and validation loss against the step into a PNG file."""
+    from helpers.plots import new_axes, plot_losses
+
+    curves = {
+        "training": (range(1, len(history.train_losses) + 1), history.train_losses),
+        "validation": (history.evaluated_steps, history.validation_losses),
+    }
+    plot_losses(curves, ax=new_axes(7, 4)).figure.savefig(path, dpi=120)
+
+
+def _say(line):
+    """Print a line above the progress bar."""
+    from tqdm.auto import tqdm
+
+    tqdm.write(line)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m helpers.train", description=__doc__)
+    parser.add_argument("--corpus", default="pydocs", help="a name of helpers.corpora")
+    parser.add_argument("--text", type=Path, help="a text file of yours, instead of a corpus")
+    parser.add_argument("--preset", default="laptop", help=f"one of {', '.join(PRESETS)}")
+    parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    for field in fields(TrainConfig):
+        flag = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(flag, type=type(field.default), help=f"default {field.default}")
+    return parser
+
+
+def _config_from(options, folder):
+    """Flags win; then what the resumed run was started with; then the preset's recipe."""
+    if options.resume:
+        base = saved_config(folder)
+    else:
+        base = replace(RECIPES.get(options.preset, TrainConfig()), precision="auto")
+    given = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
+    config = replace(base, **{name: value for name, value in given.items() if value is not None})
+    fast = choose_precision(config.precision, choose_device(options.device))
+    return replace(config, precision="bf16" if fast == torch.bfloat16 else "fp32")
+
+
+def main(arguments=None):
+    """Run the command line; return 0, or 1 with one line on standard error for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        use_every_core()
+        text = options.text.read_text(encoding="utf-8") if options.text else None
+        text = load_corpus(options.corpus) if text is None else text
+        source = options.text.stem if options.text else options.corpus
+        folder = options.out or Path("runs") / f"{source}-{options.preset}"
+        config = _config_from(options, folder)
+        report = run(text, options.preset, config, folder, options.resume, options.device)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for name, bits in report.get("bits_per_byte", {}).items():
+        print(f"{name:>12}: {bits:.3f} bits a byte on held-out text")
+    return 130 if report.get("interrupted") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""The training loop: batches, loss, gradients, steps, and what is worth watching meanwhile.
+
+Shapes: B sequences, T tokens, V tokens in the vocabulary. Losses are in nats a token.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from helpers.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
+from helpers.loaders import create_loader
+from helpers.optim import create_optimizer, learning_rate_at
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; each field is a flag of `python -m helpers.train`.
+
+    A step takes `batch_size * accumulate` sequences. Raises ValueError for a number out of range.
+    """
+
+    steps: int = 1000
+    batch_size: int = 16
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    evaluate_every: int = 100
+    evaluate_batches: int = 20
+    checkpoint_every: int = 500
+    seed: int = 0
+    precision: str = "fp32"
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "accumulate", "evaluate_every", "evaluate_batches"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 <= self.warmup_steps <= self.steps:
+            raise ValueError(f"warmup_steps {self.warmup_steps} is outside 0 to steps {self.steps}")
+
+
+@dataclass
+class History:
+    """What a run has seen so far: a loss a step, and a validation loss every few steps."""
+
+    step: int = 0
+    train_losses: list = field(default_factory=list)
+    evaluated_steps: list = field(default_factory=list)
+    validation_losses: list = field(default_factory=list)
+    interrupted: bool = False
+
+
+def next_token_loss(model, inputs, targets):
+    """Mean cross-entropy, in nats a token, of the model's logits for (B, T) inputs and targets."""
+    logits = model(inputs)  # (B, T, V)
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+
+
+@torch.no_grad()
+def evaluate_loss(model, tokens, batch_size=16, batches=None):
+    """Mean loss over windows of `tokens` that do not overlap, in nats a token.
+
+    `batches` limits how many batches are read, the same ones each time (None: all).
+    Raises ValueError where `tokens` are fewer than one window.
+    """
+    was_training = model.training
+    model.eval()
+    context = model.config.context_length
+    loader = create_loader(tokens, context, batch_size, shuffle=False, drop_last=False)
+    total, count = 0.0, 0
+    for number, (inputs, targets) in enumerate(loader):
+        if number == batches:
+            break
+        loss = next_token_loss(model, *_to_device_of(model, inputs, targets))
+        total, count = total + loss.item() * targets.numel(), count + targets.numel()
+    model.train(was_training)
+    return total / count
+
+
+def train(
+    model,
+    train_tokens,
+    validation_tokens,
+    config,
+    folder=None,
+    resume=False,
+    tokenizer=None,
+    on_evaluate=None,
+    progress=True,
+):
+    """Train `model` in place and return its `History`.
+
+    With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
+    the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
+    and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
+    each evaluation. Raises ValueError for a text too short or nothing to resume, and
+    FloatingPointError where the loss is no longer a number.
+    """
+    optimizer = create_optimizer(model, config.learning_rate, config.weight_decay)
+    context = model.config.context_length
+    loader = create_loader(train_tokens, context, config.batch_size, seed=config.seed)
+    torch.manual_seed(config.seed)
+    run = {"train_config": asdict(config), "training_tokens": _fingerprint(train_tokens)}
+    history = _resume(folder, model, optimizer, loader, run) if resume else History()
+
+    def save():
+        state = {"step": history.step, "history": asdict(history), "loader": loader.state_dict()}
+        return save_checkpoint(folder, model, optimizer, state | run, tokenizer)
+
+    batches = _endless(loader)
+    model.train()
+    with _StopButton() as stop, _progress_bar(config.steps, history.step, progress) as bar:
+        while history.step < config.steps and not stop.pressed:
+            start = time.perf_counter()
+            loss = training_step(model, optimizer, batches, config, history.step)
+            history.train_losses.append(loss)
+            history.step += 1
+            seconds = time.perf_counter() - start
+            tokens_per_second = config.batch_size * config.accumulate * context / seconds
+            bar.set_postfix_str(
+                f"loss {loss:.3f}, {tokens_per_second:,.0f} tokens/s", refresh=False
+            )
+            bar.update()
+            if history.step % config.evaluate_every == 0 or history.step == config.steps:
+                _evaluate(model, validation_tokens, config, history, folder)
+                if on_evaluate is not None:
+                    on_evaluate(history.step, model, history)
+            if folder and config.checkpoint_every and history.step % config.checkpoint_every == 0:
+                save()
+    history.interrupted = history.step < config.steps
+    if folder and (history.interrupted or history.step % (config.checkpoint_every or history.step)):
+        save()
+    model.eval()
+    return history
+
+
+def training_step(model, optimizer, batches, config, step):
+    """Take one optimizer step over `accumulate` batches; return their mean loss in nats a token."""
+    rate = learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    mean_loss = 0.0
+    for _ in range(config.accumulate):
+        inputs, targets = _to_device_of(model, *next(batches))
+        with _autocast(inputs.device, config.precision):
+            loss = next_token_loss(model, inputs, targets) / config.accumulate
+        loss.backward()
+        mean_loss += loss.item()
+    if not math.isfinite(mean_loss):
+        raise FloatingPointError(f"loss is {mean_loss} at step {step}, learning rate {rate:.2g}")
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return mean_loss
+
+
+def _evaluate(model, validation_tokens, config, history, folder):
+    loss = evaluate_loss(model, validation_tokens, config.batch_size, config.evaluate_batches)
+    history.evaluated_steps.append(history.step)
+    history.validation_losses.append(loss)
+    if folder:
+        recent = history.train_losses[-config.evaluate_every :]
+        line = {"step": history.step, "train": sum(recent) / len(recent), "validation": loss}
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with open(Path(folder) / "log.jsonl", "a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
+
+def saved_config(folder):
+    """Return the `TrainConfig` of the newest checkpoint in a run's folder.
+
+    Raises ValueError where there is none.
+    """
+    return TrainConfig(**read_state(_newest(folder))["train_config"])
+
+
+def _newest(folder):
+    found = checkpoints(folder) if folder else []
+    if not found:
+        raise ValueError(f"nothing to resume: there is no checkpoint in {folder}")
+    return found[-1]
+
+
+def _resume(folder, model, optimizer, loader, run):
+    newest = _newest(folder)
+    before = read_state(newest)
+    for name, value in run["train_config"].items():
+        if before["train_config"].get(name) != value:
+            was = before["train_config"].get(name)
+            raise ValueError(f"{name} was {was} in {newest} and is {value} now")
+    if before["training_tokens"] != run["training_tokens"]:
+        raise ValueError(f"{newest} was made from other training tokens")
+    state = load_checkpoint(newest, model, optimizer)
+    loader.load_state_dict(state["loader"])
+    return History(**{**state["history"], "interrupted": False})
+
+
+def _fingerprint(tokens):
+    """Tell one training text from another: its length and a hash of its first million tokens."""
+    first = np.ascontiguousarray(np.asarray(tokens[:1_000_000]), dtype=np.int64)
+    return f"{len(tokens)} tokens, sha256 {hashlib.sha256(first.tobytes()).hexdigest()}"
+
+
+def _endless(loader):
+    while True:
+        yield from loader
+
+
+def _to_device_of(model, *tensors):
+    device = model.token_embedding.weight.device
+    return [tensor.to(device, non_blocking=True) for tensor in tensors]
+
+
+def _autocast(device, precision):
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def _progress_bar(steps, done, wanted):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=steps, initial=done, unit="step", disable=not wanted, mininterval=0.5)
+
+
+class _StopButton:
+    """Ctrl-C once finishes the step and stops; twice stops at once, as usual."""
+
+    pressed = False
+
+    def __enter__(self):
+        self.handles = threading.current_thread() is threading.main_thread()
+        if self.handles:
+            self.before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def _press(self, *_):
+        self.pressed = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def __exit__(self, *_):
+        if self.handles:
+            signal.signal(signal.SIGINT, self.before)

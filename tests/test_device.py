@@ -1,0 +1,38 @@
+"""Devices and precisions are chosen by what is there."""
+
+import pytest
+import torch
+
+from helpers.device import bfloat16_speedup, choose_device, choose_precision, use_every_core
+
+
+def test_auto_takes_cuda_or_cpu():
+    assert choose_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_unknown_device_names_the_known_ones():
+    with pytest.raises(ValueError, match="'tpu'.*auto, cpu, cuda, mps"):
+        choose_device("tpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="'cuda' is not there"):
+        choose_device("cuda")
+
+
+def test_precision_follows_the_measurement(monkeypatch):
+    monkeypatch.setattr("helpers.device.bfloat16_speedup", lambda device: 3.0)
+    assert choose_precision("auto", "cpu") == torch.bfloat16
+    monkeypatch.setattr("helpers.device.bfloat16_speedup", lambda device: 0.4)
+    assert choose_precision("auto", "cpu") == torch.float32
+    with pytest.raises(ValueError, match="'fp8'.*known: auto, fp32, bf16"):
+        choose_precision("fp8")
+
+
+def test_the_measurement_is_a_positive_ratio():
+    assert 0.01 < bfloat16_speedup("cpu", size=64, repeats=2) < 1000
+
+
+def test_threads_are_at_least_one():
+    assert use_every_core() >= 1
