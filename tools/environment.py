@@ -205,15 +205,12 @@ def connect(venv, root=ROOT):
 
 
 def mend_moved(venv, old):
-    """After the folder moved: fresh activation scripts, and first lines that point here."""
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(venv)], capture_output=True, check=True
-    )
+    """After the folder moved: activation scripts and first lines that name the new place."""
     for script in venv_python(venv).parent.iterdir():
         with contextlib.suppress(OSError, UnicodeDecodeError):
             text = script.read_text("utf-8")
-            if not script.is_symlink() and text.startswith(f"#!{old}"):
-                script.write_text(text.replace(f"#!{old}", f"#!{venv}", 1), "utf-8")
+            if not script.is_symlink() and old in text:
+                script.write_text(text.replace(old, str(venv)), "utf-8", newline="")
 
 
 def ensure(root=ROOT):
@@ -229,8 +226,9 @@ def ensure(root=ROOT):
     else:
         if shutil.disk_usage(root).free < SPACE_NEEDED:
             raise SetupError("The set-up needs about 3 GB of free disk space; there is less here.")
-        print("Making .venv:")
+        print("Making .venv")
         make_venv(venv)
+        stamp = {}
     if stamp.get("requirements") != wanted["requirements"]:
         print("Installing the tested packages (some minutes, once):")
         install(venv, root)

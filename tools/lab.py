@@ -35,11 +35,8 @@ def address(pid, page):
 def command(page, options):
     """JupyterLab's command line: quiet, in the course's folder, on one page."""
     line = [sys.executable, "-m", "jupyterlab", page, f"--ServerApp.root_dir={ROOT}"]
-    line += [
-        "--log-level=ERROR",
-        "--LabApp.news_url=None",
-        f"--LabApp.check_for_updates_class={QUIET}",
-    ]
+    line += ["--ServerApp.log_level=ERROR", "--LabApp.log_level=ERROR", "--LabApp.news_url=None"]
+    line += [f"--LabApp.check_for_updates_class={QUIET}", "--ServerApp.answer_yes=True"]
     if not has_screen():
         line.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
