@@ -1,12 +1,12 @@
 """Recomputes the numbers of a lecture note. A wrong digit is a problem, said in one sentence.
 
-Four kinds of things in a note are run, all in one namespace, from the top to the bottom:
+Four kinds of things in a note are run, all in one namespace, in the order in which they stand:
 
 - a fenced `python` block: run as it stands, and with `>>>` as a doctest;
 - a fenced block below the line `<!-- not run: REASON -->`: only its syntax is checked;
 - a hidden block `<!-- python` … `-->`, for what the reader need not see;
-- a marker `<!-- = EXPRESSION -->` after a number, evaluated when all code has run. The number must
-  be the value, rounded to the digits that are written. A list of n values holds for the last n
+- a marker `<!-- = EXPRESSION -->` after a number: the number must be the value, rounded to the
+  digits that are written. A list of n values holds for the last n
   numbers before the marker, a text for the words before it, True for a claim.
 
 A number from a paper carries `<!-- source: WHERE -->`. Where a block or marker needs a text that
@@ -46,18 +46,16 @@ def check_numbers(text: str, by_hand: tuple[int, int] = (0, 0)) -> list[str]:
     ['line 1: 0.126 is written, 0.25 / 2 gives 0.125']
     """
     namespace: dict = {"__name__": "note"}
-    problems = [problem for code in code_blocks(text) if (problem := run(code, namespace))]
-    if problems:
-        return problems
-    prose, covered = _only_prose(text), set()
-    for marker in find_markers(text):
-        numbers = list(NUMBER.finditer(prose, marker.start, marker.end))
-        if marker.expression is None:
-            covered.update(number.start() for number in numbers)
+    problems, covered, prose = [], set(), _only_prose(text)
+    for step in sorted([*code_blocks(text), *find_markers(text)], key=lambda step: step.line):
+        if isinstance(step, Code):
+            problem = run(step, namespace)
+            if problem:
+                return [*problems, problem]
             continue
-        skipped = marker.needs and not is_here(marker.needs)
-        count, wrong = (None, []) if skipped else _compare(marker, numbers, text, namespace)
-        covered.update(number.start() for number in (numbers[-count:] if count else numbers))
+        numbers = list(NUMBER.finditer(prose, step.start, step.end))
+        count, wrong = _check_marker(step, numbers, text, namespace)
+        covered.update(number.start() for number in numbers[len(numbers) - count :])
         problems += wrong
     for number in NUMBER.finditer(prose):
         inside = by_hand[0] <= number.start() < by_hand[1] and "." in number[0]
@@ -140,23 +138,24 @@ def find_markers(text: str) -> list[Marker]:
     return markers
 
 
-def _compare(marker: Marker, numbers, text, namespace):
-    """Evaluate a marker; returns how many numbers it covers and what is wrong with them."""
+def _check_marker(marker: Marker, numbers, text, namespace):
+    """Evaluate a marker; returns how many numbers it vouches for and what is wrong with them."""
     here = f"line {marker.line}:"
+    if marker.expression is None or (marker.needs and not is_here(marker.needs)):
+        return len(numbers), []
     try:
         value = eval(marker.expression, namespace)
     except Exception as error:
-        return None, [f"{here} {marker.expression} fails: {type(error).__name__}: {error}"]
+        return 0, [f"{here} {marker.expression} fails: {type(error).__name__}: {error}"]
     if isinstance(value, str):
-        written = text[marker.start : marker.end].rstrip("*`'\" ")
-        same = written.endswith(value)
-        return None, [] if same else [f"{here} {marker.expression} gives {value!r}"]
+        same = text[marker.start : marker.end].rstrip("*`'\" ").endswith(value)
+        return 0, [] if same else [f"{here} {marker.expression} gives {value!r}"]
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, bool):
-        return None, [] if value else [f"{here} the claim {marker.expression} is false"]
+        return 0, [] if value else [f"{here} the claim {marker.expression} is false"]
     values = _flat(value)
     if len(numbers) < len(values):
-        return None, [
+        return 0, [
             f"{here} {marker.expression} gives {len(values)} numbers, {len(numbers)} stand there"
         ]
     wrong = [
@@ -181,9 +180,10 @@ def is_rounded(written: str, value: float) -> bool:
 
 
 def _flat(value) -> list:
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, list | tuple):
         return [number for part in value for number in _flat(part)]
-    return [value.item() if hasattr(value, "item") else value]
+    return [value]
 
 
 def is_here(name: str) -> bool:

@@ -7,7 +7,7 @@ stands in `SECTIONS` and the checks below.
 
 import re
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tools.lectures import ROOT, Lecture, read_map
@@ -61,6 +61,21 @@ def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
     next_note = _to_note(after, "Lecture {0.number} · {0.title}", root)
     last = f"\n---\n\nNext: {next_note}\n" if next_note else ""
     return f"{title}\n\n{' · '.join(filter(None, parts))}\n{rest}{last}"
+
+
+def with_arrows(glossary: str, root=ROOT) -> str:
+    """The glossary with a link in each `→ Lecture NN` line to the notes that exist by now."""
+    lectures = {lecture.number: lecture for lecture in read_map(root)}
+
+    def linked(match):
+        numbers = re.findall(r"Lecture (\d\d)", match[0])
+        names = [
+            _to_note(lectures[number], "Lecture {0.number}", root) or f"Lecture {number}"
+            for number in numbers
+        ]
+        return f"→ {', '.join(names)}"
+
+    return re.sub(r"^→ .*$", linked, glossary, flags=re.MULTILINE)
 
 
 def _to_note(lecture, words, root):
@@ -200,17 +215,22 @@ def _formulas(text):
         yield f"a lone $ near {rest[max(0, place - 20) : place + 20]!r}: write dollars as a word"
 
 
+def refresh(path, make) -> None:
+    """Write `make(text)` back to the file where it differs."""
+    text = path.read_text("utf-8")
+    fresh = make(text)
+    if fresh != text:
+        path.write_text(fresh, "utf-8", newline="\n")
+        print(f"{path.name}: links brought up to date")
+
+
 def main(arguments) -> int:
     """Refresh the generated lines of all notes, then check; returns 1 where something is wrong."""
     sys.path.insert(0, str(ROOT))
     lectures = written()
+    refresh(notes_folder() / "glossary.md", with_arrows)
     for lecture in lectures:
-        path = notes_folder() / lecture.note
-        text = path.read_text("utf-8")
-        fresh = with_generated_lines(text, lecture)
-        if fresh != text:
-            path.write_text(fresh, "utf-8", newline="\n")
-            print(f"{lecture.note}: links brought up to date")
+        refresh(notes_folder() / lecture.note, partial(with_generated_lines, lecture=lecture))
     chosen = {f"{int(number):02d}" for number in arguments}
     wrong = False
     for lecture in lectures:

@@ -9,38 +9,34 @@ class Chart:
     """Axes on a board. `x_range` and `y_range` are the numbers at their two ends.
 
     `box` is the rectangle of the axes on the board; `at(x, y)` is where a pair of numbers lies.
-    Tick labels and axis names stand outside it: leave about 45 pixels left and below.
+    Ticks are numbers, or pairs of a number and its name; they and the axis names stand outside the
+    box: leave about 45 pixels left and below. `zero` draws thin lines at zero: "x" the upright
+    one, "y" the level one, "xy" both. Without `axes` only the places remain, for arrows in a plane.
     """
 
     def __init__(self, board, box: Box, x_range, y_range, x_label="", y_label="",
-                 x_ticks=(), y_ticks=(), color="ink"):  # fmt: skip
+                 x_ticks=(), y_ticks=(), zero="", axes=True):  # fmt: skip
         self.board, self.box, self.x_range, self.y_range = board, box, x_range, y_range
-        corner = (box.x, box.y_end)
-        across, down = self._zero()
-        board.arrow((box.x - 4, down), (box.x_end + 10, down), color=color)
-        board.arrow((across, box.y_end + 4), (across, box.y - 10), color=color)
-        for tick in x_ticks:
-            value, name = tick if isinstance(tick, tuple) else (tick, _number(tick))
+        left, bottom = box.x, box.y_end
+        if "x" in zero:
+            self.curve([0, 0], y_range, "gray", thickness=0.8)
+        if "y" in zero:
+            self.curve(x_range, [0, 0], "gray", thickness=0.8)
+        if axes:
+            board.arrow((left - 4, bottom), (box.x_end + 10, bottom), gap=0)
+            board.arrow((left, bottom + 4), (left, box.y - 12), gap=0)
+        for value, name in map(_named, x_ticks):
             place = self.at(value, y_range[0])[0]
-            self._tick((place, down - 3), (place, down + 4))
-            board.text(place, down + 15, name, 13)
-        for tick in y_ticks:
-            value, name = tick if isinstance(tick, tuple) else (tick, _number(tick))
+            self._tick((place, bottom - 3), (place, bottom + 4))
+            board.text(place, bottom + 16, name, 13)
+        for value, name in map(_named, y_ticks):
             height = self.at(x_range[0], value)[1]
-            self._tick((across - 4, height), (across + 3, height))
-            board.text(across - 9, height, name, 13, align="right")
+            self._tick((left - 4, height), (left + 3, height))
+            board.text(left - 9, height, name, 13, align="right")
         if x_label:
-            below = corner[1] + (37 if x_ticks else 18)
-            board.text(box.x + box.width / 2, below, x_label, 14)
+            board.text(box.center[0], bottom + (38 if x_ticks else 19), x_label, 14)
         if y_label:
-            board.text(box.x - 6, box.y - 24, y_label, 14, align="left")
-
-    def _zero(self):
-        """Where the axes stand: at zero where zero is in range, else at the corner."""
-        (x_low, x_high), (y_low, y_high) = self.x_range, self.y_range
-        zero_x = 0 if x_low <= 0 <= x_high else x_low
-        zero_y = 0 if y_low <= 0 <= y_high else y_low
-        return self.at(zero_x, y_low)[0], self.at(x_low, zero_y)[1]
+            board.text(left - 6, box.y - 24, y_label, 14, align="left")
 
     def _tick(self, start, end):
         self.board._stroke([("M", [start]), ("L", [end])], MARKERS["ink"], 1.5)
@@ -92,5 +88,6 @@ class Chart:
         return boxes
 
 
-def _number(value) -> str:
-    return f"{value:g}".replace("-", "−")
+def _named(tick) -> tuple:
+    """A tick as a pair of its value and its name."""
+    return tick if isinstance(tick, tuple) else (tick, f"{tick:g}".replace("-", "−"))
