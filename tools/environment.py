@@ -92,7 +92,7 @@ def explain(text):
     for signs, sentence in EXPLANATIONS:
         if any(sign in text for sign in signs):
             return sentence
-    return "The last lines above say why. Mend it and run the same command again."
+    return "The lines above say why. If nothing helps, delete .venv and run the same command again."
 
 
 def step(title, command, log):
@@ -244,7 +244,7 @@ def dispatch(name, arguments, needs_venv):
     except SetupError as error:
         print(f"course.py: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         print(f"course.py: {error}\n{explain(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,0 +1,346 @@
+"""course.py from the outside: its messages, and what each command leaves behind."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import course
+from tools import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def call(*arguments, cwd=ROOT, **variables):
+    """Runs course.py as a reader would."""
+    return subprocess.run(
+        [sys.executable, str(cwd / "course.py"), *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        env={**os.environ, **variables},
+    )
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A folder with what the set-up reads, and nothing else."""
+    for name in ("course.py", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pyc*"))
+    return tmp_path
+
+
+def no_network():
+    """pip's settings for a machine that reaches no index at all."""
+    settings = {name: "" for name in os.environ if name.upper().startswith("PIP_")}
+    nowhere = "http://127.0.0.1:9/simple"
+    return settings | {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": nowhere,
+        "PIP_RETRIES": "1",
+        "PIP_DEFAULT_TIMEOUT": "5",
+    }
+
+
+def test_no_command_shows_the_commands():
+    said = call()
+    assert said.returncode == 2
+    for name, _, _ in course.COMMANDS:
+        assert f"  {name} " in said.stdout
+
+
+@pytest.mark.parametrize("word, guess", [("tset", "test"), ("notebook", "notebooks")])
+def test_an_unknown_command_gets_a_guess(word, guess):
+    said = call(word)
+    assert said.returncode == 2
+    assert f"Did you mean '{guess}'?" in said.stderr and "Traceback" not in said.stderr
+
+
+def test_every_command_has_its_file():
+    for name, _, _ in course.COMMANDS:
+        assert name == "setup" or (ROOT / "tools" / f"{name}.py").exists()
+
+
+def test_the_wrong_python_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(course.sys, "version_info", (3, 9, 18, "final", 0))
+    assert course.main(["lab"]) == 1
+    assert "this is Python 3.9; the course needs Python 3.11 to 3.13" in capsys.readouterr().err
+
+
+def test_an_old_python_can_read_course_py():
+    """Nothing newer than Python 3.6 in the file that has to explain itself to one."""
+    import ast
+
+    ast.parse((ROOT / "course.py").read_text("utf-8"), feature_version=(3, 6))
+
+
+def test_the_versions_agree():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    low, high = course.LOWEST, course.HIGHEST
+    assert project["requires-python"] == f">={low[0]}.{low[1]},<{high[0]}.{high[1] + 1}"
+
+
+# what pip prints -> what the reader is told
+
+
+@pytest.mark.parametrize(
+    "said, advice",
+    [
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        ("Failed to establish a new connection: Name or service not known", "Check the network"),
+        ("ERROR: No matching distribution (from versions: none)", "Check the network"),
+        ("PermissionError: [Errno 13] Permission denied", "could not be written"),
+        ("Segmentation fault", "delete .venv"),
+    ],
+)
+def test_failures_are_explained(said, advice):
+    assert advice in environment.explain(said)
+
+
+def test_a_failing_step_tells_its_last_lines(tmp_path, capsys):
+    code = "print('one'); raise SystemExit('[Errno 28] No space left on device')"
+    with pytest.raises(environment.SetupError, match="Packages: .*disk is full"):
+        environment.step("Packages", [sys.executable, "-c", code], tmp_path / "log")
+    assert "No space left" in capsys.readouterr().err
+
+
+def test_setup_without_network_is_one_message(copy):
+    said = call("setup", cwd=copy, **no_network())
+    assert said.returncode == 1
+    assert "Check the network and run the same command again" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not environment.read_stamp(copy / ".venv"), "a set-up that failed leaves no stamp"
+
+
+def test_setup_refuses_a_full_disk(copy, monkeypatch):
+    usage = shutil.disk_usage(copy)._replace(free=10**8)
+    monkeypatch.setattr(environment.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(environment.SetupError, match="3 GB of free disk space"):
+        environment.ensure(copy)
+    assert not (copy / ".venv").exists()
+
+
+# .venv: made, kept, mended
+
+
+FAKE_VENV = """
+import os, runpy, sys
+if "--without-pip" not in sys.argv:
+    os.makedirs(os.path.join(sys.argv[-1], "bin"), exist_ok=True)
+    sys.exit("ensurepip is not available")
+sys.path[:] = [path for path in sys.path if path != os.environ["PYTHONPATH"]]
+sys.modules.pop("venv", None)
+runpy.run_module("venv", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_python_without_venv_gets_one_without_pip(tmp_path, monkeypatch):
+    """Debian without python3-venv: `python3 -m venv` fails half-way, `--without-pip` works."""
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "venv.py").write_text(FAKE_VENV, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
+    environment.make_venv(tmp_path / "env")
+    monkeypatch.delenv("PYTHONPATH")
+    assert environment.works(environment.venv_python(tmp_path / "env"))
+    assert "--python" in environment.pip_command(tmp_path / "env"), "pip comes from outside"
+
+
+@pytest.fixture
+def quick(copy, monkeypatch):
+    """A copy whose packages are 'installed' at once; counts the installations."""
+    done = []
+    monkeypatch.setattr(environment, "install", lambda folder, root: done.append(folder))
+    monkeypatch.setattr(environment, "connect", lambda folder, root: None)
+    monkeypatch.setattr(environment, "SPACE_NEEDED", 0)
+    monkeypatch.setattr(
+        environment, "make_venv", partial(venv.create, clear=True, symlinks=os.name != "nt")
+    )
+    return copy, done
+
+
+def test_a_second_run_installs_nothing(quick):
+    root, done = quick
+    python = environment.ensure(root)
+    assert environment.works(python) and len(done) == 1
+    environment.ensure(root)
+    assert len(done) == 1
+
+
+def test_a_changed_pin_installs_again(quick):
+    root, done = quick
+    environment.ensure(root)
+    with (root / "constraints.txt").open("a") as stream:
+        stream.write("another-package==1.0\n")
+    environment.ensure(root)
+    assert len(done) == 2
+
+
+def test_the_address_of_the_repository_installs_nothing(quick):
+    from tools import repo
+
+    root, done = quick
+    environment.ensure(root)
+    text = (root / "pyproject.toml").read_text("utf-8")
+    (root / "pyproject.toml").write_text(repo.set_address(text, "someone/course"), "utf-8")
+    environment.ensure(root)
+    assert len(done) == 1
+
+
+def test_a_half_made_venv_is_finished(quick):
+    root, done = quick
+    venv.create(root / ".venv")  # and then the power went
+    environment.ensure(root)
+    assert len(done) == 1
+
+
+def test_a_venv_whose_python_is_gone_is_made_again(quick):
+    root, done = quick
+    python = environment.ensure(root)
+    python.unlink()  # as when the Python it was made from is uninstalled
+    assert environment.works(environment.ensure(root)) and len(done) == 2
+
+
+def test_a_moved_venv_is_mended(quick):
+    root, done = quick
+    environment.ensure(root)
+    moved = root.parent / "moved"
+    root.rename(moved)
+    scripts = environment.venv_python(moved / ".venv").parent
+    (scripts / "tool").write_text(f"#!{root / '.venv'}/bin/python\nprint(1)\n")
+    environment.ensure(moved)
+    assert len(done) == 1, "nothing had to be installed"
+    assert (scripts / "tool").read_text().startswith(f"#!{moved / '.venv'}")
+    assert environment.read_stamp(moved / ".venv")["folder"] == str(moved / ".venv")
+
+
+def answers(monkeypatch, report, card=False):
+    """Lets pip's dry run give this report."""
+    import json
+
+    def run(command, **options):
+        if "--report" in command:
+            Path(command[command.index("--report") + 1]).write_text(json.dumps(report))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(environment.sys, "platform", "linux")
+    monkeypatch.setattr(environment, "has_card", lambda: card)
+    monkeypatch.setattr(environment.subprocess, "run", run)
+
+
+CUDA = ["filelock", 'nvidia-cudnn-cu13==9.1; platform_system == "Linux"']
+
+
+@pytest.mark.parametrize(
+    "needs, card, from_cpu_index",
+    [(CUDA, False, True), (CUDA, True, False), (["filelock"], False, False)],
+)
+def test_the_cpu_build_of_torch(monkeypatch, tmp_path, needs, card, from_cpu_index):
+    answers(monkeypatch, {"install": [{"metadata": {"requires_dist": needs}}]}, card)
+    options = environment.torch_options(["pip"], "torch", tmp_path, "constraints.txt")
+    assert (environment.CPU_INDEX in options) == from_cpu_index
+    if from_cpu_index:
+        assert "--timeout" in options
+
+
+# the other commands
+
+
+def test_ci_and_tests_have_the_same_words():
+    text = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert text.startswith("#!/bin/sh\n") and "python3 course.py test" in text
+    assert os.access(ROOT / ".ci" / "run", os.X_OK) or os.name == "nt"
+    assert "python course.py test" in (ROOT / ".github/workflows/test.yml").read_text("utf-8")
+
+
+def test_the_tests_command_line():
+    from tools import test
+
+    everything, threads = test.command([], cores=2)
+    assert "notebooks" in everything and "-n" in everything and threads == 1
+    quick, _ = test.command(["--quick"], cores=2)
+    assert "notebooks" not in quick and "not slow" in quick
+    one, threads = test.command(["tests/test_course.py", "-x"], cores=4)
+    assert "notebooks" not in one and one[-2:] == ["tests/test_course.py", "-x"] and threads == 4
+
+
+def test_zip_holds_the_package_and_is_the_same_twice(tmp_path):
+    import zipfile
+
+    zip_tool = pytest.importorskip("tools.zip")
+    first = zip_tool.write(tmp_path / "a.zip").read_bytes()
+    assert first == zip_tool.write(tmp_path / "b.zip").read_bytes()
+    names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
+    assert "helpers/model.py" in names and "helpers/assets/story.txt" in names
+    assert not [name for name in names if "__pycache__" in name or name.startswith(("/", ".."))]
+
+
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ("ann/course", "https://github.com/ann/course"),
+        ("https://github.com/ann/course.git", "https://github.com/ann/course"),
+        ("none", ""),
+    ],
+)
+def test_repo_sets_the_address(given, kept):
+    from tools import repo
+
+    text = repo.set_address((ROOT / "pyproject.toml").read_text("utf-8"), given)
+    assert f'\nRepository = "{kept}"\n' in text
+
+
+@pytest.mark.parametrize("name", ["", "ann", "a b/c", "https://example.com/a/b", 'x/"y"'])
+def test_repo_refuses_other_names(name):
+    from tools import repo
+
+    with pytest.raises(ValueError, match="OWNER/NAME"):
+        repo.set_address('Repository = ""', name)
+
+
+def test_the_address_stands_in_one_place():
+    from tools.notebook_parts import repository
+
+    address = repository()
+    if not address:
+        pytest.skip("the course has no address yet")
+    name = address.removeprefix("https://github.com/")
+    for path in [*ROOT.glob("*.*"), *ROOT.glob("tools/*.py"), *ROOT.glob("helpers/*.py")]:
+        if path.name != "pyproject.toml" and path.is_file():
+            assert name not in path.read_text("utf-8", errors="ignore"), path
+
+
+def test_bench_lists_what_it_has_and_refuses_the_rest(capsys):
+    from tools import bench
+
+    assert bench.main([]) == 0
+    assert bench.main(["no-such-measurement"]) == 1
+    assert "There is no measurement 'no-such-measurement'" in capsys.readouterr().err
+
+
+def test_lab_is_called_with_the_first_notebook(monkeypatch):
+    from tools import lab
+
+    monkeypatch.setattr(lab, "has_screen", lambda: False)
+    line = lab.command("notebooks/01_eliza_vs_gpt.ipynb", ["--port=9000"])
+    assert "--no-browser" in line and line[-1] == "--port=9000"
+    assert "notebooks/01_eliza_vs_gpt.ipynb" in line
+
+
+def test_the_workflow_covers_the_three_systems_and_both_ends():
+    import yaml
+
+    text = (ROOT / ".github/workflows/test.yml").read_text("utf-8")
+    matrix = yaml.safe_load(text)["jobs"]["test"]["strategy"]["matrix"]
+    assert {re.sub("-.*", "", system) for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    low, high = course.LOWEST, course.HIGHEST
+    assert {f"3.{low[1]}", f"3.{high[1]}"} <= set(matrix["python"])
