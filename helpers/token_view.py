@@ -41,14 +41,17 @@ def token_strip(
 
     Raises ValueError when there are not as many ids as tokens.
 
-    >>> token_strip(["a", " b"])[:39]
-    '<div role="img" aria-label="2 tokens: a'
+    >>> token_strip(["a", " b"])[:46]
+    '<div role="img" aria-label="2 tokens: a | ·b" '
     """
     tokens = list(tokens)
     if token_ids is not None and len(token_ids) != len(tokens):
         raise ValueError(f"{len(token_ids)} ids do not fit {len(tokens)} tokens")
     names = [visible(token) for token in tokens]
-    label = f"{caption + '. ' if caption else ''}{len(tokens)} tokens: {' | '.join(names)}"
+    count = "1 token" if len(tokens) == 1 else f"{len(tokens)} tokens"
+    label = (
+        f"{caption}{' (' if caption else ''}{count}{')' if caption else ''}: {' | '.join(names)}"
+    )
     tiles = [
         _tile(
             name,

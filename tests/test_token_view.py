@@ -18,7 +18,7 @@ def test_every_token_is_a_tile():
     assert re.findall(r"75%\">(\d+)<", strip) == ["4", "5", "6", "7"]
     assert "<b>" not in strip and "A &amp; B" in strip
     label = html.unescape(re.search(r'aria-label="([^"]*)"', strip)[1])
-    assert label == 'A & B. 4 tokens: <b> | ·the | " | ⏎'
+    assert label == 'A & B (4 tokens): <b> | ·the | " | ⏎'
 
 
 def test_highlight_and_alternating_colors():
