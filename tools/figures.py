@@ -2,8 +2,7 @@
 
 The figures of lecture NN are the public functions of `lecture_notes/figures/lecture_NN.py`. Each
 returns a `helpers.whiteboard.Board`, and the function `bottleneck` of lecture 13 becomes the file
-`13_bottleneck.svg`. Files are written only where they change, so an unchanged figure stays
-untouched.
+`13_bottleneck.svg`. Files are written only where they change.
 """
 
 import argparse
@@ -12,7 +11,8 @@ import inspect
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.lectures import ROOT
+
 FOLDER = ROOT / "lecture_notes" / "figures"
 
 
@@ -25,7 +25,7 @@ def figure_modules(folder=FOLDER, lectures=()):
     wanted = [f"{int(number):02d}" for number in lectures] or sorted(found)
     for number in wanted:
         if number not in found:
-            raise ValueError(f"lecture {number} has no figures: {folder}/lecture_{number}.py")
+            raise ValueError(f"lecture {number} has no figures: there is no lecture_{number}.py")
         spec = importlib.util.spec_from_file_location(f"lecture_{number}", found[number])
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -41,26 +41,21 @@ def figure_functions(folder=FOLDER, lectures=()):
                 yield f"{number}_{name}.svg", function
 
 
-def look(folder, lectures) -> int:
-    """Write a PNG of every figure to a folder and print its faults: for drawing, not for the notes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, function in figure_functions(lectures=lectures):
+def look(target, folder, lectures) -> int:
+    """Write a PNG of every figure to `target` and print its faults: while you draw."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, function in figure_functions(folder, lectures):
         board = function()
-        board.figure.savefig(folder / name.replace(".svg", ".png"), dpi=100)
-        print("\n- ".join([f"{folder / name.replace('.svg', '.png')}", *board.faults()]))
+        picture = target / name.replace(".svg", ".png")
+        board.figure.savefig(picture, dpi=100)
+        print("\n- ".join([str(picture), *board.faults()]))
     return 0
 
 
-def main(arguments=None) -> int:
-    """Draw the figures of the lectures named, or all; returns 1 where one cannot be drawn."""
-    parser = argparse.ArgumentParser(prog="course.py figures", description=__doc__.split("\n")[0])
-    parser.add_argument("lectures", nargs="*", help="lecture numbers; none: all")
-    parser.add_argument("--look", type=Path, help="write PNG pictures, faults and all, to a folder")
-    options = parser.parse_args(arguments)
-    if options.look:
-        return look(options.look, options.lectures)
+def draw(folder, lectures) -> int:
+    """Write the SVG files that have changed; returns how many figures could not be drawn."""
     failed, names = 0, set()
-    for name, function in figure_functions(lectures=options.lectures):
+    for name, function in figure_functions(folder, lectures):
         names.add(name)
         try:
             drawing = function().svg()
@@ -68,18 +63,28 @@ def main(arguments=None) -> int:
             print(f"{name}: {error}", file=sys.stderr)
             failed += 1
             continue
-        path = FOLDER / name
-        same = path.exists() and path.read_text(encoding="utf-8") == drawing
+        path = folder / name
+        same = path.exists() and path.read_text("utf-8") == drawing
         if not same:
-            path.write_text(drawing, encoding="utf-8", newline="\n")
+            path.write_text(drawing, "utf-8", newline="\n")
         print(f"{name}: {len(drawing) / 1000:.0f} KB, {'unchanged' if same else 'drawn'}")
     numbers = tuple({name[:3] for name in names})
-    for path in sorted(FOLDER.glob("*.svg")):
+    for path in sorted(folder.glob("*.svg")):
         if path.name not in names and path.name.startswith(numbers):
             print(f"{path.name}: no function draws it any more; delete it", file=sys.stderr)
-    return 1 if failed else 0
+    return failed
+
+
+def main(arguments=None, folder=FOLDER) -> int:
+    """Draw the figures of the lectures named, or all; returns 1 where one cannot be drawn."""
+    parser = argparse.ArgumentParser(prog="course.py figures", description=__doc__.split("\n")[0])
+    parser.add_argument("lectures", nargs="*", help="lecture numbers; none: all")
+    parser.add_argument("--look", type=Path, help="write PNG pictures, faults and all, to a folder")
+    options = parser.parse_args(arguments)
+    if options.look:
+        return look(options.look, folder, options.lectures)
+    return 1 if draw(folder, options.lectures) else 0
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     raise SystemExit(main())

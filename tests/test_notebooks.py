@@ -1,0 +1,301 @@
+"""The notebook tools: what they write, that they write it twice alike, and how a run fails."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import execute, lectures, notebook_parts, notebooks, run
+from tools.notebook_parts import clean, setup_source, with_badge, with_links
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = "https://github.com/ann/course"
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A small course in a folder of its own: map, notes, address, room for notebooks."""
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "lecture_notes").mkdir()
+    (tmp_path / "lecture_notes" / "07_a_tokenizer_from_scratch.md").write_text("# note")
+    return tmp_path
+
+
+def save(path, *cells):
+    nbformat.write(new_notebook(cells=list(cells)), str(path))
+    return path
+
+
+def tagged(source, *tags):
+    return new_code_cell(source, metadata={"tags": list(tags)})
+
+
+# generated parts
+
+
+def test_links_under_a_lecture(course):
+    by_number = {lecture.number: lecture for lecture in lectures.read_map(course)}
+    source = "## Lecture 07 · A tokenizer from scratch\n\nWhat is a word?"
+    linked = with_links(source, by_number, course)
+    video = by_number["07"].video
+    assert linked.splitlines()[2] == (
+        f"[Video]({video}) · [Lecture note](../lecture_notes/07_a_tokenizer_from_scratch.md)"
+    )
+    assert linked.endswith("\n\nWhat is a word?")
+    assert with_links(linked, by_number, course) == linked
+    (course / "lecture_notes" / "07_a_tokenizer_from_scratch.md").unlink()
+    assert "Lecture note" not in with_links(linked, by_number, course)
+
+
+def test_other_headings_get_no_links(course):
+    by_number = {lecture.number: lecture for lecture in lectures.read_map(course)}
+    for source in ("## Exercises", "Text", "## Lecture 99 · Not one of ours"):
+        assert with_links(source, by_number, course) == source
+
+
+def test_the_badge_comes_and_goes():
+    title = "# 02 · A tokenizer\n\nWhat you build."
+    badged = with_badge(title, "02_tokenizer.ipynb", ADDRESS)
+    target = "colab.research.google.com/github/ann/course/blob/main/notebooks/02_tokenizer.ipynb"
+    assert target in badged.splitlines()[2]
+    assert with_badge(badged, "02_tokenizer.ipynb", ADDRESS) == badged
+    assert with_badge(badged, "02_tokenizer.ipynb", "") == title
+
+
+def test_clean_has_one_form():
+    output = new_output("execute_result", data={"text/plain": "1"}, execution_count=9)
+    streams = [new_output("stream", name="stdout", text=text) for text in ("a\n", "b\n")]
+    cell = new_code_cell("1", outputs=[*streams, output], execution_count=9)
+    cell.metadata = {"tags": ["x"], "execution": {"iopub.execute_input": "2026"}, "scrolled": True}
+    twin = new_code_cell("1")
+    notebook = new_notebook(cells=[cell, twin], metadata={"widgets": {}, "colab": {}})
+    clean(notebook)
+    first, second = notebook.cells
+    assert [o.get("text") for o in first.outputs] == ["a\nb\n", None]
+    assert first.execution_count == first.outputs[1].execution_count == 1
+    assert first.metadata == {"tags": ["x"]} and second.metadata == {}
+    assert first.id != second.id and second.id == f"{first.id}-2"
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert nbformat.writes(clean(notebook)) == nbformat.writes(notebook)
+
+
+def test_a_widget_leaves_its_words_and_no_random_ids():
+    data = {notebook_parts.WIDGET: {"model_id": "1f3a"}, "text/plain": "IntSlider(value=3)"}
+    kept = notebook_parts.merged([new_output("display_data", data=data)])
+    assert kept[0]["data"] == {"text/plain": "IntSlider(value=3)"}
+
+
+def test_the_readme_links_what_exists(course):
+    (course / "notebooks" / "02_tokenizer.ipynb").touch()
+    readme = (course / "README.md").read_text("utf-8")
+    refreshed = lectures.refresh(readme, course)
+    assert lectures.parse(refreshed) == lectures.parse(readme)
+    assert "[02_tokenizer](notebooks/02_tokenizer.ipynb)" in refreshed
+    assert "[01_eliza_vs_gpt]" not in refreshed
+    assert "[07_a_tokenizer_from_scratch.md](lecture_notes/07_" in refreshed
+    assert lectures.refresh(refreshed, course) == refreshed
+
+
+# running and writing
+
+
+def test_twice_gives_the_same_bytes_but_for_tagged_cells(course):
+    path = save(
+        course / "notebooks" / "02_tokenizer.ipynb",
+        new_markdown_cell("# 02 · A tokenizer"),
+        tagged("# set-up", "setup"),
+        new_markdown_cell("## Lecture 07 · A tokenizer from scratch\n\nText."),
+        new_code_cell("import ipywidgets\nfrom tqdm.auto import tqdm\nprint('one')\nprint('two')"),
+        new_code_cell("for _ in tqdm(range(2)):\n    pass\nipywidgets.IntSlider(3)"),
+        new_code_cell("'same'"),
+        new_code_cell("'same'"),
+        tagged("import time\nprint(time.time())", "nbval-ignore-output", "timing"),
+    )
+    notebooks.regenerate(path, root=course)
+    first = path.read_text("utf-8").splitlines()
+    notebooks.regenerate(path, root=course)
+    second = path.read_text("utf-8").splitlines()
+    different = [old for old, new in zip(first, second, strict=True) if old != new]
+    assert len(different) == 1 and different[0].strip().strip('"').startswith("1")
+    cells = nbformat.read(str(path), 4).cells
+    assert cells[1].source == setup_source("") and not cells[1].outputs
+    assert cells[3].outputs[0].text == "one\ntwo\n"
+    assert [list(output.data) for output in cells[4].outputs] == [["text/plain"]]
+
+
+def test_online_cells_keep_what_they_show_without_the_data(course, monkeypatch):
+    monkeypatch.setenv("LLM_COURSE_DATA", str(course / "nothing-here"))
+    kept = tagged("print('no data, no number')", "online", "the-verdict")
+    kept.outputs = [new_output("stream", name="stdout", text="5145\n")]
+    message = tagged(
+        "from helpers.corpora import available\navailable('the-verdict', shows='its length');",
+        "online",
+        "the-verdict",
+    )
+    path = save(course / "notebooks" / "03_x.ipynb", kept, message)
+    for _ in range(2):
+        notebooks.regenerate(path, root=course)
+        first, second = nbformat.read(str(path), 4).cells
+        assert first.outputs[0].text == "5145\n"
+        assert second.outputs[0].text.startswith("This cell would show its length.")
+
+
+def test_a_failing_notebook_stays_as_it_was(course):
+    path = save(
+        course / "notebooks" / "03_x.ipynb", new_code_cell("print(1)"), new_code_cell("1/0")
+    )
+    before = path.read_bytes()
+    with pytest.raises(execute.ExecutionFailed, match="Cell 2:\n\n1/0\n(.|\n)*ZeroDivisionError"):
+        notebooks.regenerate(path, root=course)
+    assert path.read_bytes() == before
+
+
+def test_run_makes_pages_and_stops_at_a_failure(course, capsys):
+    folder, build = course / "notebooks", course / "build"
+    block = "block = bytearray(200_000_000)\nimport time\ntime.sleep(1)\nprint('ran')"
+    save(folder / "01_a.ipynb", new_code_cell(block))
+    save(folder / "02_b.ipynb", new_code_cell("fine = 1"), new_code_cell("wrong_name"))
+    save(folder / "03_c.ipynb", new_code_cell("print('never')"))
+    assert run.main([], folder, build) == 1
+    out, err = capsys.readouterr()
+    line = out.splitlines()[0].split()
+    assert line[0] == "01_a" and 1.0 < float(line[1]) and 0.2 < float(line[3]) < 3
+    assert "ran" in (build / "01_a.html").read_text("utf-8")
+    assert "02_b.ipynb failed" in err and "Cell 2:\n\nwrong_name" in err and "NameError" in err
+    assert not (build / "03_c.html").exists()
+
+
+def test_run_ends_a_cell_that_takes_too_long(course, capsys):
+    folder = course / "notebooks"
+    save(folder / "01_a.ipynb", new_code_cell("import time\ntime.sleep(600)"))
+    assert run.main(["--timeout", "2"], folder, course / "build") == 1
+    assert "more than 2 s" in capsys.readouterr().err
+
+
+def test_a_notebook_that_does_not_exist_is_named(capsys):
+    assert notebooks.main(["77"]) == 1
+    assert "There is no notebook '77'" in capsys.readouterr().err
+
+
+# the set-up cell, as a script in an empty folder
+
+
+def set_up(folder, address="", installed=("tiktoken", "pooch", "safetensors")):
+    """Runs the set-up cell where `helpers` is not installed, then a line that needs it.
+
+    Empty modules stand for the installed packages; `pip` is one that only writes down its call.
+    """
+    stubs = folder.parent / "stubs"
+    stubs.mkdir(exist_ok=True)
+    for name in installed:
+        (stubs / f"{name}.py").touch()
+    (folder.parent / "pip.py").write_text("import sys\nprint('pip', *sys.argv[1:])")
+    code = f"import sys\nsys.path.append({str(stubs)!r})\n{setup_source(address)}\n"
+    # -I and -S: neither this folder nor the environment's own packages may help
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code + "import helpers\nprint(helpers.__file__)"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(folder.parent)},
+    )
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A folder that stands for the course: a package `helpers`, nothing else."""
+    (tmp_path / "course" / "helpers").mkdir(parents=True)
+    (tmp_path / "course" / "helpers" / "__init__.py").write_text("")
+    (tmp_path / "course" / "notebooks").mkdir()
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def test_the_set_up_cell_is_short():
+    assert len(setup_source(ADDRESS).splitlines()) <= 20
+
+
+def test_set_up_finds_helpers_beside_the_notebook(package):
+    said = set_up(package / "course" / "notebooks")
+    assert said.stdout.strip() == str(package / "course" / "helpers" / "__init__.py")
+    assert said.stderr == ""
+
+
+def test_set_up_takes_an_uploaded_zip(package):
+    with zipfile.ZipFile(package / "empty" / "course.zip", "w") as archive:
+        archive.write(package / "course" / "helpers" / "__init__.py", "helpers/__init__.py")
+    for _ in range(2):
+        said = set_up(package / "empty")
+        assert said.stdout.strip() == str(package / "empty/course/helpers/__init__.py")
+        assert said.stderr == ""
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_set_up_clones_the_published_course(package):
+    def git(*arguments):
+        who = ["-c", "user.name=course", "-c", "user.email=course@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=package / "course", check=True)
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "course")
+    for _ in range(2):
+        said = set_up(package / "empty", (package / "course").as_uri())
+        assert said.stdout.strip() == str(package / "empty/course/helpers/__init__.py")
+        assert said.stderr == ""
+
+
+def test_set_up_installs_only_what_is_missing(package):
+    said = set_up(package / "course" / "notebooks", installed=("tiktoken", "safetensors"))
+    assert said.stdout.splitlines()[0] == "pip install -q pooch"
+
+
+def test_set_up_says_what_to_do_where_there_is_nothing(package):
+    said = set_up(package / "empty")
+    assert said.returncode == 1
+    assert said.stderr == "Upload course.zip beside this notebook and run this cell again.\n"
+
+
+def test_set_up_does_nothing_where_helpers_is_installed():
+    then = "print(len(sys.path))"
+    code = setup_source(ADDRESS) + "\n" + then
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys; print(len(sys.path))\n" + code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    before, after = said.stdout.split()
+    assert before == after and said.stderr == ""
+
+
+def test_set_up_runs_with_the_real_zip(tmp_path):
+    """The archive of `course.py zip` is enough to import the model."""
+    from tools import zip as zip_tool
+
+    zip_tool.write(tmp_path / "course.zip")
+    # the packages are there, as on Colab; the course is not
+    then = "import helpers\nassert 'course' in helpers.__file__.split('helpers')[0]\n"
+    then += "from helpers.corpora import load_corpus\nprint(len(load_corpus('story')) > 1000)"
+    hide = "import sys\nsys.path[:] = [p for p in sys.path if p != COURSE and p]\n"
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            hide.replace("COURSE", repr(str(ROOT))) + setup_source("") + "\n" + then,
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+    )
+    assert said.stdout.strip() == "True" and said.stderr == ""
