@@ -16,7 +16,7 @@ Pieces = list[tuple[str, list[Point]]]
 
 def hand_of(*key) -> random.Random:
     """A random number generator that depends on the coordinates alone."""
-    return random.Random(repr([round(value, 1) for value in key]))
+    return random.Random(repr([round(value) for value in key]))
 
 
 def _shake(point: Point, hand: random.Random, amount: float) -> Point:

@@ -1,0 +1,96 @@
+"""Each committed figure of the lecture notes is what its code draws, and is used."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+from tools.figures import FOLDER, ROOT, figure_functions, figure_modules, main
+
+LARGEST = 80_000  # bytes: a page shows several
+EVERY = dict(figure_functions())
+PIN = re.search(r"^matplotlib==(\S+)", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
+
+
+@cache
+def drawn(name):
+    return EVERY[name]().svg()  # raises where words overlap or leave their box
+
+
+def committed(name):
+    path = FOLDER / name
+    assert path.is_file(), f"{name} is not drawn: python3 course.py figures {name[:2]}"
+    return path.read_text("utf-8")
+
+
+def anchors(drawing):
+    """Where strokes begin and where words stand: what hardly moves between versions."""
+    body = drawing.partition("</defs>")[2]
+    found = re.findall(r'(?: d="M|translate\()(-?[\d.]+) (-?[\d.]+)', body)
+    return [float(number) for pair in found for number in pair]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_committed_figure_is_what_its_code_draws(name):
+    if matplotlib.__version__ == PIN[1]:
+        assert drawn(name) == committed(name), f"python3 course.py figures {name[:2]}"
+    else:  # a thousandth of the width of the page
+        assert anchors(drawn(name)) == pytest.approx(anchors(committed(name)), abs=1.0)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_figure_is_small_and_says_what_it_is(name):
+    drawing = committed(name)
+    assert len(drawing.encode()) < LARGEST
+    assert len(re.search(r"<title[^>]*>(.+?)</title>", drawing, re.DOTALL)[1]) > 5
+    assert len(re.search(r"<desc[^>]*>(.+?)</desc>", drawing, re.DOTALL)[1]) > 40
+
+
+def test_no_figure_is_left_over_and_none_is_drawn_twice():
+    files = {path.name for path in FOLDER.glob("*.svg")}
+    assert files <= set(EVERY), f"no function draws {files - set(EVERY)}"
+    drawings = [drawn(name) for name in EVERY]
+    assert len(set(drawings)) == len(drawings)
+
+
+def test_every_figure_of_a_written_note_is_used():
+    notes = {path.name[:2]: path for path in FOLDER.parent.glob("[0-9][0-9]_*.md")}
+    text = "".join(path.read_text("utf-8") for path in notes.values())
+    unused = [name for name in EVERY if name[:2] in notes and f"figures/{name})" not in text]
+    assert unused == []
+
+
+def test_a_function_draws_one_figure_and_takes_nothing():
+    for name, function in EVERY.items():
+        assert function.__code__.co_argcount == 0, f"{name}: hide helpers behind an underscore"
+        assert function.__doc__, f"{name}: say in a docstring what it shows"
+
+
+def test_an_unknown_lecture_is_refused():
+    with pytest.raises(ValueError, match="lecture 99 has no figures"):
+        list(figure_modules(lectures=["99"]))
+
+
+def test_the_command_writes_what_is_missing_and_leaves_the_rest(tmp_path, capsys):
+    source = 'from helpers.whiteboard import Board\n\n\ndef {0}():\n    """One."""\n    {1}\n'
+    good = 'return Board(300, 200, "Nothing yet", "An empty board.")'
+    Path(tmp_path, "lecture_07.py").write_text(source.format("empty", good))
+    assert main(["7"], tmp_path) == 0
+    assert "07_empty.svg" in capsys.readouterr().out
+    assert main([], tmp_path) == 0
+    assert "unchanged" in capsys.readouterr().out
+    bad = f'board = {good[7:]}\n    board.text(290, 100, "too far")\n    return board'
+    Path(tmp_path, "lecture_08.py").write_text(source.format("spoiled", bad))
+    assert main(["8"], tmp_path) == 1
+    assert "leaves the page" in capsys.readouterr().err
+    assert not Path(tmp_path, "08_spoiled.svg").exists()
+
+
+def test_drafts_are_pictures_to_look_at(tmp_path, capsys):
+    source = 'from helpers.whiteboard import Board\n\n\ndef far():\n    """One."""\n    board = Board(300, 200, "A title", "A text.")\n    board.text(290, 100, "too far")\n    return board\n'
+    Path(tmp_path, "lecture_07.py").write_text(source)
+    assert main(["7", "--look", str(tmp_path / "look")], tmp_path) == 0
+    assert "leaves the page" in capsys.readouterr().out
+    assert (tmp_path / "look" / "07_far.png").read_bytes().startswith(b"\x89PNG")
