@@ -1,0 +1,147 @@
+"""What the course installs: one list, told to pip, to conda and to this very environment alike."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tools import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONDA_NAMES = {"torch": "pytorch"}  # the one name that differs
+
+BASE = "torch numpy tiktoken matplotlib ipywidgets tqdm pooch safetensors regex pyyaml".split()
+
+# what Colab had installed in the summer of 2026; the course must run there without changing it
+COLAB = {"torch": "2.11.0", "numpy": "2.1.3", "matplotlib": "3.10.0", "ipywidgets": "7.7.1"}
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): pin for pin in found}
+
+
+def requirements():
+    return [Requirement(line) for line in environment.requirements()]
+
+
+def test_the_base_install_is_small():
+    assert [Requirement(line).name for line in PROJECT["dependencies"]] == BASE
+    everything = {canonicalize_name(requirement.name) for requirement in requirements()}
+    assert not everything & {"tensorflow", "pandas", "scikit-learn"}
+
+
+def test_torch_comes_first():
+    assert requirements()[0].name == "torch"
+
+
+def test_every_extra_is_installed():
+    assert set(environment.EXTRAS) == set(EXTRAS)
+
+
+def test_colab_keeps_its_versions():
+    ranges = {Requirement(line).name: Requirement(line) for line in PROJECT["dependencies"]}
+    for name, version in COLAB.items():
+        assert ranges[name].specifier.contains(version), f"{name} {version} is shut out"
+    assert SpecifierSet(PROJECT["requires-python"]).contains("3.13.5")
+
+
+def test_torch_has_an_upper_bound():
+    """Without one, pip takes the newest CUDA build, several GB, even on a machine without a card."""
+    (torch,) = [Requirement(line) for line in PROJECT["dependencies"] if line.startswith("torch")]
+    assert not torch.specifier.contains("2.14.0") and torch.specifier.contains("2.6.0")
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_every_requirement_is_pinned_within_its_range(requirement):
+    pin = pins()[canonicalize_name(requirement.name)]
+    (only,) = pin.specifier
+    assert only.operator == "==" and "+" not in only.version
+    assert requirement.specifier.contains(only.version)
+
+
+def test_constraints_name_versions_only():
+    for pin in pins().values():
+        assert pin.url is None and len(pin.specifier) == 1 and not pin.extras, pin
+
+
+def test_conda_gets_the_same_set():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    assert conda["channels"] == ["conda-forge", "nodefaults"]
+    python, *packages = [Requirement(line) for line in conda["dependencies"]]
+    assert python.name == "python"
+    assert python.specifier == SpecifierSet(PROJECT["requires-python"])
+    expected = {
+        CONDA_NAMES.get(requirement.name, requirement.name): requirement.specifier
+        for requirement in requirements()
+    }
+    assert {package.name: package.specifier for package in packages} == expected
+
+
+def installed(name):
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_the_pins_admit_every_supported_python(python):
+    """A pin that needs 3.11.5 locks out Debian 12, whose Python is 3.11.2."""
+    for name, pin in pins().items():
+        package = installed(name)
+        if package is None or not pin.specifier.contains(Version(package.version).public):
+            continue  # not the pinned one: nothing to learn from it here
+        needs = package.metadata.get("Requires-Python")
+        assert not needs or SpecifierSet(needs).contains(python), f"{pin}: {needs}"
+
+
+def test_this_environment_is_the_pinned_one():
+    stamp = environment.read_stamp(ROOT / ".venv")
+    if stamp.get("requirements") != environment.fingerprint():
+        pytest.skip("these tests do not run in a finished .venv of the course")
+    for requirement in requirements():
+        package = installed(requirement.name)
+        version = Version(package.version).public  # 2.13.0+cpu is 2.13.0
+        assert pins()[canonicalize_name(requirement.name)].specifier.contains(version)
+
+
+@pytest.mark.slow
+def test_the_package_takes_its_data_along(tmp_path):
+    """A wheel of the course holds every file of `helpers`."""
+    wanted = set()
+    for path in (ROOT / "helpers").rglob("*"):
+        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
+            wanted.add(path.relative_to(ROOT).as_posix())
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "."]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if "No module named pip" in built.stderr:
+        pytest.skip("this environment has no pip of its own")
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("helpers/")}
+    assert inside == wanted
+
+
+def test_no_index_host_is_committed():
+    hosts = re.compile(r"pypi\.org|files\.pythonhosted|/opt/|file://")
+    for name in ("pyproject.toml", "constraints.txt", "environment.yml", "course.py", ".ci/run"):
+        assert not hosts.search((ROOT / name).read_text("utf-8")), name
