@@ -296,7 +296,7 @@ def test_repo_sets_the_address(given, kept):
     from tools import repo
 
     text = repo.set_address((ROOT / "pyproject.toml").read_text("utf-8"), given)
-    assert f'\nRepository = "{kept}"\n' in text
+    assert f'\nrepository = "{kept}"\n' in text
 
 
 @pytest.mark.parametrize("name", ["", "ann", "a b/c", "https://example.com/a/b", 'x/"y"'])
@@ -304,7 +304,7 @@ def test_repo_refuses_other_names(name):
     from tools import repo
 
     with pytest.raises(ValueError, match="OWNER/NAME"):
-        repo.set_address('Repository = ""', name)
+        repo.set_address('repository = ""', name)
 
 
 def test_the_address_stands_in_one_place():

@@ -25,8 +25,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def repository(root=ROOT):
     """Where the course is published; empty where it is not."""
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    return project.get("urls", {}).get("Repository", "").rstrip("/")
+    settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    return settings["tool"]["course"]["repository"]
 
 
 def setup_source(address):

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LINE = re.compile(r'^Repository = "(.*)"$', re.MULTILINE)
+LINE = re.compile(r'^repository = "(.*)"$', re.MULTILINE)
 NAME = re.compile(r"^(?:https://github\.com/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
@@ -21,7 +21,7 @@ def set_address(text, name):
         address = f"https://github.com/{match[1]}"
     else:
         raise ValueError(f"{name!r} is not of the form OWNER/NAME")
-    return LINE.sub(f'Repository = "{address}"', text, count=1)
+    return LINE.sub(f'repository = "{address}"', text, count=1)
 
 
 def main(arguments, root=ROOT):
