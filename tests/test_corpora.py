@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers import corpora, sources
+from helpers import corpora, downloads, sources
 from helpers.corpora import (
     CorpusError,
     available,
     corpus_hash,
     data_folder,
     fetch,
+    gpt2_encoding,
     load_corpus,
     load_instructions,
     load_sms,
@@ -73,7 +74,7 @@ def server():
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("LLM_COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(corpora, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(downloads, "WAIT_SECONDS", 0.0)
     return tmp_path / "data"
 
 
@@ -214,7 +215,7 @@ def test_server_errors_all_the_way(server, monkeypatch, folder):
     server.pages["/text"] = lambda handler: answer(handler, b"", 500)
     offer(monkeypatch, server.url + "/text")
     assert "Check the internet connection" in fail(folder, "answered 500")
-    assert len(server.requests) == corpora.ROUNDS
+    assert len(server.requests) == downloads.ROUNDS
 
 
 def test_offline(monkeypatch, folder):
@@ -464,3 +465,10 @@ def test_real_instructions(name, monkeypatch):
     assert len(entries) == 1100
     assert {"instruction", "input", "output"} <= set(entries[0])
     assert ("chosen" in entries[0]) == (name == "preferences")
+
+
+def test_real_gpt2_encoding_needs_no_other_folder(monkeypatch):
+    real("gpt2-vocabulary", monkeypatch)
+    monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
+    assert gpt2_encoding().encode("Hello, do you like tea?") == [15496, 11, 466, 345, 588, 8887, 30]
+    assert "TIKTOKEN_CACHE_DIR" not in os.environ
