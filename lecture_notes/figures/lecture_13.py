@@ -99,7 +99,7 @@ def self_attention():
     board = Board(
         760, 330, "Self-attention: a sentence looks at itself",
         "Nine words in a row. From the word 'is' curved lines go back to the words before it. The "
-        "thickest goes to 'key', its subject, seven words away, and not to the nearer 'doors'.",
+        "thickest goes to 'key', its subject, six words away, and not to the nearer 'doors'.",
     )  # fmt: skip
     words = ["The", "key", "that", "opens", "the", "old", "doors", "is", "lost"]
     fills = ["gray"] * 9
