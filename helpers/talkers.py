@@ -3,7 +3,8 @@
     find_gpts()      all of them, in this order
     choose_gpt()     the first
 
-1. The course's own small GPT. It is always there.
+1. The course's own small GPT. It is always there. `LLM_COURSE_GPT` may name the folder of one
+   that you trained with `helpers.train`; it comes first.
 2. GPT-2, where its weights have been downloaded.
 3. Any server that speaks OpenAI's chat protocol, if you name it in the environment:
    `LLM_COURSE_CHAT_URL` (for instance https://api.openai.com/v1), `LLM_COURSE_CHAT_MODEL`, and
@@ -159,7 +160,11 @@ def find_gpts(environment=None):
     `environment` stands in for `os.environ`. Nothing is loaded or contacted yet.
     """
     environment = os.environ if environment is None else environment
-    gpts = [
+    gpts = []
+    if environment.get("LLM_COURSE_GPT"):
+        trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
+        gpts.append(BaseGPT(f"your GPT in {trained.name}", lambda: load_model(trained)))
+    gpts += [
         BaseGPT("the course's own GPT", lambda folder=ASSETS / name: load_model(folder))
         for name in OWN_GPTS
         if (ASSETS / name / "model.safetensors").is_file()
