@@ -94,12 +94,14 @@ def test_a_widget_leaves_its_words_and_no_random_ids():
 
 
 def test_the_readme_links_what_exists(course):
-    (course / "notebooks" / "02_tokenizer.ipynb").touch()
+    heading = new_markdown_cell("## Lecture 07 · A tokenizer from scratch")
+    save(course / "notebooks" / "02_tokenizer.ipynb", heading)
+    save(course / "notebooks" / "07_pretraining.ipynb", new_markdown_cell("no section yet"))
     readme = (course / "README.md").read_text("utf-8")
     refreshed = lectures.refresh(readme, course)
     assert lectures.parse(refreshed) == lectures.parse(readme)
     assert "[02_tokenizer](notebooks/02_tokenizer.ipynb)" in refreshed
-    assert "[01_eliza_vs_gpt]" not in refreshed
+    assert "[01_eliza_vs_gpt]" not in refreshed and "[07_pretraining]" not in refreshed
     assert "[07_a_tokenizer_from_scratch.md](lecture_notes/07_" in refreshed
     assert lectures.refresh(refreshed, course) == refreshed
 

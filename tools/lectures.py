@@ -3,12 +3,14 @@
 The map is the one place for lecture titles and links. Everything else is held against it.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| (\d\d) \| \[(.+?)\]\((https?://\S+?)\) \| (.+?) \| (.+?) \| (.+?) \|$")
+SECTION = re.compile(r"^## Lecture (\d\d) · (.+?)\s*$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
@@ -55,13 +57,24 @@ def link(text, target, root):
     return f"[{text}]({target})" if (root / target).exists() else text
 
 
+def sections(path):
+    """The lectures that a notebook has a section for: number to title, in the notebook's order."""
+    if not path.is_file():
+        return {}
+    cells = json.loads(path.read_text("utf-8") or "{}").get("cells", [])
+    prose = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return dict(SECTION.findall(prose))
+
+
 def refresh(readme, root=ROOT):
-    """The README again, with a link in the map for everything that exists by now."""
+    """The README again, with a link in the map for every section, note and module there is."""
     lines = []
     for line in readme.splitlines():
         if ROW.match(line):
             (row,) = parse(line)
-            notebook = link(row.notebook, f"notebooks/{row.notebook}.ipynb", root) or "—"
+            notebook = f"notebooks/{row.notebook}.ipynb"
+            taught = row.number in sections(root / notebook)
+            notebook = (link(row.notebook, notebook, root) if taught else row.notebook) or "—"
             note = link(row.note, f"lecture_notes/{row.note}", root) or "—"
             modules = ", ".join(link(f"`{m}`", module_path(m, root), root) for m in row.modules)
             title = f"[{row.title}]({row.video})"

@@ -1,0 +1,222 @@
+"""The house: README's map, links, sizes, spelling, and what may not be committed."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import lectures
+from tools.lectures import LINK, ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+MAP = lectures.parse(README)
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTES = sorted((ROOT / "lecture_notes").glob("[0-9][0-9]_*.md"))
+PAGES = sorted((ROOT / "lecture_notes").glob("*.md")) + [ROOT / "README.md"]
+CODE = [
+    path
+    for folder in ("helpers", "tools", "benchmarks", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+] + [ROOT / "course.py", ROOT / "conftest.py"]
+MARKDOWN_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+def name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def committed():
+    """Every text file that belongs to the project, as git sees it; all files where git is not."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode or not listed.stdout:
+        return [path for path in [*CODE, *PAGES, *NOTEBOOKS] if path.exists()]
+    files = [ROOT / line for line in listed.stdout.split("\0") if line]
+    return [path for path in files if path.is_file()]
+
+
+def prose(path):
+    """The Markdown of a page or a notebook."""
+    if path.suffix != ".ipynb":
+        return path.read_text("utf-8")
+    cells = nbformat.read(str(path), 4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def slugs(path):
+    """The anchors that links to a page or notebook may name, in GitHub's form."""
+    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    plain = (re.sub(r"[`*]", "", LINK.sub(r"\1", heading)) for heading in headings)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in plain}
+
+
+# the map
+
+
+def test_the_map_has_every_lecture_once():
+    assert [lecture.number for lecture in MAP] == [f"{number:02d}" for number in range(1, 44)]
+    for field in ("title", "video", "note"):
+        assert len({getattr(lecture, field) for lecture in MAP}) == 43
+
+
+def test_the_map_links_exactly_what_exists():
+    assert lectures.refresh(README) == README, "run: python3 course.py notebooks --no-run"
+
+
+def test_every_notebook_and_note_is_in_the_map():
+    assert {path.stem for path in NOTEBOOKS} <= {lecture.notebook for lecture in MAP}
+    assert {path.name for path in NOTES} <= {lecture.note for lecture in MAP}
+
+
+def test_notes_are_numbered_like_their_lectures():
+    for lecture in MAP:
+        assert lecture.note.startswith(f"{lecture.number}_")
+
+
+@pytest.mark.parametrize("path", NOTES, ids=name)
+def test_a_note_has_its_lectures_heading(path):
+    (lecture,) = [lecture for lecture in MAP if lecture.note == path.name]
+    assert path.read_text("utf-8").splitlines()[0] == f"# {lecture.heading}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_a_notebook_has_its_lectures_headings(path):
+    titles = {lecture.number: lecture.title for lecture in MAP if lecture.notebook == path.stem}
+    found = lectures.sections(path)
+    assert found, "a notebook has one section a lecture"
+    assert list(found) == sorted(found)
+    assert {number: titles.get(number) for number in found} == found
+
+
+def test_every_module_is_in_the_readme():
+    """By its own name, or by that of its family: `bpe` stands for `bpe_train` as well."""
+    named = set(re.findall(r"`(\w+)`", README))
+    for path in (ROOT / "helpers").iterdir():
+        if path.suffix == ".py" and path.stem != "__init__":
+            family = {path.stem.rsplit("_", cut)[0] for cut in range(path.stem.count("_") + 1)}
+            assert family & named, f"README does not name helpers.{path.stem}"
+
+
+# links and pictures
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name)
+def test_links_lead_somewhere(path):
+    for _, text, target in MARKDOWN_LINK.findall(re.sub(r"```.*?```", "", prose(path), flags=re.S)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (path.parent / file).resolve() if file else path
+        assert there.exists(), f"[{text}]({target}): there is no such file"
+        if anchor and there.suffix in (".md", ".ipynb"):
+            assert anchor.lower() in slugs(there), f"[{text}]({target}): no such heading"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name)
+def test_pictures_have_alt_text(path):
+    for mark, text, target in MARKDOWN_LINK.findall(prose(path)):
+        assert not mark or len(text) >= 10, f"{target} needs an alt text"
+    for tag in re.findall(r"<img\b[^>]*>", prose(path)):
+        assert re.search(r'alt="[^"]{10,}"', tag), tag
+
+
+# sizes
+
+
+def functions(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+@pytest.mark.parametrize("path", CODE, ids=name)
+def test_modules_and_functions_stay_short(path):
+    text = path.read_text("utf-8")
+    if path.parent.name != "tests":
+        assert len(text.splitlines()) <= 300, "this module is asking to be two"
+    for function, lines in functions(ast.parse(text)):
+        assert lines <= 50, f"{function} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "helpers").glob("*.py")), ids=name)
+def test_public_things_say_what_they_do(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+# words
+
+BRITISH = re.compile(
+    r"""\b(\w*colour\w*|behaviour\w*|favour\w*|neighbour\w*|honour\w*|centre[ds]?|metres?|grey\w*
+    |(?:token|normal|optim|initial|summar|organ|recogn|visual|general|minim|maxim|vector|special
+      |memor|penal|util|quant|regular|serial|parallel|factor|categor|character|standard|final
+      |emphas|real|apolog|critic)is(?:e|ed|es|er|ers|ing|ation|ations)
+    |analys(?:e|ed|es|ing)|labell(?:ed|ing)|modell(?:ed|ing|er)|travell(?:ed|ing|er)|cancell(?:ed|ing)
+    |licences?|defence|artefacts?|catalogues?|programmes?|judgements?|learnt|whilst|practis(?:e|ed|ing)
+    |sceptic\w*|fulfils?|dialogues?(?=\ box))\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("text", ["colour", "tokeniser", "normalisation", "labelled", "Licence"])
+def test_british_forms_are_found(text):
+    assert BRITISH.search(f"the {text} of")
+
+
+@pytest.mark.parametrize("text", ["color", "emphasis", "realistic", "specialist", "analysis"])
+def test_american_forms_are_left_alone(text):
+    assert not BRITISH.search(f"the {text} of")
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS, *CODE], ids=name)
+def test_spelling_is_american(path):
+    if path == Path(__file__):
+        return
+    text = prose(path)
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(str(path), 4).cells
+        text = "\n".join(cell.source for cell in cells)
+    assert not BRITISH.findall(text)
+
+
+# a page speaks of the course alone
+ELSEWHERE = re.compile(r"shared/(?:data|DESIGN)|/work/|/root/|/home/\w|C:\\Users|\bthe brief\b")
+
+
+@pytest.mark.parametrize("path", committed(), ids=name)
+def test_nothing_points_to_one_machine(path):
+    if path == Path(__file__) or path.suffix in (".png", ".safetensors"):
+        return
+    found = set(ELSEWHERE.findall(path.read_text("utf-8")))
+    allowed = {"shared/data"} if name(path) == ".ci/run" else set()
+    assert found <= allowed
+
+
+def tool(*command):
+    """Runs one of the style tools, or skips where it is not installed."""
+    pytest.importorskip(command[0])
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_ruff_finds_nothing():
+    checked = tool("ruff", "check", "--no-cache", ".")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_everything_is_formatted():
+    checked = tool("ruff", "format", "--check", "--no-cache", ".")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_codespell_finds_nothing():
+    paths = [name(path) for path in [*PAGES, *NOTEBOOKS, *CODE]]
+    checked = tool("codespell_lib", *paths)
+    assert checked.returncode == 0, checked.stdout
