@@ -15,14 +15,14 @@ HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 ORDER = {
     "ground": "plots device",
     "text": "eliza_rules eliza_script eliza tokenizer bpe_train bpe_merge bpe_formats bpe",
-    "data": "sources corpora grammar_nodes grammar_notation grammar tales inbox tasks loaders",
+    "data": "sources downloads corpora grammar_nodes grammar_notation grammar tales inbox tasks loaders",
     "model": "config layers attention model kv_cache",
     "use": "generate",
     "train": "optim checkpoint distributed compression train_loop train",
     "interchange": "pretrained export",
     "adapt": "classifier instructions lora dpo",
     "talk": "evaluate talkers chat chat_window",
-    "page": "whiteboard token_view attention_view bpe_view anatomy blueprints plots_field widgets "
+    "page": "whiteboard token_view embedding_view attention_view bpe_view anatomy blueprints plots_field widgets "
     "checks quiz",
 }
 PLACE = {name: place for place, name in enumerate(" ".join(ORDER.values()).split())}

@@ -1,0 +1,54 @@
+"""Pictures of the input pipeline: what is drawn is what was given."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from helpers.embedding_view import plot_pipeline, plot_windows, plot_words, principal_components
+from helpers.plots import PAPER
+
+
+@pytest.mark.parametrize(("stride", "windows"), [(1, 6), (2, 3), (4, 2)])
+def test_every_window_is_drawn(stride, windows):
+    ax = plot_windows(10, 4, stride)
+    assert len(ax.patches) == windows * 5
+    outlined = [p for p in ax.patches if to_hex(p.get_facecolor()) == PAPER]
+    assert [int(p.get_x()) for p in outlined] == [4 + stride * row for row in range(windows)]
+
+
+def test_windows_that_do_not_fit():
+    with pytest.raises(ValueError, match="4 tokens, context 4"):
+        plot_windows(4, 4, 1)
+    with pytest.raises(ValueError, match="stride 0"):
+        plot_windows(9, 4, 0)
+
+
+def test_principal_components_keep_a_plane():
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 7)) + 5
+    points = principal_components(plane)
+    distances = np.linalg.norm(plane[:, None] - plane[None], axis=-1)
+    np.testing.assert_allclose(
+        np.linalg.norm(points[:, None] - points[None], axis=-1), distances, atol=1e-9
+    )
+    assert points[:, 0].var() >= points[:, 1].var()
+
+
+def test_words_are_written_beside_their_points():
+    groups = {"colors": ["red", "blue"], "days": ["monday"]}
+    ax = plot_words(torch.eye(3), groups)
+    assert [text.get_text() for text in ax.texts] == ["red", "blue", "monday"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["colors", "days"]
+    with pytest.raises(ValueError, match="2 vectors do not fit 3 words"):
+        plot_words(torch.eye(2), groups)
+
+
+def test_the_pipeline_adds_up():
+    vectors, places = torch.rand(3, 4), torch.rand(3, 4)
+    ax = plot_pipeline(["The", " cat", " sat"], [5, 6, 7], vectors, places)
+    drawn = [image.get_array().data[:, 0] for image in ax.images]
+    np.testing.assert_allclose(drawn[:3], vectors)
+    np.testing.assert_allclose(drawn[6:], vectors + places, rtol=1e-6)
+    written = [text.get_text() for text in ax.texts]
+    assert "'The cat sat'" in written and "·cat" in written and "6" in written
