@@ -58,14 +58,18 @@ def image_tag(picture, alt):
     """
     if not alt.strip():
         raise ValueError("alt is empty: say in a sentence what the picture shows")
-    figure = _figure_of(picture)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    data = base64.b64encode(_fewer_colors(buffer)).decode()
+    data = base64.b64encode(png_bytes(picture)).decode()
     return (
         f'<img alt="{html.escape(alt, quote=True)}" style="max-width:100%;border-radius:6px" '
         f'src="data:image/png;base64,{data}">'
     )
+
+
+def png_bytes(picture):
+    """Return a figure, or the one that an `Axes` belongs to, as the bytes of a small PNG."""
+    buffer = io.BytesIO()
+    _figure_of(picture).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return _fewer_colors(buffer)
 
 
 def _figure_of(picture):
@@ -118,8 +122,21 @@ def show_source(*things, docstring=False):
         display(Markdown(f"`{where}`\n```python\n{source_of(thing, docstring)}\n```"))
 
 
-def plot_matrix(matrix, row_labels=None, column_labels=None, ax=None, digits=2, color_map="Blues"):
-    """Draw a (rows, columns) matrix as a heat map with its numbers written in."""
+def plot_matrix(
+    matrix,
+    row_labels=None,
+    column_labels=None,
+    ax=None,
+    digits=2,
+    color_map="Blues",
+    framed=(),
+):
+    """Draw a (rows, columns) matrix as a heat map with its numbers written in.
+
+    `framed` lists the (row, column) cells to draw a frame around; `digits` None writes no numbers.
+    """
+    from matplotlib.patches import Rectangle
+
     ax = ax if ax is not None else new_axes(5, 4)
     values = matrix.detach().numpy() if hasattr(matrix, "detach") else matrix
     ax.imshow(values, cmap=color_map, aspect="auto")
@@ -130,6 +147,9 @@ def plot_matrix(matrix, row_labels=None, column_labels=None, ax=None, digits=2, 
             value = float(values[row, column])
             ink = "white" if value > middle else INK
             ax.text(column, row, f"{value:.{digits}f}", ha="center", va="center", color=ink)
+    for row, column in framed:
+        corner = (column - 0.5, row - 0.5)
+        ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLORS[1], linewidth=3))
     for axis, labels in ((ax.yaxis, row_labels), (ax.xaxis, column_labels)):
         if labels is not None:
             axis.set_ticks(range(len(labels)), labels)

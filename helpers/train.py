@@ -47,7 +47,7 @@ END_OF_TEXT = "<|endoftext|>"
 # Steps and rates that suit a preset; everything else keeps TrainConfig's defaults.
 RECIPES = {
     "tiny": TrainConfig(steps=300, batch_size=32, learning_rate=3e-3, warmup_steps=30),
-    "laptop": TrainConfig(steps=1500, batch_size=16, learning_rate=1.5e-3, warmup_steps=100),
+    "laptop": TrainConfig(steps=400, batch_size=16, learning_rate=2e-3, warmup_steps=40),
 }
 
 
@@ -103,7 +103,6 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
 
     def sample(step, model, history):
         text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
-        model.train()
         shown = " ".join(text.split())
         _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
 

@@ -107,7 +107,7 @@ def train(
     With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
     the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
     and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
-    each evaluation. Raises ValueError for a text too short or nothing to resume, and
+    each evaluation, with the model in evaluation mode. Raises ValueError for a text too short or nothing to resume, and
     FloatingPointError where the loss is no longer a number.
     """
     optimizer = create_optimizer(model, config.learning_rate, config.weight_decay)
@@ -138,7 +138,8 @@ def train(
             if history.step % config.evaluate_every == 0 or history.step == config.steps:
                 _evaluate(model, validation_tokens, config, history, folder)
                 if on_evaluate is not None:
-                    on_evaluate(history.step, model, history)
+                    on_evaluate(history.step, model.eval(), history)
+                    model.train()
             if folder and config.checkpoint_every and history.step % config.checkpoint_every == 0:
                 save()
     history.interrupted = history.step < config.steps
