@@ -207,6 +207,7 @@ def a_note(**change):
         ({"formula": "$a \\, b$"}, "GitHub may eat"),
         ({"formula": "$a<b$"}, "GitHub may eat"),
         ({"formula": "It costs $4.6 million."}, "a lone $"),
+        ({"formula": f"```python\nx = {'1 + ' * 30}1\n```"}, "do not fit the page"),
         ({"answer": "word " * 900}, "words, it should have"),
         ({}, None),
     ],

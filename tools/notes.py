@@ -25,6 +25,7 @@ SECTIONS = (
 )
 WORDS = (1200, 2500)
 QUESTIONS = (3, 5)
+CODE_WIDTH = 88  # characters that fit a page of the book
 IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+\.svg)\)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 QUESTION = re.compile(r"^\*\*Q(\d)\. (.+?\?)\*\*$", re.MULTILINE)
@@ -136,6 +137,10 @@ def _form(text, lecture, root):
     words = count_words(text)
     if not WORDS[0] <= words <= WORDS[1]:
         yield f"it has {words} words, it should have {WORDS[0]} to {WORDS[1]}"
+    for _, code in FENCE.findall(text):
+        for line in code.splitlines():
+            if len(line) > CODE_WIDTH:
+                yield f"{len(line)} characters of code do not fit the page ({CODE_WIDTH}): {line}"
     start, end = section(text, "In code")
     if "```python" not in text[start:end]:
         yield "the section 'In code' has no python block"
