@@ -116,7 +116,7 @@ class Shapes(Paper):
         ends = []
         for turn in (-1, 1):
             direction = angle + math.pi + turn * (0.48 + hand.uniform(-0.06, 0.06))
-            length = 9.5 + hand.uniform(-0.8, 0.8)
+            length = min(9.5, 0.6 * math.dist(before, tip)) + hand.uniform(-0.8, 0.8)
             ends.append(
                 (tip[0] + length * math.cos(direction), tip[1] + length * math.sin(direction))
             )
