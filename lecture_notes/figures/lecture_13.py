@@ -15,7 +15,9 @@ def bottleneck():
     )  # fmt: skip
     words = board.tokens(40, 310, ENGLISH, fills="blue", width=84, gap=8)
     states = [
-        board.box(word.x + 17, 220, 50, 44, f"$h_{i}$", fill="orange" if i == 6 else "gray", size=16)
+        board.box(
+            word.x + 17, 220, 50, 44, f"$h_{i}$", fill="orange" if i == 6 else "gray", size=16
+        )
         for i, word in enumerate(words, start=1)
     ]
     for word, state in zip(words, states, strict=True):

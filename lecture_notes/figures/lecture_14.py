@@ -76,7 +76,9 @@ def dot_product():
         cosine = (torch.dot(vector, anchor) / (vector.norm() * anchor.norm())).item()
         angle = math.acos(min(1.0, cosine))
         chart.arrow(length * math.cos(angle), length * math.sin(angle), color=color)
-        rows.append([f"{math.degrees(angle):.0f}°", f"{length:.2f}", f"{SCORES[JOURNEY, index]:.2f}"])
+        rows.append(
+            [f"{math.degrees(angle):.0f}°", f"{length:.2f}", f"{SCORES[JOURNEY, index]:.2f}"]
+        )
     board.text(*chart.at(1.16, -0.075), "journey", 14, "orange")
     board.text(*chart.at(1.16, 0.12), "starts", 14, "blue")
     board.text(*chart.at(0.62, 0.19), "with", 14, "purple")
@@ -110,7 +112,9 @@ def softmax_steps():
         for index, word in enumerate(WORDS):
             lower = 20 * (index % 2)
             board.text(chart.at(index, 0)[0], 322 + lower, word, 12)
-    board.text(380, 372, "the order stays, the gaps grow, the sum becomes 1", 14, "red", italic=True)
+    board.text(
+        380, 372, "the order stays, the gaps grow, the sum becomes 1", 14, "red", italic=True
+    )
     return board
 
 
@@ -121,9 +125,7 @@ def all_weights():
         "A matrix of six rows and six columns. Each row is one query and sums to 1. The row of "
         "'journey' is the one worked out by hand.",
     )  # fmt: skip
-    matrix = board.matrix(
-        130, 135, WEIGHTS, rows=WORDS, columns=WORDS, cell=(66, 34), heat="blue"
-    )
+    matrix = board.matrix(130, 135, WEIGHTS, rows=WORDS, columns=WORDS, cell=(66, 34), heat="blue")
     board.text(66, 92, "asks ↓   looks at →", 13, "gray", align="left")
     row = matrix.row(JOURNEY)
     board.ring(row, margin=3)

@@ -59,7 +59,9 @@ def one_query():
     weights = torch.softmax(scores / 2**0.5, dim=-1)
     board.matrix(140, 88, query[None], cell=(50, 30), rows=["query"], color="orange",
                  fills={(0, 0): "orange", (0, 1): "orange"})  # fmt: skip
-    keys = board.matrix(140, 180, KEYS, rows=WORDS, cell=(50, 30), color="blue", title="keys  (6, 2)")
+    keys = board.matrix(
+        140, 180, KEYS, rows=WORDS, cell=(50, 30), color="blue", title="keys  (6, 2)"
+    )
     points = board.matrix(335, 180, scores[:, None], cell=(66, 30), digits=4, title="scores  (6,)")
     shares = board.matrix(505, 180, weights[:, None], cell=(66, 30), digits=4, color="red",
                           title="weights  (6,)", heat="red")  # fmt: skip

@@ -51,9 +51,7 @@ def three_forms():
     )  # fmt: skip
     look = {"cell": (36, 26), "size": 12}
     future = {(i, j): "gray" for i in range(6) for j in range(i + 1, 6)}
-    struck = [
-        ["−∞" if FUTURE[i, j] else SCORES[i, j].item() for j in range(6)] for i in range(6)
-    ]
+    struck = [["−∞" if FUTURE[i, j] else SCORES[i, j].item() for j in range(6)] for i in range(6)]
     tops = 130
     first = board.matrix(22, tops, SCORES, title="scores ÷ √2", **look)
     second = board.matrix(272, tops, struck, title="with the mask", fills=future, **look)
