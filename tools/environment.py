@@ -258,7 +258,8 @@ def dispatch(name, arguments, needs_venv):
 
 def wait(command):
     """Runs a command in the course's folder; Ctrl-C reaches it, and we wait until it has ended."""
-    process = subprocess.Popen(command, cwd=ROOT)
+    settings = {"PYTHONUTF8": "1", **os.environ}  # Windows: our files are UTF-8 everywhere
+    process = subprocess.Popen(command, cwd=ROOT, env=settings)
     while True:
         try:
             return process.wait()

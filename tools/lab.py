@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tools.lectures import ROOT
 from tools.notebooks import chosen
@@ -22,14 +23,17 @@ def has_screen():
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def address(pid, page):
-    """The address of the running server with this process id, or None while it starts."""
+def servers():
+    """The running servers of this folder, by process id."""
     from jupyter_server.serverapp import list_running_servers
 
-    for server in list_running_servers():
-        if server["pid"] == pid:
-            return f"{server['url']}lab/tree/{page}?token={server['token']}"
-    return None
+    every = list_running_servers()
+    return {server["pid"]: server for server in every if Path(server["root_dir"]) == ROOT}
+
+
+def address(server, page):
+    """Where a page is, on a running server."""
+    return f"{server['url']}lab/tree/{page}?token={server['token']}"
 
 
 def command(page, options):
@@ -55,6 +59,7 @@ def main(arguments):
         print(error, file=sys.stderr)
         return 1
     page = path.relative_to(ROOT).as_posix()
+    before = servers()
     process = subprocess.Popen(command(page, arguments[named:]), cwd=ROOT)
     shown = False
     while True:
@@ -64,12 +69,16 @@ def main(arguments):
             code = process.poll()
             if code is not None:
                 return code
-            if url := address(process.pid, page):
-                print(f"\nJupyterLab is at\n\n    {url}\n\nCtrl-C stops it.", flush=True)
+            now = servers()
+            for server in (now[pid] for pid in now.keys() - before.keys()):
+                print(
+                    f"\nJupyterLab is at\n\n    {address(server, page)}\n\nCtrl-C stops it.",
+                    flush=True,
+                )
                 shown = True
             time.sleep(0.2)
         except KeyboardInterrupt:
-            shown = True  # JupyterLab got it too and asks whether to stop
+            shown = True  # JupyterLab got it too and ends by itself
 
 
 if __name__ == "__main__":
