@@ -101,7 +101,7 @@ class Trace:
 
     def __str__(self):
         ranked = ", ".join(f"{word} (rank {rank})" for word, rank in self.keywords)
-        lines = [f"kept:      {' '.join(self.clause)}", f"keywords:  {ranked or 'none'}"]
+        lines = [f"kept:      {' '.join(self.clause) or '-'}", f"keywords:  {ranked or 'none'}"]
         lines += [f"stored:    {self.stored}"] if self.stored else []
         lines += [f"recalled:  {self.recalled}"] if self.recalled else []
         return "\n".join([*lines, *map(str, self.steps), f"reply:     {self.reply}"])

@@ -132,6 +132,7 @@ def element_fits(element, word, tags):
 
 def take(elements, words, start, tags):
     """Cut the pieces of `elements`, none of which is 0, at `start`; None where they do not fit."""
+    tags = tags or {}
     pieces = []
     for element in elements:
         length = element if isinstance(element, int) else 1
@@ -162,30 +163,41 @@ def match(pattern, words, tags=None):
     >>> match((0, "YOU", 1), "you are early".split()) is None
     True
     """
-    tags = tags or {}
+    first, *later = runs_between_zeros(pattern)
+    pieces = take(first, words, 0, tags)
+    for run in later:
+        if pieces is None:
+            return None
+        at = sum(len(piece) for piece in pieces)
+        pieces = next_pieces(pieces, run, words, at, tags, is_last=run is later[-1])
+    return pieces if pieces is not None and sum(map(len, pieces)) == len(words) else None
+
+
+def runs_between_zeros(pattern):
+    """Split a pattern at its zeros.
+
+    >>> runs_between_zeros((0, "YOU", "ARE", 0))
+    [[], ['YOU', 'ARE'], []]
+    """
     runs = [[]]
     for element in pattern:
         if element == ANYTHING:
             runs.append([])
         else:
             runs[-1].append(element)
-    pieces = take(runs[0], words, 0, tags)
-    if pieces is None:
-        return None
-    at = sum(len(piece) for piece in pieces)
-    for number, run in enumerate(runs[1:], start=1):
-        size = sum(element if isinstance(element, int) else 1 for element in run)
-        first = at if number < len(runs) - 1 else max(at, len(words) - size)
-        last = len(words) - size if run or number == len(runs) - 1 else at
-        for start in range(first, last + 1):
-            found = take(run, words, start, tags)
-            if found is not None:
-                pieces += [words[at:start], *found]
-                at = start + size
-                break
-        else:
-            return None
-    return pieces if at == len(words) else None
+    return runs
+
+
+def next_pieces(pieces, run, words, at, tags, is_last):
+    """Add the piece of a 0 and those of the run behind it; None where the run fits nowhere."""
+    size = sum(element if isinstance(element, int) else 1 for element in run)
+    end = len(words) - size  # the last place where the run has room
+    starts = range(max(at, end), end + 1) if is_last else range(at, end + 1)
+    for start in starts:
+        found = take(run, words, start, tags)
+        if found is not None:
+            return [*pieces, words[at:start], *found]
+    return None
 
 
 def fill(parts, pieces):

@@ -142,23 +142,27 @@ def best_so_far(rows):
 def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
     """Plot the best score of open and of closed models over time, as two rising staircases.
 
-    Rows are (name, year, score, ...); the space between the stairs is the gap.
+    Rows are (name, year, score, ...) in the order of their years; the space between the stairs
+    is the gap.
     """
-    ax = ax if ax is not None else new_axes(8.5, 4.2)
-    for rows, color, label, below in (
-        (closed_models, COLORS[1], "closed: only through an interface", False),
-        (open_models, COLORS[0], "open: weights to download", True),
+    ax = ax if ax is not None else new_axes(8.5, 4.4)
+    for rows, color, label, lift in (
+        (closed_models, COLORS[1], "closed: only through an interface", 7),
+        (open_models, COLORS[0], "open: weights to download", -14),
     ):
         steps = best_so_far(rows)
         steps.append((end, steps[-1][1]))
         ax.step(*zip(*steps, strict=True), where="post", color=color, linewidth=2, label=label)
-        for name, year, score, *_ in rows:
+        years = [row[1] for row in rows] + [math.inf]
+        for (name, year, score, *_), following in zip(rows, years[1:], strict=True):
+            crowded = following - year < 0.32  # then the name goes to the left of its dot
             ax.plot(year, score, "o", color=color, markersize=6)
             ax.annotate(
-                f"{name} {score:g}", (year, score), xytext=(2, -14 if below else 7),
-                textcoords="offset points", fontsize=8.5, color=color,
+                f"{name} {score:g}", (year, score), xytext=(-4 if crowded else 3, lift),
+                ha="right" if crowded else "left", textcoords="offset points", fontsize=8.5,
+                color=color,
             )  # fmt: skip
-    ax.set_ylabel("MMLU, % right")
+    ax.set(ylabel="MMLU, % right", ylim=(25, 96))
     ax.set_xticks([2022, 2023, 2024])
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     return ax

@@ -163,7 +163,7 @@ def find_gpts(environment=None):
     gpts = []
     if environment.get("LLM_COURSE_GPT"):
         trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
-        gpts.append(BaseGPT(f"your GPT in {trained.name}", lambda: load_model(trained)))
+        gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: load_model(trained)))
     gpts += [
         BaseGPT("the course's own GPT", lambda folder=ASSETS / name: load_model(folder))
         for name in OWN_GPTS

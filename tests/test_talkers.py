@@ -166,7 +166,7 @@ def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
     assert len(find_gpts(named)) == 3
     save_model(tmp_path / "mine", *small_gpt)
     own = choose_gpt(named | {"LLM_COURSE_GPT": str(tmp_path / "mine")})
-    assert own.name == "your GPT in mine" and own.respond("the cat")
+    assert own.name == "your GPT (mine)" and own.respond("the cat")
 
 
 def test_gpt2_tokenizer_from_openai_files():

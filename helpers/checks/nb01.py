@@ -19,10 +19,11 @@ _SMALL_SCRIPT = """
 
 @exercise("01.1", "A rule of your own")
 def tired_entry(attempt):
-    if not isinstance(attempt, str):
-        wrong(f"give the entry as a string in three quotes; this is a {type(attempt).__name__}.")
+    entry = attempted(attempt())
+    if not isinstance(entry, str):
+        wrong(f"return the entry as a string in three quotes; this is a {type(entry).__name__}.")
     try:
-        script = parse_script(_SMALL_SCRIPT.strip() + " " + attempt)
+        script = parse_script(_SMALL_SCRIPT.strip() + " " + entry)
     except ValueError as error:
         line, _, reason = str(error).partition(": ")
         number = int(line.removeprefix("line ")) - 4  # the last line of the small script is yours
