@@ -27,11 +27,11 @@ def exercises_of(path):
     """Each exercise of a notebook: name, attempt, its code cells, and the Markdown after them."""
     cells = nbformat.read(str(path), 4).cells
     imports = [c.source for c in cells if "imports" in c.metadata.get("tags", [])]
-    for index, cell in enumerate(cells):
-        if cell.cell_type != "code":
-            continue
+    code = [(index, cell) for index, cell in enumerate(cells) if cell.cell_type == "code"]
+    for place, (index, cell) in enumerate(code):
         for name, attempt in check_calls(cell.source):
-            stub = cell.source if "def " in cell.source else cells[index - 1].source
+            # the stub stands in the same cell, or in the code cell before
+            stub = cell.source if f"def {attempt}" in cell.source else code[place - 1][1].source
             after = cells[index + 1].source if index + 1 < len(cells) else ""
             outputs = "".join(output.get("text", "") for output in cell.outputs)
             yield pytest.param("".join(imports), name, attempt, stub, after, outputs, id=name)
