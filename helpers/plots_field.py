@@ -95,10 +95,11 @@ def draw_course_plan(stages):
     return board
 
 
-def plot_parameter_counts(models, ax=None):
+def plot_parameter_counts(models, ax=None, ours=None):
     """Plot how many parameters models had: `models` is a list of (name, year, count, ...).
 
-    The scale is logarithmic: each step up is ten times as many. Years may be fractions.
+    The scale is logarithmic: each step up is ten times as many. Years may be fractions. `ours`
+    draws a dashed line at the size of a model of your own.
     """
     ax = ax if ax is not None else new_axes(8, 4)
     years, counts = [row[1] for row in models], [row[2] for row in models]
@@ -109,6 +110,9 @@ def plot_parameter_counts(models, ax=None):
             f"{name} {short_count(count)}", (year, count), xytext=(7, -3),
             textcoords="offset points", fontsize=9, color=INK,
         )  # fmt: skip
+    if ours is not None:
+        ax.axhline(ours, color=COLORS[1], linestyle="--", linewidth=1)
+        ax.text(min(years), ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1])
     ax.set(xlim=(min(years) - 0.3, max(years) + 1.6), ylabel="parameters")
     ax.set_xticks(range(math.floor(min(years)), math.ceil(max(years)) + 1))
     return ax
