@@ -50,15 +50,15 @@ def one_or_many():
         board.arrow(data, model, "train")
     board.line([(368, 80), (368, 405)], "gray", dashed=True, thickness=1.2)
     board.text(560, 84, "now: one model for all", 15, "green", bold=True)
-    text = board.drum(400, 205, 90, 96, "raw text", fill="gray", size=14)
-    base = board.box(528, 212, 104, 82, "foundation\nmodel", fill="blue", size=14)
+    text = board.drum(390, 205, 90, 96, "raw text", fill="gray", size=14)
+    base = board.box(518, 212, 104, 82, "foundation\nmodel", fill="blue", size=14)
     board.arrow(text, base)
     for place, task in enumerate(tasks):
         y = 128 + 100 * place
-        goal = board.box(664, y, 86, 46, task, fill="green", size=13)
+        goal = board.box(652, y, 88, 46, task, fill="green", size=13)
         board.arrow(base, goal, color="green")
-    board.text(446, 335, "much,\nwithout labels", 13, "gray")
-    board.text(600, 372, "a little data each,\nor only a prompt", 13, "green")
+    board.text(436, 335, "much,\nwithout labels", 13, "gray")
+    board.text(586, 372, "a little data each,\nor only a prompt", 13, "green")
     board.text(188, 414, "each learns the language anew", 13, "gray")
     return board
 
