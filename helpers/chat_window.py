@@ -10,7 +10,7 @@ import html
 INK, PAPER, LINE = "#22262e", "#fbfaf6", "#d9d6cb"
 YOURS = "#d9e8f7"
 TINTS = ("#dbefdd", "#fbe6cc", "#e8def3", "#d3eceb")  # one a talker
-CELL = "text-align:left;vertical-align:top;padding:8px 12px;border:0"
+CELL = "text-align:left;vertical-align:top;padding:8px 12px;border:0;line-height:1.4"
 
 
 class Conversation:

@@ -42,17 +42,16 @@ SECONDS = 60  # how long a named server may take
 class BaseGPT:
     """A pretrained GPT that goes on with whatever text it is given.
 
-    `load` returns (model, tokenizer); it is called when the first text arrives. The same text
-    always gets the same reply: `seed` fixes what is drawn. Temperature 0 takes the likeliest
-    token each time.
+    `load` returns (model, tokenizer); it is called when the first text arrives. `options` go to
+    `helpers.generate.generate`. Without any, the likeliest token is taken each time, and tokens
+    that were said already are made less likely; so the same text always gets the same reply.
     """
 
     kind = "base"
 
-    def __init__(self, name, load, temperature=0.8, top_k=40, seed=1, max_new_tokens=40):
-        self.name, self._load = name, load
-        self.options = {"temperature": temperature, "top_k": top_k, "seed": seed}
-        self.max_new_tokens = max_new_tokens
+    def __init__(self, name, load, max_new_tokens=40, **options):
+        self.name, self._load, self.max_new_tokens = name, load, max_new_tokens
+        self.options = options or {"repetition_penalty": 1.2}
 
     @cached_property
     def _parts(self):
@@ -71,7 +70,7 @@ class BaseGPT:
     def respond(self, text):
         """Return how the model goes on with `text`, as one line, up to its last whole sentence.
 
-        Raises TypeError where the text is not a string.
+        Three dots where it adds no word. Raises TypeError where the text is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
@@ -88,7 +87,7 @@ class BaseGPT:
             )
         ]
         kept = new[:-1] if new and new[-1] == end_of_text else new
-        return tidy_end(self.tokenizer.decode(kept))
+        return tidy_end(self.tokenizer.decode(kept)) or "..."
 
     def reset(self):
         """Do nothing: a base model remembers nothing between two texts."""
