@@ -83,7 +83,7 @@ def before_and_after():
     for x, title, counts, fill in panels:
         shares = [counts[word] / counts.total() for word in words]
         chart = board.chart(x, 135, 180, 140, (-0.6, 2.6), (0, 1.05))
-        names = ["was", "full stop", "ruled"]
+        names = ["was", "period", "ruled"]
         chart.bars(shares, names, fill=fill, values=[f"{share:.2f}" for share in shares])
         board.text(x + 90, 88, title, 15, fill, bold=True)
     board.text(380, 325, "fine-tuning adds something and takes something away", 14, "red",
