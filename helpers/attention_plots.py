@@ -46,8 +46,8 @@ def plot_arrows(vectors, names, ax=None):
 
 def plot_attentions(weights, tokens):
     """Draw several attention maps side by side: `weights` maps a title to (T, T)."""
-    axes = new_axes(4.7 * len(weights), 4.2, columns=len(weights))
-    for ax, (title, table) in zip(np.atleast_1d(axes), weights.items(), strict=True):
+    axes = np.atleast_1d(new_axes(4.7 * len(weights), 4.2, columns=len(weights)))
+    for ax, (title, table) in zip(axes, weights.items(), strict=True):
         plot_attention(table, tokens, ax)
         ax.set_title(title, fontsize=11, color=INK)
     return axes

@@ -22,7 +22,7 @@ ORDER = {
     "interchange": "pretrained export",
     "adapt": "classifier instructions lora dpo",
     "talk": "evaluate talkers chat chat_window",
-    "page": "whiteboard token_view embedding_view attention_drawings attention_plots attention_view bpe_view sampling_view anatomy blueprints plots_field widgets "
+    "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field widgets "
     "checks quiz",
 }
 PLACE = {name: place for place, name in enumerate(" ".join(ORDER.values()).split())}
