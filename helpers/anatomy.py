@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from helpers.model import GPT
-from helpers.plots import new_axes
+from helpers.plots import COLORS, new_axes
 
 # Which part a parameter belongs to, by what its name contains; the first match decides.
 _PARTS = {
@@ -24,7 +24,21 @@ _PARTS = {
     "norm_": "two normalizations",
     "output_head": "output head",
 }
-_KINDS = ("token embedding", "position embedding", "attention", "feed-forward", "output head")
+# The colors of the drawings in `helpers.blueprints`: blue tables, orange attention, teal networks.
+_BLUE, _RED, _GREEN, _ORANGE, _PURPLE, _TEAL = COLORS[:6]
+_KINDS = {
+    "token embedding": _BLUE,
+    "position embedding": _PURPLE,
+    "attention": _ORANGE,
+    "feed-forward": _TEAL,
+    "output head": _GREEN,
+}
+_WORK = {
+    "output head": _BLUE,
+    "feed-forward": _TEAL,
+    "attention: project": _ORANGE,
+    "attention: look": _RED,
+}
 
 
 class Part(NamedTuple):
@@ -102,17 +116,19 @@ def flops_per_token(config, context):
 def plot_parameters(configs, ax=None):
     """Draw how many numbers each kind of part holds; `configs` maps a name to a `GPTConfig`."""
     ax = ax if ax is not None else new_axes(8, 0.6 * len(configs) + 1.4)
-    left = [0.0] * len(configs)
     tables = [parameter_table(config) for config in configs.values()]
-    for kind in _KINDS:
+    left = [0.0] * len(configs)
+    for kind, color in _KINDS.items():
         millions = [
             sum(part.total for part in table if part.name.startswith(kind)) / 1e6
             for table in tables
         ]
-        ax.barh(list(configs), millions, left=left, label=kind, height=0.6)
+        if any(millions):  # a tied output head holds nothing
+            ax.barh(list(configs), millions, left=left, label=kind, height=0.6, color=color)
         left = [start + width for start, width in zip(left, millions, strict=True)]
-    for row, total in enumerate(left):
-        ax.text(total, row, f" {total:,.0f} M", va="center", fontsize=9)
+    for row, table in enumerate(tables):
+        total = sum(part.total for part in table) / 1e6
+        ax.text(left[row], row, f" {total:,.0f} M", va="center", fontsize=9)
     ax.margins(x=0.12)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
@@ -126,8 +142,8 @@ def plot_flops(config, ax=None):
     ax = ax if ax is not None else new_axes(7, 3.5)
     contexts = torch.linspace(1, config.context_length, 33).long().tolist()
     work = [flops_per_token(config, context) for context in contexts]
-    parts = sorted(work[0], key=lambda part: part == "attention: look")  # what grows lies on top
-    ax.stackplot(contexts, [[w[part] / 1e6 for w in work] for part in parts], labels=parts)
+    layers = [[w[part] / 1e6 for w in work] for part in _WORK]
+    ax.stackplot(contexts, layers, labels=list(_WORK), colors=list(_WORK.values()))
     ax.set_xlim(contexts[0], contexts[-1])
     ax.set_xlabel("tokens looked at")
     ax.set_ylabel("million operations")
