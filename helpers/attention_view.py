@@ -126,9 +126,9 @@ def explorer_html(weights, tokens, alt, start=None):
     )
     return (
         f'<div id="{key}"><style>{_style(key, numbers, names)}</style>'
-        f'<div class="fallback">{picture}</div>'
-        f'<div class="live" role="group" aria-label="Attention explorer" hidden>{buttons}{live}'
-        f"</div></div>"
+        f'<div class="fallback">{picture}<br>Run this cell to point at single tokens.</div>'
+        '<div class="live" role="group" aria-label="Attention explorer" hidden '
+        f'style="display:none">{buttons}{live}</div></div>'
     )
 
 
