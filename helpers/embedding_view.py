@@ -62,32 +62,49 @@ def principal_components(vectors, count: int = 2) -> np.ndarray:
 def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
     """Draw a map of word vectors, one color a group; vectors (N, C) in the order of the groups.
 
-    Raises ValueError where there is not one vector a word.
+    The map shows the two principal components. A name that would cover another is moved up or
+    down, with a thin line to its point. Raises ValueError where there is not one vector a word.
     """
     names = [word for words in groups.values() for word in words]
     points = principal_components(vectors)
     if len(points) != len(names):
         raise ValueError(f"{len(points)} vectors do not fit {len(names)} words")
-    ax = ax if ax is not None else new_axes(8, 6)
+    ax = ax if ax is not None else new_axes(9, 6.5)
+    width, height = np.ptp(points, axis=0)
+    heights = _spread(points, names, letter=width / 90, line=height / 42)
     start = 0
     for number, (group, words) in enumerate(groups.items()):
-        x, y = points[start : start + len(words)].T
         color = COLORS[number % len(COLORS)]
-        ax.scatter(x, y, s=14, color=color, label=group)
-        for place, word in enumerate(words):
-            ax.annotate(
-                word,
-                (x[place], y[place]),
-                xytext=(3, 2),
-                textcoords="offset points",
-                fontsize=8,
-                color=color,
-            )
+        rows = range(start, start + len(words))
+        ax.scatter(*points[rows.start : rows.stop].T, s=12, color=color, label=group)
+        for row in rows:
+            x, y = points[row]
+            ax.plot([x, x + width / 90], [y, heights[row]], color=color, linewidth=0.5)
+            ax.text(x + width / 80, heights[row], names[row], size=8, color=color, va="center")
         start += len(words)
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.spines[:].set_visible(False)
+    ax.legend(frameon=False, fontsize=8, loc="upper center", ncols=len(groups))
+    ax.set_ylim(points[:, 1].min() - height / 20, points[:, 1].max() + height / 8)
+    ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 8)
     return ax
+
+
+def _spread(points, names, letter: float, line: float) -> list[float]:
+    """Heights for the names, so that none covers another; taken from the top downward."""
+    order = np.argsort(-points[:, 1], kind="stable")
+    heights = [0.0] * len(names)
+    placed: list[tuple[float, float, float]] = []  # left, right, height
+    for row in order:
+        left, y = points[row]
+        right = left + letter * (len(names[row]) + 3)
+        for other_left, other_right, other in sorted(placed, key=lambda box: -box[2]):
+            if left < other_right and other_left < right and abs(other - y) < line:
+                y = other - line
+        placed.append((left, right, y))
+        heights[row] = float(y)
+    return heights
 
 
 def plot_pipeline(tokens: Sequence[str], token_ids: Sequence[int], token_vectors, positions):
@@ -95,39 +112,19 @@ def plot_pipeline(tokens: Sequence[str], token_ids: Sequence[int], token_vectors
 
     One column a token: the text, the token, its id, its vector, the vector of its place, the sum.
     """
-    from matplotlib.patches import FancyBboxPatch
-
     vectors, places = (np.asarray(table, dtype=float) for table in (token_vectors, positions))
     n, dimensions = vectors.shape
-    ax = new_axes(1.15 * n + 2.6, 0.16 * 3 * dimensions + 3.0)
-    tall = 0.3 * dimensions
-    largest = float(np.abs(vectors + places).max())
-    y = 0.0
-    ax.text(n / 2, y, repr("".join(tokens)), ha="center", va="center", color=INK, fontsize=12)
-    rows = [("text", y)]
-    for label, values in (("tokens", tokens), ("token ids, (T,)", token_ids)):
-        y += 1.2
-        rows.append((label, y))
-        for column, value in enumerate(values):
-            ax.add_patch(
-                FancyBboxPatch(
-                    (column + 0.12, y - 0.3),
-                    0.76,
-                    0.6,
-                    boxstyle="round,pad=0.02,rounding_size=0.1",
-                    facecolor="#cfe3f5",
-                    edgecolor="none",
-                )
-            )
-            text = str(value).replace(" ", "·")
-            ax.text(column + 0.5, y, text, ha="center", va="center", color=INK, fontsize=10)
-    for label, table in (
-        ("rows of the\ntoken table, (T, C)", vectors),
-        ("+ rows of the\nposition table, (T, C)", places),
-        ("= input of the\nfirst block, (T, C)", vectors + places),
-    ):
-        y += 0.9
-        rows.append((label, y + tall / 2))
+    ax = new_axes(1.15 * n + 2.6, 0.48 * dimensions + 3.0)
+    ax.text(n / 2, 0, repr("".join(tokens)), ha="center", va="center", color=INK, fontsize=12)
+    _draw_tiles(ax, 1.2, [token.replace(" ", "·") for token in tokens])
+    _draw_tiles(ax, 2.4, token_ids)
+    labels = {"text": 0.0, "tokens": 1.2, "token ids, (T,)": 2.4}
+    y, tall, largest = 3.3, 0.3 * dimensions, float(np.abs(vectors + places).max())
+    for label, table in {
+        "rows of the\ntoken table, (T, C)": vectors,
+        "+ rows of the\nposition table, (T, C)": places,
+        "= input of the\nfirst block, (T, C)": vectors + places,
+    }.items():
         for column in range(n):
             ax.imshow(
                 table[column][:, None],
@@ -137,10 +134,28 @@ def plot_pipeline(tokens: Sequence[str], token_ids: Sequence[int], token_vectors
                 vmax=largest,
                 aspect="auto",
             )
-        y += tall
-    for label, height in rows:
+        labels[label] = y + tall / 2
+        y += tall + 0.9
+    for label, height in labels.items():
         ax.text(-0.15, height, label, ha="right", va="center", color=INK, fontsize=10)
     ax.set_xlim(-2.4, n)
-    ax.set_ylim(y + 0.2, -0.5)
+    ax.set_ylim(y - 0.7, -0.5)
     ax.axis("off")
     return ax
+
+
+def _draw_tiles(ax, y, values):
+    from matplotlib.patches import FancyBboxPatch
+
+    style = "round,pad=0.02,rounding_size=0.1"
+    for column, value in enumerate(values):
+        box = FancyBboxPatch(
+            (column + 0.12, y - 0.3),
+            0.76,
+            0.6,
+            boxstyle=style,
+            facecolor="#cfe3f5",
+            edgecolor="none",
+        )
+        ax.add_patch(box)
+        ax.text(column + 0.5, y, str(value), ha="center", va="center", color=INK, fontsize=10)

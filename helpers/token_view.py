@@ -18,13 +18,13 @@ _TILE = "display:inline-block;padding:1px 5px;margin:2px 1px;border-radius:4px;t
 def show_tokens(
     tokens: Iterable[str | bytes],
     token_ids: Sequence[int] | None = None,
-    highlight: Collection[str | bytes] = (),
+    highlight: Collection[str | bytes | int] = (),
     caption: str = "",
 ) -> None:
     """Display tokens as a strip of tiles, their ids below them where given.
 
-    `highlight` names tokens to be shown dark, `caption` a line above the strip. A blank appears
-    as `·`, a line break as `⏎`, a tab as `⇥`; bytes that are no text appear as `\\xff`.
+    `highlight` holds tokens to be shown dark, or places of tokens, counted from 0; `caption` is a
+    line above the strip. A blank appears as `·`, a line break as `⏎`, a tab as `⇥`; bytes that are no text appear as `\\xff`.
     """
     from IPython.display import HTML, display
 
@@ -34,7 +34,7 @@ def show_tokens(
 def token_strip(
     tokens: Iterable[str | bytes],
     token_ids: Sequence[int] | None = None,
-    highlight: Collection[str | bytes] = (),
+    highlight: Collection[str | bytes | int] = (),
     caption: str = "",
 ) -> str:
     """Return the HTML that `show_tokens` displays.
@@ -48,6 +48,7 @@ def token_strip(
     if token_ids is not None and len(token_ids) != len(tokens):
         raise ValueError(f"{len(token_ids)} ids do not fit {len(tokens)} tokens")
     names = [visible(token) for token in tokens]
+    marked = set(highlight)
     count = "1 token" if len(tokens) == 1 else f"{len(tokens)} tokens"
     label = (
         f"{caption}{' (' if caption else ''}{count}{')' if caption else ''}: {' | '.join(names)}"
@@ -56,7 +57,7 @@ def token_strip(
         _tile(
             name,
             None if token_ids is None else token_ids[number],
-            DARK if tokens[number] in highlight else TINTS[number % len(TINTS)],
+            DARK if {number, tokens[number]} & marked else TINTS[number % len(TINTS)],
         )
         for number, name in enumerate(names)
     ]

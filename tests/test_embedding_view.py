@@ -52,3 +52,19 @@ def test_the_pipeline_adds_up():
     np.testing.assert_allclose(drawn[6:], vectors + places, rtol=1e-6)
     written = [text.get_text() for text in ax.texts]
     assert "'The cat sat'" in written and "·cat" in written and "6" in written
+
+
+def test_names_do_not_cover_each_other():
+    rng = np.random.default_rng(0)
+    groups = {"a": [f"word{n}" for n in range(12)], "b": [f"other{n}" for n in range(12)]}
+    vectors = np.concatenate([rng.normal(0, 0.02, (12, 5)), rng.normal(1, 0.02, (12, 5))])
+    ax = plot_words(vectors, groups)
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    covered = [
+        (one, two)
+        for one in range(len(boxes))
+        for two in range(one)
+        if boxes[one].padded(-1).overlaps(boxes[two].padded(-1))
+    ]
+    assert covered == []

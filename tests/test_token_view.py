@@ -27,6 +27,12 @@ def test_highlight_and_alternating_colors():
     assert colors == [TINTS[0], DARK, TINTS[2]]
 
 
+def test_highlight_by_place():
+    strip = token_strip(["a", "a", "b"], highlight=[1])
+    colors = re.findall(r"background:(#\w+);color", strip)[1:]
+    assert colors == [TINTS[0], DARK, TINTS[2]]
+
+
 def test_bytes_and_nothing():
     assert visible("é".encode()) == "é" and visible(b"\xff") == "\\xff"
     assert tiles(token_strip([])) == []
