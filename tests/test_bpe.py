@@ -540,6 +540,7 @@ def test_a_token_no_merge_makes_is_found_whole_as_in_tiktoken():
     assert tokenizer.merges == [] and tokenizer.vocab_size == encoding.n_vocab == 301
     for text in ("abc", "abcd", "abc abc"):
         assert tokenizer.encode(text) == encoding.encode(text)
+        assert hf_tokenizer(tokenizer).encode(text).ids == encoding.encode(text)
 
 
 def hf_tokenizer(tokenizer):
@@ -554,6 +555,11 @@ def test_hugging_face_gives_the_same_ids(tokenizer, story):
         token_ids = tokenizer.encode(text, allowed_special="all")
         assert theirs.encode(text).ids == token_ids
         assert theirs.decode(token_ids, skip_special_tokens=False) == tokenizer.decode(token_ids)
+
+
+def test_hugging_face_knows_which_tokens_are_special(tokenizer):
+    token_ids = tokenizer.encode(f"one{END}", allowed_special="all")
+    assert hf_tokenizer(tokenizer).decode(token_ids) == "one"
 
 
 def test_hugging_face_takes_another_pattern(story):
@@ -680,3 +686,24 @@ def test_the_example_of_the_lecture(ours):
     token_ids = ours.encode(text, allowed_special={END})
     assert 50256 in token_ids and ours.decode(token_ids) == text
     assert len(ours.encode("Akwirw ier")) == 6
+
+
+# --- The recorded measurement -----------------------------------------------------------------
+
+
+def test_the_recorded_figures_meet_their_targets_and_are_what_the_readme_says():
+    from benchmarks import bpe as benchmark
+
+    result = json.loads(benchmark.RESULT.read_text("utf-8"))
+    missed = [row for row in benchmark.targets(result) if not benchmark.met(*row[1:])]
+    assert not missed
+    assert benchmark.section(result) in benchmark.README.read_text("utf-8") + "\n"
+
+
+def test_the_benchmark_takes_the_naive_trainer_from_the_notebook():
+    from benchmarks.bpe import naive_trainer
+
+    words = [
+        [bytes([value]) for value in word.encode()] for word in WORDS for _ in range(WORDS[word])
+    ]
+    assert naive_trainer()(words, 6) == learn_merges(WORDS, 6)

@@ -1,0 +1,338 @@
+"""Byte pair encoding: training and encoding beside the naive trainer, Hugging Face and tiktoken.
+
+    python3 course.py bench bpe            everything: about five minutes on two quiet cores
+    python3 course.py bench bpe --check    hold the committed figures against the targets again
+
+One run measures everything on the same machine and the same text. It writes `benchmarks/bpe.json`
+and the section 'Byte pair encoding' of benchmarks/README.md, and fails where a target is missed.
+"""
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import regex
+
+from helpers.bpe import BPETokenizer
+from helpers.bpe_train import GPT2_SPLIT_PATTERN, count_pretokens
+from helpers.corpora import data_folder, load_corpus
+from tools.execute import measured
+
+HERE = Path(__file__).resolve().parent
+RESULT, README = HERE / "bpe.json", HERE / "README.md"
+NOTEBOOK = HERE.parent / "notebooks" / "03_byte_pair_encoding.ipynb"
+CODE = ["benchmarks/bpe.py", *(f"helpers/bpe{part}.py" for part in ("", "_train", "_merge"))]
+TITLE = "## Byte pair encoding"
+MEGABYTES = (1, 3, 10, 30, 100)
+CURVE_VOCABULARY = 16_384
+TEXT_BYTES = 1_115_394  # the size of Tiny Shakespeare
+
+
+def text_of_a_megabyte():
+    """Return Tiny Shakespeare where it is in the cache, else as much of the embedded texts."""
+    path = data_folder() / "tinyshakespeare.txt"
+    if path.is_file():
+        return "Tiny Shakespeare", path.read_text("utf-8")
+    text = load_corpus("story") + load_corpus("pydocs")
+    while len(text) < TEXT_BYTES:  # still short: the modules of the standard library
+        text += "\n".join(documents(document_paths(), TEXT_BYTES))
+    return "the story, Python's documentation and its library", text[:TEXT_BYTES]
+
+
+def document_paths():
+    """Return files of different kinds that this Python has installed, each text once.
+
+    They are in the order of their hashes: mixed, and the same every time.
+    """
+    folders = {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib")}
+    texts = {}
+    for folder in sorted(folders):
+        for path in sorted(Path(folder).rglob("*")):
+            if path.suffix in (".py", ".txt", ".md", ".rst") and path.stat().st_size < 1_000_000:
+                texts.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
+    return [path for _, path in sorted(texts.items())]
+
+
+def documents(paths, n_bytes):
+    """Yield the texts of these files until there are `n_bytes`."""
+    total = 0
+    for path in paths:
+        if total >= n_bytes:
+            return
+        text = path.read_text("utf-8", errors="replace")
+        total += len(text.encode("utf-8"))
+        yield text
+
+
+def best_seconds(run, repeats):
+    """Return the least of several times, and what the last run returned."""
+    times, result = [], None
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = run()
+        times.append(time.perf_counter() - start)
+    return min(times), result
+
+
+def naive_trainer():
+    """Return `learn_naively` as notebook 03 defines it."""
+    wanted = {"count_pairs", "merge_pair", "best_pair", "learn_naively"}
+    namespace = {}
+    exec("from collections import Counter\nfrom itertools import pairwise", namespace)
+    for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and any(f"def {name}(" in source for name in wanted):
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef) and node.name in wanted:
+                    exec(ast.unparse(node), namespace)
+    return namespace["learn_naively"]
+
+
+def train_with_hugging_face(texts, vocab_size):
+    """Train the Rust trainer of `tokenizers` with the same split, bytes and special token."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=["<|endoftext|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def measure_training(text):
+    """Time all trainers on one text, and check that ours and the naive one agree."""
+    rows = {}
+    lines = text.splitlines(keepends=True)
+    for size in (512, 4096):
+        seconds, ours = best_seconds(lambda size=size: BPETokenizer.train(text, size), 5)
+        rows[f"helpers, {size} tokens"] = {"seconds": seconds}
+        for kind, texts in (("lines", lines), ("one string", [text])):
+            seconds, theirs = best_seconds(
+                lambda texts=texts, size=size: train_with_hugging_face(texts, size), 5
+            )
+            assert theirs.get_vocab_size() == ours.vocab_size == size
+            rows[f"Hugging Face ({kind}), {size} tokens"] = {"seconds": seconds}
+    learn = naive_trainer()
+    pretokens = regex.findall(GPT2_SPLIT_PATTERN, text)
+    words = [[bytes([value]) for value in pretoken.encode()] for pretoken in pretokens]
+    seconds, merges = best_seconds(lambda: learn(words, 512 - 257), 1)
+    assert merges == BPETokenizer.train(text, 512).merges
+    rows["naive trainer of notebook 03, 512 tokens"] = {"seconds": seconds}
+    return rows
+
+
+def measure_encoding(text):
+    """Time encoding one long string: the first time, and again when caches are warm."""
+    from tokenizers import Tokenizer
+
+    ours = BPETokenizer.train(text, 4096)
+    theirs, rust = Tokenizer.from_str(ours.to_hf()), ours.to_tiktoken()
+    runs = {
+        "helpers": ours.encode,
+        "Hugging Face": lambda text: theirs.encode(text).ids,
+        "tiktoken": rust.encode,
+    }
+    megabytes, rows = len(text.encode("utf-8")) / 1e6, {}
+    for name, encode in runs.items():
+        first, token_ids = best_seconds(lambda encode=encode: encode(text), 1)
+        again, _ = best_seconds(lambda encode=encode: encode(text), 5)
+        assert token_ids == rust.encode(text)
+        rows[name] = {"first MB/s": megabytes / first, "again MB/s": megabytes / again}
+    return rows
+
+
+def measure_to_tiktoken(text):
+    """Time GPT-2 through `from_tiktoken` and `to_tiktoken` beside tiktoken's own, in turns."""
+    import tiktoken
+
+    vocabulary = data_folder() / "tiktoken"
+    if not any(vocabulary.glob("6d1cbeee*")):
+        return None
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(vocabulary)
+    own = tiktoken.get_encoding("gpt2")
+    ours = BPETokenizer.from_tiktoken(own).to_tiktoken()
+    assert own.encode(text) == ours.encode(text)
+    times = {"own": [], "ours": []}
+    for _ in range(41):
+        for name, encoding in (("own", own), ("ours", ours)):
+            times[name].append(best_seconds(lambda encoding=encoding: encoding.encode(text), 1)[0])
+    megabytes = len(text.encode("utf-8")) / 1e6
+    speed = {name: megabytes / statistics.median(values) for name, values in times.items()}
+    return {"tiktoken MB/s": speed["own"], "to_tiktoken MB/s": speed["ours"]}
+
+
+def measure_curve():
+    """Train on more and more text, each time in a fresh process whose memory is watched."""
+    rows = []
+    for megabytes in MEGABYTES:
+        command = [sys.executable, "-m", "benchmarks.bpe", "--one-size", str(megabytes)]
+        with measured() as usage:
+            done = subprocess.run(
+                command, cwd=HERE.parent, capture_output=True, text=True, check=True
+            )
+        rows.append(json.loads(done.stdout) | {"peak GB": usage.peak_bytes / 1e9})
+    return rows
+
+
+def one_size(megabytes):
+    """Train on so many megabytes and print what it took, with the distinct pre-tokens."""
+    paths, n_bytes = document_paths(), megabytes * 1_000_000
+    before = processor_seconds()
+    seconds, tokenizer = best_seconds(
+        lambda: BPETokenizer.train(documents(paths, n_bytes), CURVE_VOCABULARY), 1
+    )
+    spent = processor_seconds() - before
+    row = {"megabytes": sum(len(text.encode("utf-8")) for text in documents(paths, n_bytes)) / 1e6}
+    row |= {"seconds": seconds, "processor seconds": spent, "tokens": tokenizer.vocab_size}
+    print(
+        json.dumps(row | {"distinct pre-tokens": len(count_pretokens(documents(paths, n_bytes)))})
+    )
+
+
+def processor_seconds():
+    """Return the processor time of this process and of those it has waited for."""
+    return sum(os.times()[:4])
+
+
+def targets(result):
+    """Return each target as (what, measured, relation, limit)."""
+    seconds = {name: row["seconds"] for name, row in result["training"].items()}
+    rust = min(s for name, s in seconds.items() if "Hugging" in name and "4096" in name)
+    naive = seconds["naive trainer of notebook 03, 512 tokens"]
+    speed, curve = result["encoding"], result["curve"]
+    ours, theirs = speed["helpers"], speed["Hugging Face"]
+    grown = [
+        b["processor seconds"] / a["processor seconds"]
+        / max(b["megabytes"] / a["megabytes"], b["distinct pre-tokens"] / a["distinct pre-tokens"])
+        for a, b in zip(curve, curve[1:], strict=False)
+    ]  # fmt: skip
+    rows = [
+        ("training to 4,096 tokens: times the faster Hugging Face figure",
+         seconds["helpers, 4096 tokens"] / rust, "at most", 3),
+        ("training to 512 tokens: times faster than the naive trainer",
+         naive / seconds["helpers, 512 tokens"], "at least", 50),
+        ("encoding, first time: times Hugging Face's speed",
+         ours["first MB/s"] / theirs["first MB/s"], "at least", 1),
+        ("encoding, again: times Hugging Face's speed",
+         ours["again MB/s"] / theirs["again MB/s"], "at least", 1),
+        ("100 MB: peak memory in GB, all processes", curve[-1]["peak GB"], "at most", 3),
+        ("processor time's growth over that of bytes or distinct pre-tokens, worst step",
+         max(grown), "at most", 1),
+    ]  # fmt: skip
+    if tiktoken := result["to_tiktoken"]:
+        ratio = tiktoken["to_tiktoken MB/s"] / tiktoken["tiktoken MB/s"]
+        rows.insert(4, ("to_tiktoken(): times tiktoken's own speed", ratio, "at least", 0.95))
+    return rows
+
+
+def met(measured_value, relation, limit):
+    return measured_value <= limit if relation == "at most" else measured_value >= limit
+
+
+def machine():
+    """Describe this computer in a few words."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        models = regex.findall(r"model name\s*: (.*)", cpuinfo.read_text())
+        name = models[0] if models else name
+    libraries = [f"{library} {version(library)}" for library in ("regex", "tokenizers", "tiktoken")]
+    return {
+        "processor": f"{name}, {os.cpu_count()} cores",
+        "system": platform.system(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "software": ", ".join([f"Python {platform.python_version()}", *libraries]),
+    }
+
+
+def code_hash():
+    """Return the SHA-256 of the code that was measured."""
+    digest = hashlib.sha256()
+    for name in CODE:
+        digest.update((HERE.parent / name).read_bytes())
+    return digest.hexdigest()
+
+
+def section(result):
+    """Return the README's section as Markdown."""
+    lines = [TITLE, "", "Made by `python3 course.py bench bpe`; figures in [bpe.json](bpe.json).",
+             f"Machine: {result['machine']['processor']}, {result['machine']['software']}; "
+             f"load average at the start {result['machine'].get('load')}.",
+             f"Text: {result['text']['name']}, {result['text']['bytes'] / 1e6:.1f} MB. "
+             "Times are the best of five (the naive trainer ran once).", ""]  # fmt: skip
+    lines += ["| target | measured | limit | met |", "|---|---|---|---|"]
+    for what, value, relation, limit in targets(result):
+        verdict = "yes" if met(value, relation, limit) else "**no**"
+        lines.append(f"| {what} | {value:.2f} | {relation} {limit} | {verdict} |")
+    lines += ["", "| training | seconds |", "|---|---|"]
+    lines += [f"| {name} | {row['seconds']:.2f} |" for name, row in result["training"].items()]
+    lines += ["", "| encoding one long string | first time, MB/s | again, MB/s |", "|---|---|---|"]
+    for name, row in result["encoding"].items():
+        lines.append(f"| {name} | {row['first MB/s']:.1f} | {row['again MB/s']:.1f} |")
+    if row := result["to_tiktoken"]:
+        lines += ["", f"GPT-2's vocabulary: tiktoken {row['tiktoken MB/s']:.1f} MB/s, ours through "
+                  f"`to_tiktoken()` {row['to_tiktoken MB/s']:.1f} MB/s."]  # fmt: skip
+    lines += ["", f"Training to {CURVE_VOCABULARY:,} tokens on the source code and texts that this "
+              "Python has installed, streamed from files:", "",
+              "| MB | distinct pre-tokens | seconds | processor seconds | peak memory, GB |", "|---|---|---|---|---|"]  # fmt: skip
+    for row in result["curve"]:
+        lines.append(
+            f"| {row['megabytes']:.1f} | {row['distinct pre-tokens']:,} | {row['seconds']:.1f} "
+            f"| {row['processor seconds']:.1f} | {row['peak GB']:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(result):
+    """Put our section into the README in place of the old one; leave the others alone."""
+    text = README.read_text("utf-8") if README.is_file() else "# Benchmarks\n"
+    before, _, after = text.partition(TITLE + "\n")
+    _, heading, rest = after.partition("\n## ")
+    README.write_text(before.rstrip("\n") + "\n\n" + section(result) + heading + rest, "utf-8")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="course.py bench bpe")
+    parser.add_argument("--check", action="store_true", help="only look at the committed figures")
+    parser.add_argument("--one-size", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one_size:
+        one_size(options.one_size)
+        return 0
+    if options.check:
+        result = json.loads(RESULT.read_text("utf-8"))
+    else:
+        name, text = text_of_a_megabyte()
+        result = {
+            "command": "python3 course.py bench bpe",
+            "machine": machine(),
+            "code sha256": code_hash(),
+            "text": {"name": name, "bytes": len(text.encode("utf-8"))},
+            "training": measure_training(text),
+            "encoding": measure_encoding(text),
+            "to_tiktoken": measure_to_tiktoken(text),
+            "curve": measure_curve(),
+        }
+        RESULT.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_readme(result)
+    print(section(result))
+    return 0 if all(met(*row[1:]) for row in targets(result)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
