@@ -107,8 +107,8 @@ def train(
     With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
     the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
     and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
-    each evaluation, with the model in evaluation mode. Raises ValueError for a text too short or nothing to resume, and
-    FloatingPointError where the loss is no longer a number.
+    each evaluation, with the model in evaluation mode. Raises ValueError for a text too short or
+    nothing to resume, and FloatingPointError where the loss is no longer a number.
     """
     optimizer = create_optimizer(model, config.learning_rate, config.weight_decay)
     context = model.config.context_length
@@ -123,23 +123,14 @@ def train(
 
     batches = _endless(loader)
     model.train()
-    with _StopButton() as stop, _progress_bar(config.steps, history.step, progress) as bar:
+    with _StopButton() as stop, _Progress(config, context, history.step, progress) as bar:
         while history.step < config.steps and not stop.pressed:
-            start = time.perf_counter()
             loss = training_step(model, optimizer, batches, config, history.step)
             history.train_losses.append(loss)
             history.step += 1
-            seconds = time.perf_counter() - start
-            tokens_per_second = config.batch_size * config.accumulate * context / seconds
-            bar.set_postfix_str(
-                f"loss {loss:.3f}, {tokens_per_second:,.0f} tokens/s", refresh=False
-            )
-            bar.update()
+            bar.update(loss)
             if history.step % config.evaluate_every == 0 or history.step == config.steps:
-                _evaluate(model, validation_tokens, config, history, folder)
-                if on_evaluate is not None:
-                    on_evaluate(history.step, model.eval(), history)
-                    model.train()
+                _evaluate(model, validation_tokens, config, history, folder, on_evaluate)
             if folder and config.checkpoint_every and history.step % config.checkpoint_every == 0:
                 save()
     history.interrupted = history.step < config.steps
@@ -169,7 +160,7 @@ def training_step(model, optimizer, batches, config, step):
     return mean_loss
 
 
-def _evaluate(model, validation_tokens, config, history, folder):
+def _evaluate(model, validation_tokens, config, history, folder, on_evaluate):
     loss = evaluate_loss(model, validation_tokens, config.batch_size, config.evaluate_batches)
     history.evaluated_steps.append(history.step)
     history.validation_losses.append(loss)
@@ -179,6 +170,9 @@ def _evaluate(model, validation_tokens, config, history, folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         with open(Path(folder) / "log.jsonl", "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+    if on_evaluate is not None:
+        on_evaluate(history.step, model.eval(), history)
+        model.train()
 
 
 def saved_config(folder):
@@ -232,10 +226,31 @@ def _autocast(device, precision):
     return torch.autocast(device.type, torch.bfloat16)
 
 
-def _progress_bar(steps, done, wanted):
-    from tqdm.auto import tqdm
+class _Progress:
+    """A bar with the loss and the tokens a second; tqdm adds the time that is left."""
 
-    return tqdm(total=steps, initial=done, unit="step", disable=not wanted, mininterval=0.5)
+    def __init__(self, config, context_length, done, wanted):
+        from tqdm.auto import tqdm
+
+        self.tokens_a_step = config.batch_size * config.accumulate * context_length
+        self.bar = tqdm(
+            total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
+        )
+        self.before = time.perf_counter()
+
+    def update(self, loss):
+        """Count a step, and say its loss and speed."""
+        now = time.perf_counter()
+        speed = self.tokens_a_step / (now - self.before)
+        self.before = now
+        self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
 
 
 class _StopButton:
