@@ -66,7 +66,9 @@ def judge(name, attempt):
         except ModuleNotFoundError:
             pass
     if name not in EXERCISES:
-        raise ValueError(f"no exercise {name!r}; there are {', '.join(sorted(EXERCISES)) or 'none'}")
+        raise ValueError(
+            f"no exercise {name!r}; there are {', '.join(sorted(EXERCISES)) or 'none'}"
+        )
     try:
         return f"Right: {EXERCISES[name].check(attempted(attempt))}"
     except (NotAttempted, NotImplementedError):
