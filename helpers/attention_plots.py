@@ -35,12 +35,13 @@ def plot_arrows(vectors, names, ax=None):
         color = COLORS[number % len(COLORS)]
         ax.quiver(0, 0, 0, x, y, z, color=color, arrow_length_ratio=0.09, linewidth=2.2)
         ax.plot([x, x], [y, y], [0, z], color=color, linewidth=0.7, linestyle=":")
-        crowd = sum(np.linalg.norm(points[:number] - points[number], axis=1) < 0.1)
-        ax.text(x, y + 0.03, z + 0.05 - 0.13 * crowd, name, color=color, fontsize=10, weight="bold")
+        crowd = int(sum(np.linalg.norm(points[:number] - points[number], axis=1) < 0.1))
+        label = "   " * crowd + name  # a name stands beside its tip where another is above it
+        ax.text(x, y, z + 0.06 - 0.1 * crowd, label, color=color, fontsize=10, weight="bold")
     ax.set(xlim=(0, 0.9), ylim=(0, 0.9), zlim=(0, 0.9))
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_ticks([0, 0.4, 0.8])
-    ax.view_init(22, -62)
+    ax.view_init(32, -128)
     return ax
 
 

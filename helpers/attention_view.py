@@ -14,14 +14,18 @@ from helpers.token_view import visible
 
 _STYLE = """
 @id .fallback{display:none}
-@id .live{display:block!important;background:@paper;color:@ink;padding:10px 14px;
- border-radius:6px;font:14px/1.35 system-ui,sans-serif}
+@id .live{display:flex!important;flex-wrap:wrap;align-items:center;background:@paper;color:@ink;
+ padding:10px 14px;border-radius:6px;font:14px/1.35 system-ui,sans-serif;color-scheme:light}
 @id .live *{box-sizing:border-box}
-@id .layer{display:inline-block;min-width:4.6em;font-weight:600}
-@id input{margin:2px 3px 2px 8px;vertical-align:middle;accent-color:@blue}
+@id .layer{min-width:4.6em;font-weight:600}
+@id .break{flex-basis:100%}
+@id input{margin:2px 3px 2px 8px;accent-color:@blue}
 @id label{margin:0;color:@ink;cursor:pointer}
-@id input:focus-visible+label{outline:2px solid @blue;outline-offset:2px}
-@id .pane{display:none;position:relative;margin-top:8px}
+@id label:focus,@id input:focus-visible+label{outline:2px solid @blue;outline-offset:2px}
+@id .head{display:contents}
+@id .pane{display:none;order:1;flex-basis:100%;position:relative;margin-top:8px}
+@id input:checked~.pane,@id .head:focus-within .pane{display:block}
+@id .live:has(.head:focus-within) .head:not(:focus-within) .pane{display:none}
 @id .say{margin:6px 0 2px;font-size:13px;color:@ink}
 @id .token,@id .row i{display:inline-block;width:@widthem;height:2.7em;margin:1px;padding:2px 0;
  border-radius:4px;text-align:center;font-style:normal;font-size:13px;vertical-align:top;
@@ -109,7 +113,7 @@ def explorer_html(weights, tokens, alt, start=None):
 
     >>> page = explorer_html([torch.eye(2)[None]], ["a", "b"], alt="Each token looks at itself")
     >>> page.count('type="radio"'), page.count('tabindex="0"'), "<script" in page
-    (1, 2, False)
+    (1, 3, False)
     """
     layers = _as_layers(weights, tokens)
     start = (0, 0, len(tokens) - 1) if start is None else tuple(start)
@@ -119,16 +123,15 @@ def explorer_html(weights, tokens, alt, start=None):
     panes = [_pane(layers[layer][head], names, start[2]) for layer, head in numbers]
     key = "attention-" + hashlib.sha256("".join([*panes, alt]).encode()).hexdigest()[:10]
     picture = image_tag(plot_heads(layers), alt)
-    buttons = "".join(_button(key, layer, head, start) for layer, head in numbers)
     live = "".join(
-        f'<div class="pane" id="{key}-pane-{layer}-{head}">{pane}</div>'
+        _head(key, layer, head, start, pane)
         for (layer, head), pane in zip(numbers, panes, strict=True)
     )
     return (
-        f'<div id="{key}"><style>{_style(key, numbers, names)}</style>'
+        f'<div id="{key}"><style>{_style(key, names)}</style>'
         f'<div class="fallback">{picture}<br>Run this cell to point at single tokens.</div>'
         '<div class="live" role="group" aria-label="Attention explorer" hidden '
-        f'style="display:none">{buttons}{live}</div></div>'
+        f'style="display:none">{live}</div></div>'
     )
 
 
@@ -164,25 +167,27 @@ def _check_start(start, layers, tokens):
         )
 
 
-def _style(key, numbers, names):
+def _style(key, names):
     width = 0.9 + 0.62 * max(2, *map(len, names))
     sheet = _STYLE.replace("@id", f"#{key}").replace("@width", f"{width:.2f}")
-    sheet = sheet.replace("@paper", PAPER).replace("@ink", INK).replace("@blue", COLORS[0])
-    chosen = ",".join(
-        f"#{key}-{layer}-{head}:checked~#{key}-pane-{layer}-{head}" for layer, head in numbers
-    )
-    return f"{sheet}{chosen}{{display:block}}"
+    return sheet.replace("@paper", PAPER).replace("@ink", INK).replace("@blue", COLORS[0])
 
 
-def _button(key, layer, head, start):
+def _head(key, layer, head, start, pane):
+    """A head's button, name and pane. The name takes the focus and then shows the pane too.
+
+    That is for JupyterLab, which keeps the arrow keys for itself: without them the Tab key
+    reaches only the chosen button of a group.
+    """
     before = ""
     if head == 0:
-        before = f'{"<br>" if layer else ""}<span class="layer">Layer {layer + 1}</span>'
+        before = f'<span class="break"></span><span class="layer">Layer {layer + 1}</span>'
     name, checked = f"{key}-{layer}-{head}", " checked" if (layer, head) == start[:2] else ""
     return (
-        f'{before}<input type="radio" name="{key}" id="{name}"{checked} '
+        f'{before}<div class="head"><input type="radio" name="{key}" id="{name}"{checked} '
         f'aria-label="layer {layer + 1}, head {head + 1}">'
-        f'<label for="{name}">head {head + 1}</label>'
+        f'<label for="{name}" tabindex="0">head {head + 1}</label>'
+        f'<div class="pane">{pane}</div></div>'
     )
 
 

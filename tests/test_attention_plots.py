@@ -28,6 +28,10 @@ def test_copy_accuracy():
 def test_arrows_have_their_names():
     ax = attention_plots.plot_arrows(torch.tensor([[0.1, 0.2, 0.3], [0.5, 0.2, 0.1]]), ["a", "b"])
     assert [text.get_text() for text in ax.texts] == ["a", "b"]
+    near = attention_plots.plot_arrows(
+        torch.tensor([[0.1, 0.2, 0.3], [0.1, 0.2, 0.31]]), ["a", "b"]
+    )
+    assert [text.get_text() for text in near.texts] == ["a", "   b"], "names must not overlap"
 
 
 def test_attention_maps_side_by_side():
