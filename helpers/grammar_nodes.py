@@ -9,6 +9,7 @@ import operator
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -116,6 +117,7 @@ class Branches:
         return self.items[bisect_right(self._cumulative, rng.random())]
 
 
+@cache
 def only(text: str, slot: str = "", word: Word | None = None) -> Branches:
     """A single way to go on, which is certain."""
     return Branches([(1.0, Branch(1.0, text, (), slot, word))])

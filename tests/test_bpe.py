@@ -1,6 +1,7 @@
 """Byte pair encoding: by hand, against naive references, tiktoken and Hugging Face."""
 
 import json
+import os
 import pickle
 import random
 from collections import Counter
@@ -245,6 +246,17 @@ def test_only_a_few_blocks_wait(monkeypatch):
     for counter in bpe_train._count_in_processes(blocks, GPT2_SPLIT_PATTERN, 2):
         counted += counter["ten"]
     assert counted == 60
+
+
+def die(block, pattern):
+    os._exit(1)
+
+
+def test_processes_that_stop_are_explained(monkeypatch):
+    monkeypatch.setattr(bpe_train, "BLOCK_SIZE", 10)
+    monkeypatch.setattr(bpe_train, "_count_block", die)
+    with pytest.raises(RuntimeError, match="__main__"):
+        count_pretokens(["ten chars "] * 20, n_processes=2)
 
 
 # --- Encoding and decoding --------------------------------------------------------------------

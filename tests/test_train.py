@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers.loaders import create_loader
 from torch.nn import functional as F
 
 from helpers.checkpoint import checkpoints, load_model
 from helpers.config import GPTConfig
+from helpers.loaders import create_loader
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
 from helpers.train import main, prepare, split_text

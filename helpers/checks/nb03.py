@@ -177,7 +177,9 @@ def bpe_with_dropout(encode):
     if len(seen) == 1:
         wrong("200 seeds gave the same tokens: ask rng.random() for every possible merge")
     if (b"low", b"e", b"s", b"t") not in seen:
-        wrong("b'low' never appears: where the best merge is left out, the next best is still there")
+        wrong(
+            "b'low' never appears: where the best merge is left out, the next best is still there"
+        )
     runs = {tuple(encode(b"aaaa", {(b"a", b"a"): 0}, 0.5, random.Random(s))) for s in range(200)}
     if (b"a", b"aa", b"a") not in runs:
         wrong("in b'aaaa' all places are left out together; each place is to be drawn for itself")
