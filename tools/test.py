@@ -18,7 +18,7 @@ def command(arguments, cores):
     quick = "--quick" in arguments
     rest = [argument for argument in arguments if argument != "--quick"]
     named = [item for item in rest if (ROOT / item.split("::")[0]).exists()]
-    line = [sys.executable, "-m", "pytest", "-q", "-rs"]
+    line = [sys.executable, "-m", "pytest", "-q", "-rsfE"]
     workers = 1
     if quick:
         line += ["-m", "not slow"]
