@@ -7,6 +7,7 @@ notebooks and the slow tests. Paths and options go to pytest: `course.py test te
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tools.lectures import ROOT
 
@@ -37,6 +38,8 @@ def environment(threads):
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "OMP_NUM_THREADS": str(threads),
         **os.environ,
+        # tools that tests call by name (ruff, codespell) are those of this environment
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
 
 
