@@ -20,7 +20,7 @@ def plot_next_token(logits, tokens, temperature=1.0, top_k=None, top_p=None, ax=
     `logits` (V,) belong to the V `tokens`. Raises ValueError where their numbers differ.
 
     >>> ax = plot_next_token(torch.tensor([1.0, 0.0]), ["yes", "no"], top_k=1)
-    >>> [round(bar.get_width(), 2) for bar in ax.patches[2:]]
+    >>> [round(float(bar.get_width()), 2) for bar in ax.patches[2:]]
     [1.0, 0.0]
     """
     if logits.shape != (len(tokens),):

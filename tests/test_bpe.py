@@ -704,12 +704,13 @@ def test_the_example_of_the_lecture(ours):
 
 
 def test_the_recorded_figures_meet_their_targets_and_are_what_the_readme_says():
-    from benchmarks import bpe as benchmark
+    from benchmarks import _bpe_report as report
+    from benchmarks.bpe import RESULT
 
-    result = json.loads(benchmark.RESULT.read_text("utf-8"))
-    missed = [row for row in benchmark.targets(result) if not benchmark.met(*row[1:])]
+    result = json.loads(RESULT.read_text("utf-8"))
+    missed = [row for row in report.targets(result) if not report.met(*row[1:])]
     assert not missed
-    assert benchmark.section(result) in benchmark.README.read_text("utf-8") + "\n"
+    assert report.section(result) in report.README.read_text("utf-8") + "\n"
 
 
 def test_the_benchmark_takes_the_naive_trainer_from_the_notebook():
