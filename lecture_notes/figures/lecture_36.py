@@ -57,32 +57,32 @@ def confusion_matrix():
     """The four kinds of answers, and which of them precision and recall look at."""
     (true_ham, false_alarm), (missed, caught) = MATRIX
     board = Board(
-        760, 390, "Four kinds of answers",
+        760, 366, "Four kinds of answers",
         f"A table of two rows and two columns: of 150 ham messages {true_ham} are called ham and "
         f"{false_alarm} spam; of 150 spam messages {missed} are called ham and {caught} spam. "
         "Precision looks down the spam column, recall along the spam row.",
     )  # fmt: skip
     cells = [
-        (215, 130, f"{true_ham}\nright", "green"), (365, 130, f"{false_alarm}\nfalse alarms", "red"),
-        (215, 220, f"{missed}\nmissed", "orange"), (365, 220, f"{caught}\ncaught", "green"),
+        (215, 106, f"{true_ham}\nright", "green"), (365, 106, f"{false_alarm}\nfalse alarms", "red"),
+        (215, 196, f"{missed}\nmissed", "orange"), (365, 196, f"{caught}\ncaught", "green"),
     ]  # fmt: skip
     boxes = [board.box(x, y, 140, 80, text, fill=fill, size=16) for x, y, text, fill in cells]
-    board.text(285, 110, "called ham", 14)
-    board.text(435, 110, "called spam", 14)
-    board.text(150, 170, "is ham", 14)
-    board.text(150, 260, "is spam", 14)
+    board.text(285, 86, "called ham", 14)
+    board.text(435, 86, "called spam", 14)
+    board.text(150, 146, "is ham", 14)
+    board.text(150, 236, "is spam", 14)
     precision, recall = caught / (caught + false_alarm), caught / (caught + missed)
     column, row = boxes[3].grown(8).bottom, boxes[3].grown(8).right
     for first, color in ((boxes[1], "purple"), (boxes[2], "teal")):
         x, y, x_end, y_end = first.x - 4, first.y - 4, boxes[3].x_end + 4, boxes[3].y_end + 4
         board.line([(x, y), (x_end, y), (x_end, y_end), (x, y_end), (x, y)], color, dashed=True)
-    down = board.box(335, 330, 200, 38, f"precision {precision:.3f}", fill="purple")
-    across = board.box(575, 241, 150, 38, f"recall {recall:.3f}", fill="teal")
+    down = board.box(335, 306, 200, 38, f"precision {precision:.3f}", fill="purple")
+    across = board.box(575, 217, 150, 38, f"recall {recall:.3f}", fill="teal")
     board.arrow(column, down.top, color="purple")
     board.arrow(row, across.left, color="teal")
-    board.text(120, 349, "of what I call spam,\nhow much is spam?", 13, "purple")
-    board.arrow((205, 349), down, color="purple")
-    board.text(650, 212, "of the spam,\nhow much do I catch?", 13, "teal")
+    board.text(120, 325, "of what I call spam,\nhow much is spam?", 13, "purple")
+    board.arrow((205, 325), down, color="purple")
+    board.text(650, 188, "of the spam,\nhow much do I catch?", 13, "teal")
     return board
 
 
