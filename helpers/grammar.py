@@ -42,7 +42,7 @@ class Grammar:
 
     >>> grammar = Grammar("fruit: fig, pear", "[tale]\\nEat {:fruit.a}.\\nEat [it|them].")
     >>> {text: round(p, 3) for text, p in grammar.enumerate()}
-    {'Eat a fig.': 0.28, 'Eat a pear.': 0.22, 'Eat it.': 0.25, 'Eat them.': 0.25}
+    {'Eat a fig.': 0.26, 'Eat a pear.': 0.24, 'Eat it.': 0.25, 'Eat them.': 0.25}
     >>> grammar.log_prob("Eat them.")
     -2.0
     """

@@ -45,12 +45,12 @@ PIECE = re.compile(r"\{([^{}]*)\}|<(\w+)>|[^{}<>\[\]|]+")
 def read_words(text: str) -> dict[str, dict[Word, float]]:
     """Read word lists: `name (pronoun): word, word/plural, …` or `name = list + list`.
 
-    The words of a list follow Zipf's law: the word of rank r weighs 1 / (r + 2.7), Mandelbrot's
+    The words of a list follow Zipf's law: the word of rank r weighs 1 / (r + 10), Mandelbrot's
     form of it (1953). Raises ValueError for a line that is neither, and for a word given twice.
 
     >>> lists = read_words("girl (she): Mia, Ada\\nboy (he): Tom\\nname = girl + boy")
     >>> [(word.text, word.pronoun, round(p, 2)) for word, p in lists["name"].items()]
-    [('Mia', 'she', 0.28), ('Ada', 'she', 0.22), ('Tom', 'he', 0.5)]
+    [('Mia', 'she', 0.26), ('Ada', 'she', 0.24), ('Tom', 'he', 0.5)]
     """
     lists: dict[str, dict[Word, float]] = {}
     for line in _logical_lines(text):

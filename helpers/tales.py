@@ -10,7 +10,7 @@ The idea of a floor is Shannon's (A Mathematical Theory of Communication, 1948).
 
 >>> tale = sample(1, seed=6)[0]
 >>> tale[:35]
-'Sit down, take a tart, and hear wha'
+'Josie from Redhill was kind. Late o'
 >>> log_prob(tale) < -50
 True
 """
@@ -121,8 +121,7 @@ def shape_names() -> list[str]:
     True
     """
     rules = load_grammar().rules
-    own = [node.name for _, (node,) in rules["shape"].options]
-    return own + ["letter"]
+    return [node.name for _, (node,) in rules["shape"].options]
 
 
 def shape_of(text: str) -> str:
