@@ -17,7 +17,7 @@ COMMANDS = (
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),
-    ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),
+    ("book", True, "the notes and notebooks as a website, the notes as a PDF, in build/book/"),
     ("data", True, "list the texts to download, or download one: data NAME"),
     ("bench", True, "list the measurements, or make one again: bench NAME"),
     ("zip", False, "write course.zip, to upload to Colab"),

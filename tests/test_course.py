@@ -196,6 +196,22 @@ def test_the_address_of_the_repository_installs_nothing(quick):
     assert len(done) == 1
 
 
+def test_the_book_installs_its_packages_once(quick, monkeypatch):
+    root, done = quick
+    steps = []
+    monkeypatch.setattr(environment, "step", lambda title, command, log: steps.append(command))
+    monkeypatch.setattr(environment, "pip_command", lambda folder: ["pip"])
+    environment.ensure(root)
+    environment.add_extra("book", root)
+    environment.add_extra("book", root)
+    assert len(steps) == 1 and len(done) == 1
+    assert any(word.startswith("sphinx") for word in steps[0])
+    with (root / "constraints.txt").open("a") as stream:
+        stream.write("another-package==1.0\n")
+    environment.add_extra("book", root)
+    assert len(steps) == 2
+
+
 def test_a_half_made_venv_is_finished(quick):
     root, done = quick
     venv.create(root / ".venv")  # and then the power went

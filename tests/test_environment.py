@@ -39,6 +39,11 @@ def requirements():
     return [Requirement(line) for line in environment.requirements()]
 
 
+def extra_requirements():
+    """What some commands install only when they are called."""
+    return [Requirement(line) for extra in environment.LATER for line in EXTRAS[extra]]
+
+
 def test_the_base_install_is_small():
     assert [Requirement(line).name for line in PROJECT["dependencies"]] == BASE
     everything = {canonicalize_name(requirement.name) for requirement in requirements()}
@@ -50,7 +55,8 @@ def test_torch_comes_first():
 
 
 def test_every_extra_is_installed():
-    assert set(environment.EXTRAS) == set(EXTRAS)
+    assert {*environment.EXTRAS, *environment.LATER} == set(EXTRAS)
+    assert not set(environment.EXTRAS) & set(environment.LATER)
 
 
 def test_colab_keeps_its_versions():
@@ -66,7 +72,7 @@ def test_torch_has_an_upper_bound():
     assert not torch.specifier.contains("2.14.0") and torch.specifier.contains("2.6.0")
 
 
-@pytest.mark.parametrize("requirement", requirements(), ids=str)
+@pytest.mark.parametrize("requirement", [*requirements(), *extra_requirements()], ids=str)
 def test_every_requirement_is_pinned_within_its_range(requirement):
     pin = pins()[canonicalize_name(requirement.name)]
     (only,) = pin.specifier

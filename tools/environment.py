@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("lab", "test", "dev", "compare")
+LATER = ("book",)  # extras that the command of this name installs, the first time
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
 
@@ -55,18 +56,18 @@ def venv_python(venv):
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def requirements(root=ROOT):
+def requirements(root=ROOT, extras=EXTRAS):
     """All that the course installs, as pip takes it; torch comes first."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = list(project["dependencies"])
-    for extra in EXTRAS:
+    for extra in extras:
         wanted += project["optional-dependencies"][extra]
     return sorted(dict.fromkeys(wanted), key=lambda line: not line.startswith("torch"))
 
 
-def fingerprint(root=ROOT):
+def fingerprint(root=ROOT, extras=EXTRAS):
     """A hash that changes when a requirement or a pin does."""
-    text = json.dumps(requirements(root)) + (root / "constraints.txt").read_text("utf-8")
+    text = json.dumps(requirements(root, extras)) + (root / "constraints.txt").read_text("utf-8")
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
@@ -237,10 +238,25 @@ def ensure(root=ROOT):
     return python
 
 
+def add_extra(name, root=ROOT):
+    """Installs what one command needs besides the rest, the first time and when a pin changes."""
+    venv = root / ".venv"
+    stamp, wanted = venv / f"{name}.stamp", fingerprint(root, (name,))
+    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
+        return
+    print(f"Installing what `course.py {name}` needs (a minute, once):")
+    command = [*pip_command(venv), "install", "--prefer-binary", "-c", root / "constraints.txt"]
+    packages = requirements(root, (name,))
+    step(f"the packages of the {name}", [*map(str, command), *packages], venv / "setup.log")
+    stamp.write_text(wanted, "utf-8")
+
+
 def dispatch(name, arguments, needs_venv):
     """Runs `tools/<name>.py`; what can go wrong on the way becomes one clear message."""
     try:
         python = ensure() if needs_venv else sys.executable
+        if name in LATER:
+            add_extra(name)
     except SetupError as error:
         print(f"course.py: {error}", file=sys.stderr)
         return 1
