@@ -98,6 +98,7 @@ class WindowLoader:
             )
         self.windows, self.batch_size = windows, batch_size
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
+        self.tokens_a_row = windows.context_length
         self.epoch, self.position = 0, 0  # position: batches already handed out in this epoch
         self._go_on = False
 

@@ -7,19 +7,19 @@ import contextlib
 import hashlib
 import json
 import math
-import signal
-import threading
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from helpers.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
 from helpers.loaders import create_loader
-from helpers.optim import create_optimizer, learning_rate_at
+from helpers.loss import IGNORED, head_loss
+from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
+from helpers.train_progress import ProgressBar, StopButton
+
+OPTIMIZERS = {"adamw": create_optimizer, "muon": MuonWithAdamW}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class TrainConfig:
     checkpoint_every: int = 500
     seed: int = 0
     precision: str = "fp32"
+    optimizer: str = "adamw"
+    final_share: float = 0.1
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "accumulate", "evaluate_every", "evaluate_batches"):
@@ -49,6 +51,9 @@ class TrainConfig:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise ValueError(f"unknown optimizer {self.optimizer!r}; known: {known}")
         if not 0 <= self.warmup_steps <= self.steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} is outside 0 to steps {self.steps}")
 
@@ -65,28 +70,32 @@ class History:
 
 
 def next_token_loss(model, inputs, targets):
-    """Mean cross-entropy, in nats a token, of the model's logits for (B, T) inputs and targets."""
-    logits = model(inputs)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+    """Mean cross-entropy, in nats a token, of the model's logits for (B, T) inputs and targets.
+
+    Targets of -100 are padding and do not count.
+    """
+    hidden = model.hidden_states(inputs)  # (B, T, C)
+    return head_loss(hidden, model.output_head.weight, targets)
 
 
 @torch.no_grad()
 def evaluate_loss(model, tokens, batch_size=16, batches=None):
     """Mean loss over windows of `tokens` that do not overlap, in nats a token.
 
+    `tokens` may be a loader, too: then its batches are read, and `batch_size` is its own.
     `batches` limits how many batches are read, the same ones each time (None: all).
     Raises ValueError where `tokens` are fewer than one window.
     """
     was_training = model.training
     model.eval()
-    context = model.config.context_length
-    loader = create_loader(tokens, context, batch_size, shuffle=False, drop_last=False)
+    loader = _loader(tokens, model, batch_size, shuffle=False, drop_last=False)
     total, count = 0.0, 0
     for number, (inputs, targets) in enumerate(loader):
         if number == batches:
             break
         loss = next_token_loss(model, *_to_device_of(model, inputs, targets))
-        total, count = total + loss.item() * targets.numel(), count + targets.numel()
+        counted = (targets != IGNORED).sum().item()
+        total, count = total + loss.item() * counted, count + counted
     model.train(was_training)
     return total / count
 
@@ -104,15 +113,16 @@ def train(
 ):
     """Train `model` in place and return its `History`.
 
+    `train_tokens` and `validation_tokens` are rows of token ids, or loaders of batches.
     With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
     the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
     and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
     each evaluation, with the model in evaluation mode. Raises ValueError for a text too short or
     nothing to resume, and FloatingPointError where the loss is no longer a number.
     """
-    optimizer = create_optimizer(model, config.learning_rate, config.weight_decay)
-    context = model.config.context_length
-    loader = create_loader(train_tokens, context, config.batch_size, seed=config.seed)
+    make_optimizer = OPTIMIZERS[config.optimizer]
+    optimizer = make_optimizer(model, config.learning_rate, config.weight_decay)
+    loader = _loader(train_tokens, model, config.batch_size, seed=config.seed)
     torch.manual_seed(config.seed)
     run = {"train_config": asdict(config), "training_tokens": _fingerprint(train_tokens)}
     history = _resume(folder, model, optimizer, loader, run) if resume else History()
@@ -123,7 +133,7 @@ def train(
 
     batches = _endless(loader)
     model.train()
-    with _StopButton() as stop, _Progress(config, context, history.step, progress) as bar:
+    with StopButton() as stop, ProgressBar(config, loader, history.step, progress) as bar:
         while history.step < config.steps and not stop.pressed:
             loss = training_step(model, optimizer, batches, config, history.step)
             history.train_losses.append(loss)
@@ -142,9 +152,10 @@ def train(
 
 def training_step(model, optimizer, batches, config, step):
     """Take one optimizer step over `accumulate` batches; return their mean loss in nats a token."""
-    rate = learning_rate_at(step, config.steps, config.learning_rate, config.warmup_steps)
+    plan = config.steps, config.learning_rate, config.warmup_steps, config.final_share
+    rate = learning_rate_at(step, *plan)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_share", 1.0)
     mean_loss = 0.0
     for _ in range(config.accumulate):
         inputs, targets = _to_device_of(model, *next(batches))
@@ -204,8 +215,17 @@ def _resume(folder, model, optimizer, loader, run):
     return History(**{**state["history"], "interrupted": False})
 
 
+def _loader(tokens, model, batch_size, **options):
+    """A loader over a row of token ids; a loader stays as it is."""
+    if hasattr(tokens, "state_dict"):
+        return tokens
+    return create_loader(tokens, model.config.context_length, batch_size, **options)
+
+
 def _fingerprint(tokens):
     """Tell one training text from another: its length and a hash of its first million tokens."""
+    if hasattr(tokens, "documents"):
+        tokens = np.concatenate(tokens.documents)
     first = np.ascontiguousarray(np.asarray(tokens[:1_000_000]), dtype=np.int64)
     return f"{len(tokens)} tokens, sha256 {hashlib.sha256(first.tobytes()).hexdigest()}"
 
@@ -224,50 +244,3 @@ def _autocast(device, precision):
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
-
-
-class _Progress:
-    """A bar with the loss and the tokens a second; tqdm adds the time that is left."""
-
-    def __init__(self, config, context_length, done, wanted):
-        from tqdm.auto import tqdm
-
-        self.tokens_a_step = config.batch_size * config.accumulate * context_length
-        self.bar = tqdm(
-            total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
-        )
-        self.before = time.perf_counter()
-
-    def update(self, loss):
-        """Count a step, and say its loss and speed."""
-        now = time.perf_counter()
-        speed = self.tokens_a_step / (now - self.before)
-        self.before = now
-        self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
-        self.bar.update()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
-
-
-class _StopButton:
-    """Ctrl-C once finishes the step and stops; twice stops at once, as usual."""
-
-    pressed = False
-
-    def __enter__(self):
-        self.handles = threading.current_thread() is threading.main_thread()
-        if self.handles:
-            self.before = signal.signal(signal.SIGINT, self._press)
-        return self
-
-    def _press(self, *_):
-        self.pressed = True
-        signal.signal(signal.SIGINT, self.before)
-
-    def __exit__(self, *_):
-        if self.handles:
-            signal.signal(signal.SIGINT, self.before)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helpers.config import PRESETS
 from helpers.model import GPT
-from helpers.optim import create_optimizer, learning_rate_at, parameter_groups
+from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at, parameter_groups
 
 
 def test_every_parameter_is_in_exactly_one_group():
@@ -54,3 +54,44 @@ def test_rate_stays_between_zero_and_peak_and_falls_after_warm_up(steps, data):
 def test_a_step_outside_the_run_is_refused(step, steps, warmup):
     with pytest.raises(ValueError, match="outside 0 to"):
         learning_rate_at(step, steps, 1.0, warmup)
+
+
+def test_muon_with_adamw_equals_pytorchs_two_side_by_side():
+    torch.manual_seed(0)
+    ours, theirs = GPT(PRESETS["tiny"]), GPT(PRESETS["tiny"])
+    theirs.load_state_dict(ours.state_dict())
+    named = dict(theirs.named_parameters())
+    inside = [p for name, p in named.items() if name.startswith("blocks.") and p.ndim == 2]
+    outside = [p for p in named.values() if all(p is not other for other in inside)]
+    options = dict(momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    separate = [
+        torch.optim.Muon(inside, lr=0.02, **options),
+        torch.optim.AdamW(outside, lr=0.005, weight_decay=0.0, betas=(0.9, 0.95), fused=True),
+    ]
+    joined = MuonWithAdamW(ours, 0.02, weight_decay=0.1, adamw_share=0.25)
+    for seed in range(3):
+        ids = torch.randint(512, (2, 9), generator=torch.Generator().manual_seed(seed))
+        for model, optimizers in ((ours, [joined]), (theirs, separate)):
+            model(ids).logsumexp(-1).sum().backward()
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_muon_step_moves_every_direction_alike():
+    torch.manual_seed(0)
+    model = GPT(PRESETS["tiny"])
+    weight = model.blocks[0].attention.query.weight
+    before = weight.detach().clone()
+    faint = torch.diag(torch.logspace(0, -2, len(weight)))  # directions a hundredfold apart
+    weight.grad = faint.clone()
+    MuonWithAdamW(model, 0.02).step()
+    singular = torch.linalg.svdvals(before - weight.detach())
+    assert singular.max() / singular.min() < 3 < faint.max() / faint.diagonal().min() / 10
+
+
+def test_muon_takes_no_closure():
+    with pytest.raises(ValueError, match="closure"):
+        MuonWithAdamW(GPT(PRESETS["tiny"])).step(lambda: None)

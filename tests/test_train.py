@@ -81,8 +81,11 @@ def test_training_equals_a_plain_loop(tokens):
             if len(losses) == QUICK.steps:
                 break
     assert history.train_losses == pytest.approx(losses, rel=1e-5)
-    for a, b in zip(ours.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(a, b)
+    # A key's bias changes no output: its gradient is rounding, which Adam blows up to full steps.
+    torch.testing.assert_close(ours(inputs), plain.eval()(inputs), rtol=1e-3, atol=1e-4)
+    for (name, a), b in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        if not name.endswith("key.bias"):
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
 def test_accumulated_batches_equal_one_large_batch():

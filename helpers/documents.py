@@ -1,0 +1,111 @@
+"""Batches of whole documents, one a row, instead of windows cut from one long row.
+
+A short document fits into the context whole. It starts after the end-of-text token that closed
+the one before and ends with its own; rows of one batch have nearly one length, and what is left of
+a row is padding that no loss counts:
+
+    inputs     <end>  The   end    .                   (T,)
+    targets     The   end    .   <end>                 the loss of a whole document
+    padding                        ·   ·               target -100
+
+Shapes: B batch, T the longest row of a batch.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from helpers.loss import IGNORED
+
+_POOL = 16  # batches whose documents are sorted by length together
+
+
+class DocumentLoader:
+    """Hands out batches of `(inputs, targets)`, LongTensors (B, T), one epoch a `for` loop.
+
+    The order depends on the seed and the epoch alone; `state_dict` and `load_state_dict` go on in
+    the middle of an epoch. Raises ValueError for a batch size below 1, for no full batch, and for
+    an empty document.
+
+    >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
+    >>> inputs, targets = next(iter(loader))
+    >>> inputs.tolist(), targets.tolist()
+    ([[0, 7, 0], [0, 5, 6]], [[7, 0, -100], [5, 6, 0]])
+    """
+
+    def __init__(self, documents, end_id, batch_size, seed=0, shuffle=True, drop_last=True):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.documents = [np.asarray(document, dtype=np.int64) for document in documents]
+        empty = next((i for i, ids in enumerate(self.documents) if not len(ids)), None)
+        if empty is not None:
+            raise ValueError(f"document {empty} has no tokens")
+        if len(self.documents) < (batch_size if drop_last else 1):
+            raise ValueError(f"{len(self.documents)} documents do not fill a batch of {batch_size}")
+        self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
+        self.shuffle, self.drop_last = shuffle, drop_last
+        self.tokens_a_row = sum(map(len, self.documents)) / len(self.documents) + 1
+        self.epoch, self.position, self._go_on = 0, 0, False
+
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+        whole, rest = divmod(len(self.documents), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        self.position = self.position if self._go_on else 0
+        self._go_on = False
+        batches = self._batches(self.epoch)
+        while self.position < len(self):
+            self.position += 1
+            yield self.batch(batches[self.position - 1])
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
+        """The documents of these numbers as inputs and targets (B, T)."""
+        chosen = [self.documents[i] for i in indices]
+        length = max(map(len, chosen)) + 1
+        inputs = np.full((len(chosen), length), self.end_id, dtype=np.int64)
+        targets = np.full((len(chosen), length), IGNORED, dtype=np.int64)
+        for row, ids in enumerate(chosen):
+            inputs[row, 1 : len(ids) + 1] = ids
+            targets[row, : len(ids)] = ids
+            targets[row, len(ids)] = self.end_id
+        return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+    def state_dict(self) -> dict:
+        """Where the loader stands, as plain numbers that go into JSON."""
+        return {"epoch": self.epoch, "position": self.position, **self._identity()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
+        for name, value in self._identity().items():
+            if state.get(name) != value:
+                raise ValueError(f"the saved loader had {name} {state.get(name)}, this has {value}")
+        self.epoch, self.position, self._go_on = state["epoch"], state["position"], True
+
+    def _identity(self) -> dict:
+        return {
+            "documents": len(self.documents),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+        }
+
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        """Every batch of an epoch as document numbers: like lengths together, order shuffled."""
+        # NumPy has frozen this generator: the order is the same on every machine and release.
+        rng = np.random.RandomState([self.seed, epoch])
+        n = len(self.documents)
+        order = rng.permutation(n) if self.shuffle else np.arange(n)
+        lengths = np.array([len(ids) for ids in self.documents])
+        batches, pool = [], self.batch_size * _POOL
+        for start in range(0, n, pool):
+            near = order[start : start + pool]
+            if self.shuffle:
+                near = near[np.argsort(lengths[near], kind="stable")]
+            batches += [near[i : i + self.batch_size] for i in range(0, len(near), self.batch_size)]
+        full = [batch for batch in batches if len(batch) == self.batch_size or not self.drop_last]
+        return [full[i] for i in rng.permutation(len(full))] if self.shuffle else full

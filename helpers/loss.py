@@ -1,0 +1,74 @@
+"""The loss of a whole vocabulary in little memory: the output head and the cross-entropy in one.
+
+Logits are the largest tensor of training: tokens times vocabulary. Writing them to memory, reading
+them back for the softmax and again for its gradient takes longer than all blocks of a small model.
+Here they are made in slices that stay in the processor's cache, and each slice is turned into its
+gradient at once. Source: Hsu et al. 2024 (Liger Kernel), section 3.2, there for a GPU.
+
+Shapes: N tokens, C embedding dimensions, V words of the vocabulary.
+"""
+
+import torch
+from torch.nn import functional as F
+
+SLICE = 512  # tokens at a time: 512 rows of a few thousand numbers stay in the cache
+IGNORED = -100  # the target that PyTorch, too, leaves out of the loss
+
+
+def head_loss(hidden, weight, targets):
+    """Mean cross-entropy, in nats, of the head `hidden @ weight.T` against token ids.
+
+    `hidden` is (..., C), `weight` (V, C), `targets` (...) with `IGNORED` where nothing is to be
+    predicted. Equal to `F.cross_entropy(hidden @ weight.T, targets)`, and to its gradients.
+    Raises ValueError where the shapes do not fit or no target is left.
+
+    >>> hidden, weight = torch.tensor([[1.0, 0.0]]), torch.eye(2)
+    >>> round(head_loss(hidden, weight, torch.tensor([0])).item(), 4)
+    0.3133
+    """
+    if hidden.shape[:-1] != targets.shape or hidden.shape[-1] != weight.shape[-1]:
+        shapes = tuple(hidden.shape), tuple(weight.shape), tuple(targets.shape)
+        raise ValueError("hidden {}, weight {} and targets {} do not fit".format(*shapes))
+    kept = (targets != IGNORED).flatten().nonzero().squeeze(1)
+    if not len(kept):
+        raise ValueError(f"every target is {IGNORED}: there is nothing to predict")
+    hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    if len(kept) < len(targets):
+        hidden, targets = hidden.index_select(0, kept), targets[kept]
+    return _HeadLoss.apply(hidden, weight, targets, torch.is_grad_enabled())
+
+
+class _HeadLoss(torch.autograd.Function):
+    """The loss forward, and its gradients made on the way, slice by slice."""
+
+    @staticmethod
+    def forward(context, hidden, weight, targets, for_training):
+        device = hidden.device.type
+        half = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+        half = half or hidden.dtype
+        hidden_half, weight_half = hidden.to(half), weight.to(half)
+        for_hidden = torch.empty_like(hidden)
+        for_weight = torch.zeros_like(weight)
+        loss = hidden.new_zeros((), dtype=torch.float32)
+        for start in range(0, len(targets), SLICE):
+            here = slice(start, start + SLICE)
+            logits = (hidden_half[here] @ weight_half.T).float()  # (S, V), S = SLICE
+            log_shares = F.log_softmax(logits, dim=-1)
+            chosen = targets[here, None]
+            loss -= log_shares.gather(1, chosen).sum()
+            if not for_training:
+                continue
+            error = log_shares.exp_()
+            error.scatter_add_(1, chosen, torch.full_like(chosen, -1, dtype=error.dtype))
+            error = error.to(half)  # the share given, less the share that was right
+            for_hidden[here] = error @ weight_half
+            for_weight += error.T @ hidden_half[here]
+        context.save_for_backward(for_hidden, for_weight)
+        context.n_targets = len(targets)
+        return loss / len(targets)
+
+    @staticmethod
+    def backward(context, gradient):
+        for_hidden, for_weight = context.saved_tensors
+        share = gradient / context.n_targets
+        return for_hidden * share, for_weight * share, None, None

@@ -1,0 +1,52 @@
+"""What a person sees and does while a model trains: a progress bar, and Ctrl-C that saves."""
+
+import signal
+import threading
+import time
+
+
+class ProgressBar:
+    """A bar with the loss and the tokens a second; tqdm adds the time that is left."""
+
+    def __init__(self, config, loader, done, wanted):
+        from tqdm.auto import tqdm
+
+        self.tokens_a_step = config.accumulate * loader.batch_size * loader.tokens_a_row
+        self.bar = tqdm(
+            total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
+        )
+        self.before = time.perf_counter()
+
+    def update(self, loss):
+        """Count a step, and say its loss and speed."""
+        now = time.perf_counter()
+        speed = self.tokens_a_step / (now - self.before)
+        self.before = now
+        self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+
+class StopButton:
+    """Ctrl-C once finishes the step and stops; twice stops at once, as usual."""
+
+    pressed = False
+
+    def __enter__(self):
+        self.handles = threading.current_thread() is threading.main_thread()
+        if self.handles:
+            self.before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def _press(self, *_):
+        self.pressed = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def __exit__(self, *_):
+        if self.handles:
+            signal.signal(signal.SIGINT, self.before)
