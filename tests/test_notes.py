@@ -246,3 +246,10 @@ def test_generated_lines_follow_what_exists(tmp_path):
         "Next: [Lecture 15 · Queries, keys and values](15_queries_keys_and_values.md)\n"
     )
     assert notes.with_generated_lines(linked, lectures["14"], tmp_path) == linked
+
+
+def test_a_bar_in_a_marker_of_a_table_is_found():
+    broken = "| a | 3<!-- = 1 | 2 --> |\n"
+    assert "breaks the table" in next(iter(notes._tables(broken)))
+    assert not list(notes._tables("| a | 3<!-- = 1 + 2 --> |\n\n3<!-- = 1 | 2 -->\n"))
+    assert not list(notes._tables(f"```text\n{broken}```\n"))

@@ -28,6 +28,7 @@ def settings() -> dict:
         "html_theme": "furo",
         "html_static_path": [str(STYLE)],
         "html_css_files": ["site.css"],
+        "html_favicon": str(STYLE / "icon.svg"),
         "html_copy_source": False,
         "html_show_copyright": False,
         "html_show_sphinx": False,

@@ -120,6 +120,7 @@ def find_problems(lecture: Lecture, root=ROOT) -> list[str]:
         *_questions(text),
         *_links(text, root),
         *_formulas(text),
+        *_tables(text),
         *check_numbers(text, section(text, "By hand")),
     ]
     return [f"{lecture.note}: {problem}" for problem in problems]
@@ -218,6 +219,14 @@ def _formulas(text):
         rest = MATH.sub("", bare)
         place = rest.index("$")
         yield f"a lone $ near {rest[max(0, place - 20) : place + 20]!r}: write dollars as a word"
+
+
+def _tables(text):
+    """A bar inside a hidden marker would still cut a table's row in two."""
+    for row in re.findall(r"^\|.*$", FENCE.sub("", text), re.MULTILINE):
+        for marker in re.findall(r"<!--.*?-->", row):
+            if "|" in marker:
+                yield f"the bar in {marker} breaks the table: compute the value in a hidden block"
 
 
 def refresh(path, make) -> None:
