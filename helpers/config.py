@@ -58,6 +58,7 @@ class GPTConfig:
 PRESETS = {
     "tiny": GPTConfig(512, 64, 64, 4, 2, dropout=0.0),
     "laptop": GPTConfig(2048, 128, 256, 8, 4, dropout=0.0),
+    "course": GPTConfig(8192, 256, 256, 8, 6, dropout=0.0),
     "gpt2-small": GPTConfig(),
     "gpt2-medium": GPTConfig(embedding_dim=1024, n_heads=16, n_layers=24),
     "gpt2-large": GPTConfig(embedding_dim=1280, n_heads=20, n_layers=36),
