@@ -71,7 +71,7 @@ def pack(documents: list[list[int]], end_id: int, seed: int = 0) -> np.ndarray:
     """One long row of token ids: the documents in shuffled order, each closed by `end_id`.
 
     >>> pack([[5, 6], [7]], end_id=0, seed=1).tolist()
-    [0, 7, 0, 5, 6, 0]
+    [0, 5, 6, 0, 7, 0]
     """
     order = np.random.RandomState(seed).permutation(len(documents))
     row = [[end_id]] + [ids for i in order for ids in (documents[i], [end_id])]

@@ -226,6 +226,8 @@ def _fingerprint(tokens):
     """Tell one training text from another: its length and a hash of its first million tokens."""
     if hasattr(tokens, "documents"):
         tokens = np.concatenate(tokens.documents)
+    elif hasattr(tokens, "windows"):
+        tokens = tokens.windows.tokens
     first = np.ascontiguousarray(np.asarray(tokens[:1_000_000]), dtype=np.int64)
     return f"{len(tokens)} tokens, sha256 {hashlib.sha256(first.tobytes()).hexdigest()}"
 

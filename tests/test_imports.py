@@ -18,7 +18,7 @@ ORDER = {
     "data": "sources downloads corpora grammar_nodes grammar_notation grammar tales inbox tasks loss loaders documents",
     "model": "config layers attention model kv_cache",
     "use": "generate",
-    "train": "optim checkpoint distributed compression train_progress train_loop train course_texts course_gpt",
+    "train": "optim checkpoint distributed compression train_progress train_loop train tale_probes course_texts course_gpt",
     "interchange": "pretrained export",
     "adapt": "classifier instructions lora dpo",
     "talk": "evaluate talkers chat chat_window",
