@@ -21,11 +21,13 @@ from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import get_preset
-from helpers.course_texts import course_sources, pack
+from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources, pack
 from helpers.device import choose_precision, use_every_core
 from helpers.documents import DocumentLoader
 from helpers.model import GPT
 from helpers.train_loop import TrainConfig, evaluate_loss, train
+
+__all__ = ["HELD_OUT_TALES_SEED", "card", "measure", "prepare", "run", "tale_loader"]
 
 END_OF_TEXT = "<|endoftext|>"
 COMMAND = "python -m helpers.course_gpt --out runs/course_gpt"
@@ -61,10 +63,8 @@ def prepare(sources, vocab_size):
 def measure(model, tokenizer, sources):
     """What the card reports: the tales against their floor, every held-out text in bits a byte."""
     held_out = sources["tales"].held_out
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
-    documents = tokenizer.encode_batch(held_out)
-    loader = DocumentLoader(documents, end_id, 50, shuffle=False, drop_last=False)
-    n_tokens = sum(map(len, documents)) + len(documents)
+    loader = tale_loader(tokenizer, held_out)
+    n_tokens = sum(len(ids) + 1 for ids in loader.documents)
     floor = -sum(map(tales.log_prob, held_out)) * math.log(2) / n_tokens
     report = {"tales": {"loss": evaluate_loss(model, loader), "floor": floor}, "bits_per_byte": {}}
     for name, source in sources.items():
@@ -74,6 +74,13 @@ def measure(model, tokenizer, sources):
             **compressor_bits_per_byte(training[-4_000_000:], text),
         }
     return report
+
+
+def tale_loader(tokenizer, texts):
+    """Batches of whole tales, in order, as `evaluate_loss` reads them."""
+    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    rows = tokenizer.encode_batch(texts)
+    return DocumentLoader(rows, end_id, 50, shuffle=False, drop_last=False)
 
 
 def run(folder, config, n_tales=100_000, resume=False):

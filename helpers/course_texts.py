@@ -97,7 +97,8 @@ def _pieces(text: str, gap: str, least: int = 600) -> list[str]:
 
 
 def _parts(pieces: list[str]) -> tuple[list[str], list[str]]:
-    """Pieces to learn from, and every twentieth held out."""
+    """Pieces to learn from, and every twentieth held out; a piece that comes twice counts once."""
+    pieces = list(dict.fromkeys(pieces))
     held_out = pieces[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
-    training = [p for i, p in enumerate(pieces) if (i + 1) % HELD_OUT_EVERY]
+    training = [piece for i, piece in enumerate(pieces) if (i + 1) % HELD_OUT_EVERY]
     return training, held_out

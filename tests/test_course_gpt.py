@@ -1,0 +1,92 @@
+"""The command that trains the course's GPT, and the trained one that its card describes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import helpers
+from helpers import course_gpt, tales
+from helpers.checkpoint import load_model
+from helpers.config import PRESETS, GPTConfig
+from helpers.course_texts import Source
+from helpers.train_loop import evaluate_loss
+
+FOLDER = Path(helpers.__file__).parent / "assets" / "course_gpt"
+there = pytest.mark.skipif(not FOLDER.exists(), reason="the course's GPT is not trained yet")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A run of seconds: few texts, a tiny model."""
+    texts = tales.sample(150, seed=3)
+    sources = {
+        "tales": Source(texts[:120], texts[120:130]),
+        "notes": Source(["Attention mixes values. " * 30] * 3, ["A query asks. " * 40], times=2),
+    }
+    monkeypatch.setattr(course_gpt, "course_sources", lambda n_tales: sources)
+    monkeypatch.setitem(PRESETS, "course", GPTConfig(600, 256, 32, 2, 1, dropout=0.0))
+    monkeypatch.setattr(
+        course_gpt,
+        "RECIPE",
+        course_gpt.replace(course_gpt.RECIPE, batch_size=4, warmup_steps=2, checkpoint_every=5),
+    )
+    return sources
+
+
+def test_the_command_trains_resumes_and_writes_a_card(quick, tmp_path, capsys):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert course_gpt.main(["--out", str(whole), "--steps", "10"]) == 0
+    assert course_gpt.main(["--out", str(broken), "--steps", "10"]) == 0
+    for path in sorted(broken.glob("step-*"))[1:]:
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+    assert course_gpt.main(["--out", str(broken), "--steps", "10", "--resume"]) == 0
+    first, second = (
+        json.loads((folder / "model" / "report.json").read_text("utf-8"))
+        for folder in (whole, broken)
+    )
+    assert first == second
+    card = (whole / "model" / "README.md").read_text("utf-8")
+    assert first["sha256"] in card and f"{first['tales']['loss']:.4f}" in card
+    assert first["tales"]["loss"] > first["tales"]["floor"] > 0
+    model, tokenizer = load_model(whole / "model")
+    assert model.config.vocab_size == tokenizer.vocab_size
+
+
+def test_nothing_to_resume_is_one_line(quick, tmp_path, capsys):
+    assert course_gpt.main(["--out", str(tmp_path / "none"), "--resume"]) == 1
+    assert "nothing to resume" in capsys.readouterr().err
+
+
+@there
+def test_the_weights_are_those_of_the_card():
+    digest = hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest()
+    report = json.loads((FOLDER / "report.json").read_text("utf-8"))
+    assert report["sha256"] == digest
+    assert (FOLDER / "README.md").read_text("utf-8") == course_gpt.card(report)
+
+
+@there
+def test_it_is_small_and_the_readers_own_class_loads_it():
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 16_000_000
+    model, tokenizer = load_model(FOLDER)
+    assert type(model).__module__ == "helpers.model"
+    assert 6_000_000 <= model.n_parameters() <= 8_000_000
+    assert model.output_head.weight is model.token_embedding.weight
+
+
+@there
+@pytest.mark.slow
+def test_its_loss_on_tales_is_that_of_the_card():
+    report = json.loads((FOLDER / "report.json").read_text("utf-8"))
+    model, tokenizer = load_model(FOLDER)
+    held_out = tales.sample(500, course_gpt.HELD_OUT_TALES_SEED)
+    loader = course_gpt.tale_loader(tokenizer, held_out)
+    assert evaluate_loss(model, loader) == pytest.approx(report["tales"]["loss"], abs=0.005)
+    end = tokenizer.special_tokens[course_gpt.END_OF_TEXT]
+    with torch.no_grad():
+        assert model(torch.tensor([[end]])).argmax() != end
