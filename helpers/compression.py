@@ -67,7 +67,7 @@ def bits_per_byte(model, tokenizer, text, batch_size=16):
     end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
     if not text or end_of_text is None:
         raise ValueError("bits_per_byte needs a text and a tokenizer with <|endoftext|>")
-    token_ids = [end_of_text, *tokenizer.encode(text)]
+    token_ids = [end_of_text, *tokenizer.encode_ordinary(text)]
     return text_bits(model, token_ids, batch_size) / len(text.encode())
 
 

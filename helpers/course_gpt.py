@@ -56,7 +56,10 @@ def prepare(sources, vocab_size):
     tokenizer = BPETokenizer.train(sample, vocab_size, special_tokens=(END_OF_TEXT,))
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     held_out = [text for source in sources.values() for text in source.held_out]
-    rows = [pack(tokenizer.encode_batch(texts), end_id) for texts in (training, held_out)]
+    rows = [
+        pack([tokenizer.encode_ordinary(text) for text in texts], end_id)
+        for texts in (training, held_out)
+    ]
     return tokenizer, *rows
 
 

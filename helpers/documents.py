@@ -25,7 +25,8 @@ class DocumentLoader:
     """Hands out batches of `(inputs, targets)`, LongTensors (B, T), one epoch a `for` loop.
 
     The order depends on the seed and the epoch alone; `state_dict` and `load_state_dict` go on in
-    the middle of an epoch. Raises ValueError for a batch size below 1, for no full batch, and for
+    the middle of an epoch. Rows are padded to a multiple of `round_to`: with fewer lengths the
+    processor prepares fewer kernels, in less time and memory. Raises ValueError for a batch size below 1, for no full batch, and for
     an empty document.
 
     >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
@@ -34,7 +35,9 @@ class DocumentLoader:
     ([[0, 7, 0], [0, 5, 6]], [[7, 0, -100], [5, 6, 0]])
     """
 
-    def __init__(self, documents, end_id, batch_size, seed=0, shuffle=True, drop_last=True):
+    def __init__(
+        self, documents, end_id, batch_size, seed=0, shuffle=True, drop_last=True, round_to=1
+    ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.documents = [np.asarray(document, dtype=np.int64) for document in documents]
@@ -44,7 +47,7 @@ class DocumentLoader:
         if len(self.documents) < (batch_size if drop_last else 1):
             raise ValueError(f"{len(self.documents)} documents do not fill a batch of {batch_size}")
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
-        self.shuffle, self.drop_last = shuffle, drop_last
+        self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         self.tokens_a_row = sum(map(len, self.documents)) / len(self.documents) + 1
         self.epoch, self.position, self._go_on = 0, 0, False
 
@@ -65,7 +68,7 @@ class DocumentLoader:
     def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
         """The documents of these numbers as inputs and targets (B, T)."""
         chosen = [self.documents[i] for i in indices]
-        length = max(map(len, chosen)) + 1
+        length = -(-(max(map(len, chosen)) + 1) // self.round_to) * self.round_to
         inputs = np.full((len(chosen), length), self.end_id, dtype=np.int64)
         targets = np.full((len(chosen), length), IGNORED, dtype=np.int64)
         for row, ids in enumerate(chosen):

@@ -29,13 +29,10 @@ def head_loss(hidden, weight, targets):
     if hidden.shape[:-1] != targets.shape or hidden.shape[-1] != weight.shape[-1]:
         shapes = tuple(hidden.shape), tuple(weight.shape), tuple(targets.shape)
         raise ValueError("hidden {}, weight {} and targets {} do not fit".format(*shapes))
-    kept = (targets != IGNORED).flatten().nonzero().squeeze(1)
-    if not len(kept):
+    if (targets == IGNORED).all():
         raise ValueError(f"every target is {IGNORED}: there is nothing to predict")
-    hidden, targets = hidden.flatten(0, -2), targets.flatten()
-    if len(kept) < len(targets):
-        hidden, targets = hidden.index_select(0, kept), targets[kept]
-    return _HeadLoss.apply(hidden, weight, targets, torch.is_grad_enabled())
+    rows, wanted = hidden.flatten(0, -2), targets.flatten()
+    return _HeadLoss.apply(rows, weight, wanted, torch.is_grad_enabled())
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -50,22 +47,25 @@ class _HeadLoss(torch.autograd.Function):
         for_hidden = torch.empty_like(hidden)
         for_weight = torch.zeros_like(weight)
         loss = hidden.new_zeros((), dtype=torch.float32)
+        # Padding goes along and is zeroed: slices of ever new sizes would fill the kernels' cache.
+        counts = (targets != IGNORED)[:, None]
+        targets = targets.clamp(min=0)[:, None]
         for start in range(0, len(targets), SLICE):
             here = slice(start, start + SLICE)
             logits = (hidden_half[here] @ weight_half.T).float()  # (S, V), S = SLICE
             log_shares = F.log_softmax(logits, dim=-1)
-            chosen = targets[here, None]
-            loss -= log_shares.gather(1, chosen).sum()
+            chosen = targets[here]
+            loss -= (log_shares.gather(1, chosen) * counts[here]).sum()
             if not for_training:
                 continue
             error = log_shares.exp_()
             error.scatter_add_(1, chosen, torch.full_like(chosen, -1, dtype=error.dtype))
-            error = error.to(half)  # the share given, less the share that was right
+            error = error.mul_(counts[here]).to(half)  # what was given less what was right
             for_hidden[here] = error @ weight_half
             for_weight += error.T @ hidden_half[here]
         context.save_for_backward(for_hidden, for_weight)
-        context.n_targets = len(targets)
-        return loss / len(targets)
+        context.n_targets = counts.sum()
+        return loss / context.n_targets
 
     @staticmethod
     def backward(context, gradient):

@@ -39,6 +39,12 @@ def test_an_epoch_holds_every_document_once(documents, batch_size):
     assert loader.epoch == 1
 
 
+def test_rows_are_rounded_up_with_padding():
+    loader = DocumentLoader(DOCUMENTS, 0, 2, drop_last=False, round_to=8)
+    assert {inputs.shape[1] for inputs, _ in loader} == {8}
+    assert sorted(documents_of(loader)) == sorted(DOCUMENTS)
+
+
 def test_without_shuffling_the_order_stays():
     loader = DocumentLoader(DOCUMENTS, 0, 2, shuffle=False, drop_last=False)
     assert documents_of(loader) == DOCUMENTS
