@@ -69,5 +69,7 @@ def test_dropout_outside_its_range_is_refused(value):
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(ValueError, match="unknown preset 'gpt3'; known: tiny, laptop, course, gpt2-small"):
+    with pytest.raises(
+        ValueError, match="unknown preset 'gpt3'; known: tiny, laptop, course, gpt2-small"
+    ):
         get_preset("gpt3")
