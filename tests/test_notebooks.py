@@ -171,6 +171,7 @@ def test_run_makes_pages_and_stops_at_a_failure(course, capsys):
     line = out.splitlines()[0].split()
     assert line[0] == "01_a" and 1.0 < float(line[1]) and 0.2 < float(line[3]) < 3
     assert "ran" in (build / "01_a.html").read_text("utf-8")
+    assert "monospace" in (build / "01_a.html").read_text("utf-8").partition("</head>")[0][-90:]
     assert "02_b.ipynb failed" in err and "Cell 2:\n\nwrong_name" in err and "NameError" in err
     assert not (build / "03_c.html").exists()
 

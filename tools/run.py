@@ -14,6 +14,10 @@ from tools.lectures import ROOT
 from tools.notebooks import chosen
 
 
+# nbconvert sets code in Markdown outputs, as `show_source` makes it, in the font of its prose.
+CODE_STYLE = "<style>.highlight pre { font-family: monospace; }</style>\n</head>"
+
+
 def run(path, build, cell_seconds=execute.CELL_SECONDS):
     """Runs one notebook into build/; returns what it took. Raises ExecutionFailed."""
     notebook = notebook_parts.read(path)
@@ -24,6 +28,7 @@ def run(path, build, cell_seconds=execute.CELL_SECONDS):
     page, _ = HTMLExporter().from_notebook_node(
         notebook, resources={"metadata": {"name": path.stem}}
     )
+    page = page.replace("</head>", CODE_STYLE, 1)
     (build / f"{path.stem}.html").write_text(page, "utf-8")
     return usage
 
