@@ -13,7 +13,6 @@ from tools import execute, notebook_parts
 from tools.lectures import ROOT
 from tools.notebooks import chosen
 
-
 # nbconvert sets code in Markdown outputs, as `show_source` makes it, in the font of its prose.
 CODE_STYLE = "<style>.highlight pre { font-family: monospace; }</style>\n</head>"
 
