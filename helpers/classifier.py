@@ -1,0 +1,249 @@
+"""A GPT that sorts texts: its last token's state goes through a small new head.
+
+Shapes: B texts, T tokens of the longest text, C embedding dimensions, K classes.
+Source: Radford et al. 2018 (GPT), section 3.2: a linear layer on the last token's state.
+"""
+
+import math
+import random
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+TRAINABLE = ("head", "last block", "everything")
+END_OF_TEXT = "<|endoftext|>"
+
+
+class TextClassifier(nn.Module):
+    """A GPT's body with a head of `n_classes` scores in place of its vocabulary.
+
+    Raises ValueError for fewer than two classes.
+
+    >>> from helpers.config import PRESETS; from helpers.model import GPT
+    >>> classifier = TextClassifier(GPT(PRESETS["tiny"]), n_classes=2)
+    >>> classifier(torch.tensor([[1, 2, 3], [4, 5, 0]]), lengths=torch.tensor([3, 2])).shape
+    torch.Size([2, 2])
+    """
+
+    def __init__(self, gpt, n_classes):
+        super().__init__()
+        if n_classes < 2:
+            raise ValueError(f"n_classes is {n_classes}; sorting needs at least 2")
+        self.gpt = gpt
+        self.head = nn.Linear(gpt.config.embedding_dim, n_classes)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, token_ids, lengths):
+        """Return scores (B, K) for token ids (B, T) of which `lengths` (B,) are real.
+
+        Padding stands behind the text: no real token looks at it, so it needs no mask.
+        """
+        hidden = self.gpt.hidden_states(token_ids)  # (B, T, C)
+        last = hidden[torch.arange(len(hidden)), lengths - 1]  # (B, C)
+        return self.head(last)
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """How to fine-tune a classifier. Raises ValueError for a number out of range."""
+
+    epochs: int = 5
+    batch_size: int = 16
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.1
+    warmup_share: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
+
+
+@dataclass
+class FinetuneHistory:
+    """A loss a step; and after each epoch the accuracy on both parts."""
+
+    losses: list = field(default_factory=list)
+    training_accuracy: list = field(default_factory=list)
+    validation_accuracy: list = field(default_factory=list)
+
+
+def balance(pairs, seed=0):
+    """Return (label, text) pairs with as many of each label as the rarest has, shuffled.
+
+    Raises ValueError for an empty list.
+
+    >>> balance([("ham", "a"), ("ham", "b"), ("spam", "c")], seed=1)
+    [('ham', 'a'), ('spam', 'c')]
+    """
+    if not pairs:
+        raise ValueError("there are no texts to balance")
+    groups = {}
+    for pair in pairs:
+        groups.setdefault(pair[0], []).append(pair)
+    fewest = min(map(len, groups.values()))
+    rng = random.Random(seed)
+    kept = [pair for label in sorted(groups) for pair in rng.sample(groups[label], fewest)]
+    rng.shuffle(kept)
+    return kept
+
+
+def split(items, shares=(0.7, 0.1, 0.2)):
+    """Cut a list into consecutive parts of these shares; the last takes what is left.
+
+    Raises ValueError where the shares do not add up to 1 or a part would be empty.
+
+    >>> split(list(range(10)))
+    [[0, 1, 2, 3, 4, 5, 6], [7], [8, 9]]
+    """
+    if not math.isclose(sum(shares), 1):
+        raise ValueError(f"the shares {shares} add up to {sum(shares):g}, not to 1")
+    parts, start = [], 0
+    for share in shares[:-1]:
+        end = start + int(share * len(items))
+        parts.append(items[start:end])
+        start = end
+    parts.append(items[start:])
+    if not all(parts):
+        raise ValueError(f"{len(items)} items are too few for the shares {shares}")
+    return parts
+
+
+def encode_texts(tokenizer, texts, max_tokens):
+    """Token ids of each text: the end-of-text token, the text, and that token once more.
+
+    The first says where a text begins, as in pretraining; the last has seen it all, and the head
+    reads it. Of a text that does not fit into `max_tokens` the beginning is kept.
+    Raises ValueError where `max_tokens` leaves no room for text.
+    """
+    if max_tokens < 3:
+        raise ValueError(f"max_tokens is {max_tokens}; it must be 3 or more")
+    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    rows = [tokenizer.encode_ordinary(text)[: max_tokens - 2] for text in texts]
+    return [[end_id, *ids, end_id] for ids in rows]
+
+
+def pad(rows, padding_id):
+    """Fill rows up to the longest: token ids (B, T) and their real lengths (B,).
+
+    >>> pad([[5, 6, 7], [8]], padding_id=0)
+    (tensor([[5, 6, 7],
+            [8, 0, 0]]), tensor([3, 1]))
+    """
+    lengths = torch.tensor([len(row) for row in rows])
+    token_ids = torch.full((len(rows), int(lengths.max())), padding_id)
+    for place, row in enumerate(rows):
+        token_ids[place, : len(row)] = torch.tensor(row)
+    return token_ids, lengths
+
+
+def choose_trainable(classifier, part="everything"):
+    """Freeze all but a part: the "head", the head and the "last block", or "everything".
+
+    The head's own normalization belongs to the last block. Raises ValueError for another name.
+    """
+    if part not in TRAINABLE:
+        raise ValueError(f"unknown part {part!r}; known: {', '.join(TRAINABLE)}")
+    classifier.requires_grad_(part == "everything")
+    classifier.head.requires_grad_(True)
+    if part == "last block":
+        classifier.gpt.blocks[-1].requires_grad_(True)
+        classifier.gpt.final_norm.requires_grad_(True)
+    return classifier
+
+
+def finetune(classifier, training, validation, config, progress=True):
+    """Train a classifier in place on (rows, labels) and return its `FinetuneHistory`.
+
+    `training` and `validation` are pairs: rows of token ids as `encode_texts` makes them, and
+    class numbers. `validation` may be None. Raises ValueError for no texts, as many labels as
+    texts missing, or a class number that the head does not have.
+    """
+    from tqdm.auto import tqdm
+
+    for part in (training, validation):
+        if part is not None:
+            _check(classifier, *part)
+    rows, labels = training
+    labels = torch.tensor(labels)
+    optimizer = torch.optim.AdamW(
+        [parameter for parameter in classifier.parameters() if parameter.requires_grad],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+    batches = _batches(rows, config)
+    torch.manual_seed(config.seed)
+    history = FinetuneHistory()
+    classifier.train()
+    for step, chosen in enumerate(tqdm(batches, unit="step", disable=not progress)):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * _rate(step, len(batches), config.warmup_share)
+        token_ids, lengths = pad([rows[i] for i in chosen], rows[0][0])
+        loss = F.cross_entropy(classifier(token_ids, lengths), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+        optimizer.step()
+        history.losses.append(loss.item())
+        if (step + 1) * config.epochs % len(batches) == 0:
+            history.training_accuracy.append(accuracy(classifier, *training))
+            if validation is not None:
+                history.validation_accuracy.append(accuracy(classifier, *validation))
+            classifier.train()
+    classifier.eval()
+    return history
+
+
+@torch.no_grad()
+def predict(classifier, rows, batch_size=64):
+    """Probabilities (N, K) of the classes for rows of token ids. Raises ValueError for no rows."""
+    if not rows:
+        raise ValueError("there are no texts to sort")
+    classifier.eval()
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    probabilities = torch.empty(len(rows), classifier.head.out_features)
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        token_ids, lengths = pad([rows[i] for i in chosen], rows[0][0])
+        probabilities[chosen] = classifier(token_ids, lengths).softmax(dim=-1)
+    return probabilities
+
+
+def accuracy(classifier, rows, labels):
+    """The share of rows whose likeliest class is their label."""
+    return (predict(classifier, rows).argmax(dim=-1) == torch.tensor(labels)).float().mean().item()
+
+
+def _rate(step, steps, warmup_share):
+    """The share of the learning rate at a step: up in a line, then down in a line."""
+    warmup = max(1, int(warmup_share * steps))
+    return min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
+
+
+def _batches(rows, config):
+    """Numbers of the rows of every step; each epoch in an order of its own."""
+    rng, batches = random.Random(config.seed), []
+    for _ in range(config.epochs):
+        order = rng.sample(range(len(rows)), len(rows))
+        batches += [
+            order[start : start + config.batch_size]
+            for start in range(0, len(order), config.batch_size)
+        ]
+    return batches
+
+
+def _check(classifier, rows, labels):
+    n_classes = classifier.head.out_features
+    if not len(rows):
+        raise ValueError("there are no texts to learn from")
+    if len(rows) != len(labels):
+        raise ValueError(f"{len(rows)} texts have {len(labels)} labels")
+    wrong = [label for label in labels if not 0 <= label < n_classes]
+    if wrong:
+        raise ValueError(f"label {wrong[0]} is outside 0 to {n_classes - 1}")
