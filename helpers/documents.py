@@ -26,8 +26,10 @@ class DocumentLoader:
 
     The order depends on the seed and the epoch alone; `state_dict` and `load_state_dict` go on in
     the middle of an epoch. Rows are padded to a multiple of `round_to`: with fewer lengths the
-    processor prepares fewer kernels, in less time and memory. Raises ValueError for a batch size below 1, for no full batch, and for
-    an empty document.
+    processor prepares fewer kernels, in less time and memory. `scored` says of each token of each
+    document, and of the end that closes it, whether the loss counts it (None: all count); a prompt
+    is read and not scored. Raises ValueError for a batch size below 1, for no full batch, for an
+    empty document and for `scored` of another length.
 
     >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
     >>> inputs, targets = next(iter(loader))
@@ -36,7 +38,15 @@ class DocumentLoader:
     """
 
     def __init__(
-        self, documents, end_id, batch_size, seed=0, shuffle=True, drop_last=True, round_to=1
+        self,
+        documents,
+        end_id,
+        batch_size,
+        seed=0,
+        shuffle=True,
+        drop_last=True,
+        round_to=1,
+        scored=None,
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -46,6 +56,7 @@ class DocumentLoader:
             raise ValueError(f"document {empty} has no tokens")
         if len(self.documents) < (batch_size if drop_last else 1):
             raise ValueError(f"{len(self.documents)} documents do not fill a batch of {batch_size}")
+        self.scored = _checked(scored, self.documents)
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         self.tokens_a_row = sum(map(len, self.documents)) / len(self.documents) + 1
@@ -71,10 +82,12 @@ class DocumentLoader:
         length = -(-(max(map(len, chosen)) + 1) // self.round_to) * self.round_to
         inputs = np.full((len(chosen), length), self.end_id, dtype=np.int64)
         targets = np.full((len(chosen), length), IGNORED, dtype=np.int64)
-        for row, ids in enumerate(chosen):
+        for row, (number, ids) in enumerate(zip(indices, chosen, strict=True)):
             inputs[row, 1 : len(ids) + 1] = ids
             targets[row, : len(ids)] = ids
             targets[row, len(ids)] = self.end_id
+            if self.scored is not None:
+                targets[row, : len(ids) + 1][~self.scored[number]] = IGNORED
         return torch.from_numpy(inputs), torch.from_numpy(targets)
 
     def state_dict(self) -> dict:
@@ -112,3 +125,13 @@ class DocumentLoader:
             batches += [near[i : i + self.batch_size] for i in range(0, len(near), self.batch_size)]
         full = [batch for batch in batches if len(batch) == self.batch_size or not self.drop_last]
         return [full[i] for i in rng.permutation(len(full))] if self.shuffle else full
+
+
+def _checked(scored, documents):
+    """The marks of every document as arrays of truth values, one a token and one for its end."""
+    if scored is None:
+        return None
+    marks = [np.asarray(row, dtype=bool) for row in scored]
+    if [len(row) for row in marks] != [len(ids) + 1 for ids in documents]:
+        raise ValueError("scored must have a mark for each token of each document and for its end")
+    return marks

@@ -110,3 +110,13 @@ def test_a_model_trains_on_documents_and_resumes_bit_for_bit(tmp_path, optimizer
     assert resumed.train_losses == history.train_losses
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_only_what_is_scored_counts():
+    marks = [[False, True, True], [True, False]]
+    loader = DocumentLoader([[5, 6], [7]], 0, 2, shuffle=False, scored=marks)
+    inputs, targets = next(iter(loader))
+    assert inputs.tolist() == [[0, 5, 6], [0, 7, 0]]
+    assert targets.tolist() == [[-100, 6, 0], [7, -100, -100]]
+    with pytest.raises(ValueError, match="a mark for each token"):
+        DocumentLoader([[5, 6], [7]], 0, 2, scored=[[True, True], [True, True]])

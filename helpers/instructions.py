@@ -1,0 +1,131 @@
+"""Instructions as a model reads them: prompt formats, and batches whose prompts are not scored.
+
+A conversation is a list of turns, each an `Instruction`. As tokens it is one document:
+
+    prompt of turn 1 | answer 1 | <end> | prompt of turn 2 | answer 2 | <end>
+       not scored    |      scored      |     not scored   |      scored
+
+Sources: Taori et al. 2023 (Alpaca's format); Abdin et al. 2024 (Phi-3's format).
+"""
+
+from typing import NamedTuple
+
+from helpers.documents import DocumentLoader
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+class Instruction(NamedTuple):
+    """What is asked, what it is asked about (may be empty), and the right answer."""
+
+    instruction: str
+    input: str = ""
+    output: str = ""
+
+
+def format_alpaca(instruction, input=""):
+    """Return the prompt in Alpaca's format; the answer comes right after it.
+
+    >>> print(format_alpaca("Add up.", "2 and 3").splitlines()[2])
+    ### Instruction:
+    """
+    task = "Below is an instruction that describes a task"
+    if input:
+        task += ", paired with an input that provides further context"
+    text = f"{task}. Write a response that appropriately completes the request."
+    text += f"\n\n### Instruction:\n{instruction}"
+    if input:
+        text += f"\n\n### Input:\n{input}"
+    return text + "\n\n### Response:\n"
+
+
+def format_phi3(instruction, input=""):
+    """Return the prompt in the short format of Phi-3; the answer comes right after it.
+
+    >>> format_phi3("Add up.", "2 and 3")
+    '<|user|>\\nAdd up.\\n2 and 3\\n<|assistant|>\\n'
+    """
+    question = f"{instruction}\n{input}" if input else instruction
+    return f"<|user|>\n{question}\n<|assistant|>\n"
+
+
+FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3}
+
+
+def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt=True):
+    """Return (token ids, scored): one conversation without its last end, and a mark a token.
+
+    `scored` has one mark more than there are ids, for the end that `DocumentLoader` adds.
+    With `mask_prompt=False` prompts are scored, too. Raises ValueError for no turns and for a turn
+    without an answer.
+
+    >>> from helpers.bpe import BPETokenizer
+    >>> tokenizer = BPETokenizer.train("abc", 257, ("<|endoftext|>",))
+    >>> ids, scored = encode_conversation(tokenizer, [Instruction("Hi", output="Yo")])
+    >>> tokenizer.decode(ids), sum(scored)
+    ('<|user|>\\nHi\\n<|assistant|>\\nYo', 3)
+    """
+    if not turns:
+        raise ValueError("a conversation needs at least one turn")
+    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    ids, scored = [], []
+    for turn in turns:
+        if not turn.output:
+            raise ValueError(f"there is no answer to {turn.instruction!r}")
+        prompt = tokenizer.encode_ordinary(prompt_format(turn.instruction, turn.input))
+        answer = [*tokenizer.encode_ordinary(turn.output), end_id]
+        ids += prompt + answer
+        scored += [not mask_prompt] * len(prompt) + [True] * len(answer)
+    return ids[:-1], scored
+
+
+def instruction_loader(
+    tokenizer,
+    conversations,
+    batch_size,
+    prompt_format=format_phi3,
+    mask_prompt=True,
+    max_tokens=None,
+    **options,
+):
+    """Return a `DocumentLoader` over conversations, whose prompts the loss leaves out.
+
+    A conversation may be a single turn. One that is longer than `max_tokens` (with the end of text
+    before and after it) is cut at its end; `loader.n_cut` says how many were. `options` go to
+    `DocumentLoader`. Raises ValueError where there is nothing to learn from, or where a cut leaves
+    a conversation without any scored token.
+    """
+    if not conversations:
+        raise ValueError("there are no instructions to learn from")
+    documents, marks, n_cut = [], [], 0
+    for turns in conversations:
+        turns = [turns] if hasattr(turns, "instruction") else turns
+        ids, scored = encode_conversation(tokenizer, turns, prompt_format, mask_prompt)
+        if max_tokens is not None and len(ids) + 1 > max_tokens:
+            n_cut += 1
+            ids, scored = ids[: max_tokens - 1], [*scored[: max_tokens - 1], False]
+            if not any(scored):
+                raise ValueError(
+                    f"the prompt {turns[0].instruction[:40]!r}... fills all {max_tokens} tokens"
+                )
+        documents.append(ids)
+        marks.append(scored)
+    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    loader = DocumentLoader(documents, end_id, batch_size, scored=marks, **options)
+    loader.n_cut = n_cut
+    return loader
+
+
+def fit_prompt(token_ids, context_length, room):
+    """Keep the last tokens of a prompt, so that `room` tokens of answer fit behind it.
+
+    The rule: the end of a prompt stays, since it holds the question. Returns (token ids, how many
+    were dropped). Raises ValueError where `room` leaves nothing of the context.
+
+    >>> fit_prompt([1, 2, 3, 4, 5], context_length=6, room=3)
+    ([3, 4, 5], 2)
+    """
+    kept = context_length - room
+    if kept < 1:
+        raise ValueError(f"an answer of {room} tokens fills the context of {context_length}")
+    return token_ids[-kept:], max(0, len(token_ids) - kept)
