@@ -53,7 +53,7 @@ def read_words(text: str) -> dict[str, dict[Word, float]]:
     [('Mia', 'she', 0.26), ('Ada', 'she', 0.24), ('Tom', 'he', 0.5)]
     """
     lists: dict[str, dict[Word, float]] = {}
-    for line in _logical_lines(text):
+    for line in logical_lines(text):
         if match := re.fullmatch(r"(\w+)\s*=\s*(\w+(?:\s*\+\s*\w+)*)", line):
             parts = [lists[part.strip()] for part in match[2].split("+")]
             weighted = [(word, p / len(parts)) for part in parts for word, p in part.items()]
@@ -85,7 +85,7 @@ def read_rules(text: str, lists: dict[str, dict[Word, float]]) -> dict[str, Choi
         return rules.setdefault(name, Choice(name))
 
     current = None
-    for line in _logical_lines(text):
+    for line in logical_lines(text):
         if header := re.fullmatch(r"\[(\w+)\]", line):
             current = rule(header[1])
             if current.options:
@@ -101,7 +101,7 @@ def read_rules(text: str, lists: dict[str, dict[Word, float]]) -> dict[str, Choi
     return rules
 
 
-def _logical_lines(text: str) -> Iterator[str]:
+def logical_lines(text: str) -> Iterator[str]:
     """Lines without comments; an indented line continues the one before."""
     lines: list[str] = []
     for line in text.splitlines():

@@ -1,0 +1,184 @@
+"""Another model as the judge of answers: its prompt, its scores, and how far to trust them.
+
+A judge is a function from a prompt to a reply, for instance that of a server:
+
+    server = ChatServer(OLLAMA, "llama3.2")
+    results = judge_answers(items, server_judge(server), "scores.jsonl")
+
+Each score is written down as it comes, and a second run asks only for what is missing.
+Source: Zheng et al. 2023, "Judging LLM-as-a-Judge", sections 3.1 to 3.3.
+"""
+
+import json
+import re
+from pathlib import Path
+
+SCORE_PROMPT = """\
+Given the question `{question}`, the correct answer `{reference}`, and the answer of a model \
+`{answer}`, rate the model's answer from 0 (useless) to 100 (as good as the correct one). \
+Reply with the whole number alone."""
+PAIR_PROMPT = """\
+Question: {question}
+
+Answer A: {first}
+
+Answer B: {second}
+
+Which answer is better? Reply with one letter alone: A or B."""
+
+
+class JudgeError(ValueError):
+    """A judge replied, but not with what was asked for."""
+
+
+def server_judge(server):
+    """Make a judge of anything with `reset()` and `respond(text)`; each prompt starts anew."""
+
+    def ask(prompt):
+        server.reset()
+        return server.respond(prompt)
+
+    return ask
+
+
+def parse_score(reply):
+    """Read the score from a judge's reply. Raises JudgeError for no number, or one outside 0 to 100.
+
+    >>> parse_score("85"), parse_score("Score: 90/100.")
+    (85, 90)
+    """
+    found = re.search(r"-?\d+(?:\.\d+)?", str(reply))
+    if found is None:
+        raise JudgeError(f"no score in {_short(reply)}")
+    score = float(found[0])
+    if not 0 <= score <= 100:
+        raise JudgeError(f"the score {found[0]} is outside 0 to 100")
+    return round(score)
+
+
+def parse_choice(reply):
+    """Read "A" or "B" from a judge's reply. Raises JudgeError where it names neither or both.
+
+    >>> parse_choice("B."), parse_choice("Answer A is better")
+    ('B', 'A')
+    """
+    named = set(re.findall(r"\b[AB]\b", str(reply)))
+    if len(named) != 1:
+        raise JudgeError(f"neither A nor B alone in {_short(reply)}")
+    return named.pop()
+
+
+def judge_answers(items, ask, path, progress=True):
+    """Score answers one by one and return all results, one dictionary an item.
+
+    `items` are dictionaries with "question", "reference" and "answer". A result adds "score", which
+    is None with the reason in "problem" where the reply could not be read. Results are appended to
+    the file `path` as they come; what has a score there is not asked again, and the rest is.
+    Raises ConnectionError where the judge cannot be reached: what came before is on disk.
+    """
+    from tqdm.auto import tqdm
+
+    known = _read_results(path)
+    results = []
+    for item in tqdm(items, unit="answer", disable=not progress):
+        key = _key(item)
+        if known.get(key, {}).get("score") is None:
+            known[key] = _score(item, ask)
+            _append(path, known[key])
+        results.append(known[key])
+    return results
+
+
+def mean_score(results):
+    """Return (mean score, how many had one). Raises ValueError where none had.
+
+    >>> mean_score([{"score": 80}, {"score": None}, {"score": 60}])
+    (70.0, 2)
+    """
+    scores = [result["score"] for result in results if result["score"] is not None]
+    if not scores:
+        raise ValueError("the judge gave no score that could be read")
+    return sum(scores) / len(scores), len(scores)
+
+
+def position_bias(pairs, ask):
+    """Ask which of two answers is better, in both orders, and count.
+
+    `pairs` are (question, one answer, other answer). Returns the shares of pairs where the first
+    place won twice, the second place won twice, and the same answer won twice ("consistent"), and
+    the share that could not be read ("unread"). A fair judge is consistent.
+    Raises ValueError for no pairs.
+    """
+    if not pairs:
+        raise ValueError("there are no pairs to compare")
+    counts = {"consistent": 0, "first place": 0, "second place": 0, "unread": 0}
+    for question, one, other in pairs:
+        try:
+            choices = [
+                parse_choice(ask(PAIR_PROMPT.format(question=question, first=first, second=second)))
+                for first, second in ((one, other), (other, one))
+            ]
+        except JudgeError:
+            counts["unread"] += 1
+            continue
+        twice = {("A", "A"): "first place", ("B", "B"): "second place"}
+        counts[twice.get(tuple(choices), "consistent")] += 1
+    return {name: count / len(pairs) for name, count in counts.items()}
+
+
+def repeat_spread(item, ask, times=5):
+    """Score one answer several times; return the scores. A steady judge gives one and the same.
+
+    Raises JudgeError where a reply cannot be read, ValueError for `times` below 2.
+    """
+    if times < 2:
+        raise ValueError(f"times is {times}; it must be 2 or more to compare")
+    return [parse_score(ask(score_prompt(item))) for _ in range(times)]
+
+
+def score_prompt(item):
+    """The prompt that asks for a score; raises ValueError where a part of the item is missing."""
+    missing = [name for name in ("question", "reference", "answer") if name not in item]
+    if missing:
+        raise ValueError(f"an item to judge has no {' and no '.join(missing)}")
+    return SCORE_PROMPT.format(**item)
+
+
+def _score(item, ask):
+    result = {name: item[name] for name in ("question", "reference", "answer") if name in item}
+    try:
+        return result | {"score": parse_score(ask(score_prompt(item)))}
+    except JudgeError as problem:
+        return result | {"score": None, "problem": str(problem)}
+
+
+def _key(item):
+    return tuple(item.get(name) for name in ("question", "reference", "answer"))
+
+
+def _read_results(path):
+    """What a file of results holds, by item; half a line at its end (a crash) is left out."""
+    path = Path(path)
+    known = {}
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                result = json.loads(line)
+            except ValueError:
+                continue
+            known[_key(result)] = result
+    return known
+
+
+def _append(path, result):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_bytes() if path.exists() else b""
+    torn = before and not before.endswith(b"\n")  # the last run died within a line
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * bool(torn) + json.dumps(result) + "\n")
+
+
+def _short(reply):
+    text = " ".join(str(reply).split())
+    return repr(text if len(text) <= 60 else text[:57] + "...")
