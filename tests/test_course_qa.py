@@ -1,0 +1,142 @@
+"""The questions about the course: how many, how long, how distinct, and that none leaks."""
+
+import dataclasses
+import math
+import re
+from collections import Counter
+
+import pytest
+
+from helpers.course_qa import CourseQuestion, load_course_qa, questions
+
+ALL = load_course_qa()
+# words that carry no content
+LAST, LEAST = 7, 75  # the last lecture with questions, and the least number of questions
+STOP = set(
+    "a an the is are was were be do does did of in to for and or what which who how why when where "
+    "can could you me tell explain it its that this with on by as at from we i my if not has have "
+    "will would about than simple words".split()
+)
+
+
+def words(text):
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def content(text):
+    return set(re.findall(r"[a-z]+", text.lower())) - STOP
+
+
+def f1(one, other):
+    """Token F1 of two bags of words."""
+    return 2 * sum((one & other).values()) / (one.total() + other.total())
+
+
+def is_resources(question):
+    return "Raschka" in question.answer
+
+
+def test_there_are_enough_of_them():
+    per_lecture = Counter(question.lecture for question in ALL)
+    assert sum(n for lecture, n in per_lecture.items() if lecture) >= LEAST
+    assert set(per_lecture) == set(range(LAST + 1))  # 0: small talk
+    assert {lecture for lecture in range(1, LAST + 1) if per_lecture[lecture] < 10} == set()
+
+
+def test_each_has_four_wordings_and_no_wording_comes_twice():
+    assert [question for question in ALL if len(question.wordings) < 4] == []
+    seen = Counter(wording.lower() for question in ALL for wording in question.wordings)
+    assert [wording for wording, n in seen.items() if n > 1] == []
+
+
+def test_answers_are_short_but_for_the_list_of_resources():
+    odd = []
+    for question in ALL:
+        n_words = len(question.answer.split())
+        if not 12 <= n_words <= (70 if is_resources(question) else 40):
+            odd.append((n_words, question.answer))
+    assert odd == []
+
+
+def test_answers_differ_in_their_words():
+    bags = [Counter(words(question.answer)) for question in ALL]
+    alike = [
+        (ALL[i].answer, ALL[j].answer)
+        for i in range(len(ALL))
+        for j in range(i)
+        if f1(bags[i], bags[j]) >= 0.6
+    ]
+    assert alike == []
+
+
+def test_overlap_by_hand():
+    assert f1(Counter("a small dog".split()), Counter("the small brown dog".split())) == 4 / 7
+
+
+def test_answers_begin_in_their_own_way():
+    beginnings = Counter(tuple(words(question.answer)[:5]) for question in ALL)
+    assert [start for start, n in beginnings.items() if n > 1] == []
+
+
+def test_words_of_held_out_wordings_occur_in_training():
+    known = set().union(*(content(wording) for wording, _ in questions("train")))
+    strange = [wording for wording, _ in questions("test") if content(wording) - known]
+    assert len(strange) <= 0.05 * len(ALL), strange
+
+
+def test_held_out_wordings_hold_the_terms_that_tell_questions_apart():
+    """Even without word order, the nearest training wording nearly always has the same answer."""
+    train = [(set(words(wording)), answer) for wording, answer in questions("train")]
+    counts = Counter(word for bag, _ in train for word in bag)
+
+    def rare(word):
+        return 0.3 if word in STOP else math.log((len(train) + 1) / (counts[word] + 0.5))
+
+    lengths = [math.sqrt(sum(rare(word) for word in bag)) for bag, _ in train]
+    right = 0
+    for wording, answer in questions("test"):
+        asked = set(words(wording))
+        scores = [
+            sum(rare(word) ** 2 for word in asked & bag) / length
+            for (bag, _), length in zip(train, lengths, strict=True)
+        ]
+        right += train[scores.index(max(scores))][1] == answer
+    assert right >= 0.95 * len(ALL)
+
+
+def test_all_is_plain_text():
+    for question in ALL:
+        for text in (question.answer, *question.wordings):
+            assert text.isascii() and text == text.strip() and "  " not in text, text
+        assert question.answer[-1] in ".!?", question.answer
+
+
+def test_splits_share_answers_and_no_wordings():
+    train, test = questions("train"), questions("test")
+    assert len(train) + len(test) == sum(len(question.wordings) for question in ALL)
+    assert not {wording for wording, _ in train} & {wording for wording, _ in test}
+    assert {answer for _, answer in train} == {answer for _, answer in test}
+    assert test[0] == (ALL[0].wordings[-1], ALL[0].answer)
+    assert questions() == train
+
+
+@pytest.mark.parametrize("split", ["validation", "", None])
+def test_an_unknown_split_is_refused(split):
+    with pytest.raises(ValueError, match="split must be one of train, test"):
+        questions(split)
+
+
+def test_the_question_of_lecture_1_gets_the_resources():
+    asked = "I am trying to learn about LLMs. Could you provide some resources?"
+    (question,) = [question for question in ALL if asked in question.wordings]
+    assert question.lecture == 1
+    for name in ("Raschka", "Vizuara", "Attention Is All You Need", "GPT-2", "GPT-3"):
+        assert name in question.answer
+
+
+def test_questions_are_frozen_and_the_list_is_a_copy():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ALL[0].answer = "another"
+    assert isinstance(ALL[0], CourseQuestion) and isinstance(ALL[0].wordings, tuple)
+    load_course_qa().clear()
+    assert load_course_qa() == ALL
