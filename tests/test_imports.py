@@ -20,7 +20,7 @@ ORDER = {
     "use": "generate",
     "train": "optim checkpoint distributed compression train_progress train_loop train tale_probes course_texts course_gpt",
     "interchange": "pretrained export",
-    "adapt": "classifier instructions lora dpo",
+    "adapt": "baselines classifier instructions lora dpo",
     "talk": "evaluate judge chat talkers chat_window",
     "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field widgets "
     "checks quiz",
