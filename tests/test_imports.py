@@ -21,7 +21,7 @@ ORDER = {
     "train": "optim checkpoint distributed compression train_progress train_loop train tale_probes course_texts course_gpt",
     "interchange": "pretrained export",
     "adapt": "baselines classifier instructions lora dpo",
-    "talk": "evaluate judge chat talkers chat_window",
+    "talk": "evaluate judge chat chat_model talkers chat_window chat_stream",
     "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field widgets "
     "checks quiz",
 }

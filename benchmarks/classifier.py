@@ -1,0 +1,141 @@
+"""Is pretraining worth it for a spam filter? Every start, every number of labels, five seeds.
+
+    python3 course.py bench classifier      about forty minutes on two cores
+
+Notebook 08 draws the figures of classifier.json and repeats one run. The settings below were
+chosen on the validation parts.
+"""
+
+import statistics
+import sys
+import time
+
+import torch
+
+from benchmarks import _record
+from helpers import inbox
+from helpers.baselines import KeywordRule, NaiveBayes
+from helpers.chat import BASE_MODEL
+from helpers.checkpoint import load_model
+from helpers.classifier import (
+    FinetuneConfig,
+    TextClassifier,
+    accuracy,
+    balance,
+    choose_trainable,
+    encode_texts,
+    finetune,
+    split,
+)
+from helpers.corpora import available, load_sms
+from helpers.device import use_every_core
+from helpers.lora import apply_lora
+from helpers.model import GPT
+
+SEEDS, SIZES, TEST_SIZE = range(5), (50, 150, 500), 1000
+STEPS, BATCH_SIZE = 150, 16
+RATES = {
+    "pretrained, everything": 3e-4,
+    "pretrained, LoRA": 1e-3,
+    "pretrained, head alone": 1e-2,
+    "random start, everything": 3e-4,
+}
+SMS_EPOCHS, SMS_TOKENS = 5, 128
+CODE = [
+    "benchmarks/classifier.py",
+    *(f"helpers/{name}.py" for name in ("baselines", "classifier", "inbox", "lora", "model")),
+]
+
+
+def start(name, seed):
+    """A new classifier in one of the variants, and its tokenizer."""
+    torch.manual_seed(seed)
+    gpt, tokenizer = load_model(BASE_MODEL)
+    if name.startswith("random"):
+        gpt = GPT(gpt.config)
+    if name.endswith("LoRA"):
+        apply_lora(gpt, rank=8)
+    classifier = TextClassifier(gpt, 2)
+    if name.endswith("head alone"):
+        choose_trainable(classifier, "head")
+    return classifier, tokenizer
+
+
+def numbered(pairs):
+    """(label, text) pairs as texts and class numbers."""
+    return [text for _, text in pairs], [int(label == "spam") for label, _ in pairs]
+
+
+def one_run(name, training, held_out, seed, epochs, max_tokens):
+    """Train a variant on (texts, labels); return its accuracy on `held_out`."""
+    classifier, tokenizer = start(name, seed)
+    rows, other = (
+        (encode_texts(tokenizer, texts, max_tokens), labels)
+        for texts, labels in (training, held_out)
+    )
+    config = FinetuneConfig(
+        epochs=epochs, batch_size=BATCH_SIZE, learning_rate=RATES[name], seed=seed
+    )
+    finetune(classifier, rows, None, config, progress=False)
+    return accuracy(classifier, *other)
+
+
+def of_rule(rule, held_out):
+    """The share that a rule or naive Bayes gets right."""
+    texts, labels = held_out
+    return statistics.mean(a == b for a, b in zip(rule.predict(texts), labels, strict=True))
+
+
+def inbox_part(n, seed, part):
+    """Messages of the inbox as texts and class numbers."""
+    return numbered([(m.label, m.text) for m in inbox.sample(n, seed, part)])
+
+
+def on_the_inbox(part="test"):
+    """Accuracies by variant and number of labels, one a seed."""
+    results = {name: {} for name in ("keyword rule", "naive Bayes", *RATES)}
+    held_out = inbox_part(TEST_SIZE, 1, part)
+    for size in SIZES:
+        epochs = round(STEPS * BATCH_SIZE / size)
+        for seed in SEEDS:
+            training = inbox_part(size, 100 + seed, "train")
+            rules = {"keyword rule": KeywordRule(), "naive Bayes": NaiveBayes(*training)}
+            for name, rule in rules.items():
+                results[name].setdefault(str(size), []).append(of_rule(rule, held_out))
+            for name in RATES:
+                right = one_run(name, training, held_out, seed, epochs, 80)
+                results[name].setdefault(str(size), []).append(right)
+                print(f"{name:<26}{size:>5} labels, seed {seed}: {right:.3f}", flush=True)
+    return results
+
+
+def on_sms(place=2):
+    """The book's balanced split of the SMS collection; `place` 1 is validation, 2 the test."""
+    results = {name: [] for name in ("naive Bayes", "pretrained, everything")}
+    for seed in SEEDS:
+        parts = list(map(numbered, split(balance(load_sms(), seed))))
+        results["naive Bayes"].append(of_rule(NaiveBayes(*parts[0]), parts[place]))
+        right = one_run(
+            "pretrained, everything", parts[0], parts[place], seed, SMS_EPOCHS, SMS_TOKENS
+        )
+        results["pretrained, everything"].append(right)
+        print(f"SMS, seed {seed}: {right:.4f}", flush=True)
+    return results
+
+
+def main():
+    if not available("sms-spam", shows="the accuracy on the SMS collection"):
+        return 1
+    use_every_core()
+    began = time.perf_counter()
+    sms = on_sms()
+    figures = {"settings": {"steps": STEPS, "batch_size": BATCH_SIZE, "rates": RATES}}
+    figures |= {"inbox": on_the_inbox(), "sms": sms}
+    figures["minutes"] = round((time.perf_counter() - began) / 60, 1)
+    command = "python3 course.py bench classifier"
+    print(_record.write("classifier", command, CODE, ["torch"], figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
