@@ -40,13 +40,13 @@ def format_alpaca(instruction, input=""):
 
 
 def format_phi3(instruction, input=""):
-    """Return the prompt in the short format of Phi-3; the answer comes right after it.
+    """Return the prompt in the shorter format of Phi-3; the answer comes right after it.
 
     >>> format_phi3("Add up.", "2 and 3")
-    '<|user|>\\nAdd up.\\n2 and 3\\n<|assistant|>\\n'
+    '<|user|>\\nAdd up.\\n2 and 3<|end|>\\n<|assistant|>\\n'
     """
     question = f"{instruction}\n{input}" if input else instruction
-    return f"<|user|>\n{question}\n<|assistant|>\n"
+    return f"<|user|>\n{question}<|end|>\n<|assistant|>\n"
 
 
 FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3}
@@ -63,7 +63,7 @@ def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt
     >>> tokenizer = BPETokenizer.train("abc", 257, ("<|endoftext|>",))
     >>> ids, scored = encode_conversation(tokenizer, [Instruction("Hi", output="Yo")])
     >>> tokenizer.decode(ids), sum(scored)
-    ('<|user|>\\nHi\\n<|assistant|>\\nYo', 3)
+    ('<|user|>\\nHi<|end|>\\n<|assistant|>\\nYo', 3)
     """
     if not turns:
         raise ValueError("a conversation needs at least one turn")

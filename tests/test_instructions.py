@@ -34,7 +34,7 @@ def test_alpaca_to_the_letter():
 
 
 def test_phi3_to_the_letter():
-    assert format_phi3("Say hello.") == "<|user|>\nSay hello.\n<|assistant|>\n"
+    assert format_phi3("Say hello.") == "<|user|>\nSay hello.<|end|>\n<|assistant|>\n"
     assert set(FORMATS) == {"alpaca", "phi3"}
 
 
