@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -11,7 +11,7 @@ from helpers.course_qa import CourseQuestion, load_course_qa, questions
 
 ALL = load_course_qa()
 # words that carry no content
-LAST, LEAST = 11, 135  # the last lecture with questions, and the least number of questions
+LAST, LEAST = 24, 270  # the last lecture with questions, and the least number of questions
 STOP = set(
     "a an the is are was were be do does did of in to for and or what which who how why when where "
     "can could you me tell explain it its that this with on by as at from we i my if not has have "
@@ -27,9 +27,19 @@ def content(text):
     return set(re.findall(r"[a-z]+", text.lower())) - STOP
 
 
+def bag_of(text):
+    """The words of a text, the second `a` as ("a", 2): so sets compare as bags do, only faster."""
+    seen = Counter()
+    bag = set()
+    for word in words(text):
+        seen[word] += 1
+        bag.add((word, seen[word]))
+    return bag
+
+
 def f1(one, other):
     """Token F1 of two bags of words."""
-    return 2 * sum((one & other).values()) / (one.total() + other.total())
+    return 2 * len(one & other) / (len(one) + len(other))
 
 
 def is_resources(question):
@@ -59,7 +69,7 @@ def test_answers_are_short_but_for_the_list_of_resources():
 
 
 def test_answers_differ_in_their_words():
-    bags = [Counter(words(question.answer)) for question in ALL]
+    bags = [bag_of(question.answer) for question in ALL]
     alike = [
         (ALL[i].answer, ALL[j].answer)
         for i in range(len(ALL))
@@ -70,7 +80,8 @@ def test_answers_differ_in_their_words():
 
 
 def test_overlap_by_hand():
-    assert f1(Counter("a small dog".split()), Counter("the small brown dog".split())) == 4 / 7
+    assert f1(bag_of("a small dog"), bag_of("The small brown dog.")) == 4 / 7
+    assert f1(bag_of("one and one"), bag_of("one")) == 2 / 4
 
 
 def test_answers_begin_in_their_own_way():
@@ -86,21 +97,20 @@ def test_words_of_held_out_wordings_occur_in_training():
 
 def test_held_out_wordings_hold_the_terms_that_tell_questions_apart():
     """Even without word order, the nearest training wording nearly always has the same answer."""
-    train = [(set(words(wording)), answer) for wording, answer in questions("train")]
-    counts = Counter(word for bag, _ in train for word in bag)
-
-    def rare(word):
-        return 0.3 if word in STOP else math.log((len(train) + 1) / (counts[word] + 0.5))
-
-    lengths = [math.sqrt(sum(rare(word) for word in bag)) for bag, _ in train]
+    train = [(content(wording), answer) for wording, answer in questions("train")]
+    places = defaultdict(list)
+    for place, (bag, _) in enumerate(train):
+        for word in bag:
+            places[word].append(place)
+    rare = {word: math.log((len(train) + 1) / len(found)) for word, found in places.items()}
+    lengths = [math.sqrt(sum(map(rare.get, bag)) + 1) for bag, _ in train]
     right = 0
     for wording, answer in questions("test"):
-        asked = set(words(wording))
-        scores = [
-            sum(rare(word) ** 2 for word in asked & bag) / length
-            for (bag, _), length in zip(train, lengths, strict=True)
-        ]
-        right += train[scores.index(max(scores))][1] == answer
+        scores = Counter()
+        for word in content(wording) & set(rare):
+            for place in places[word]:
+                scores[place] += rare[word] ** 2 / lengths[place]
+        right += bool(scores) and train[scores.most_common(1)[0][0]][1] == answer
     assert right >= 0.95 * len(ALL)
 
 
