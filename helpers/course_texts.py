@@ -1,7 +1,8 @@
 """What the course's GPT reads: texts that this project wrote, and the help pages of Python.
 
-Each source is a list of documents in two parts, one to learn from and one held out. Nothing is
-downloaded. The lecture notes are read from the folder beside `helpers`.
+Each source is a list of documents in two parts, one to learn from and one held out. Of the grammars
+for fine-tuning, `inbox` and `tasks`, only the training split is learned from. Nothing is downloaded.
+The lecture notes are read from the folder beside `helpers`.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers import tales
+from helpers import inbox, tales, tasks
 from helpers.corpora import load_corpus
 
 NOTES = Path(__file__).parent.parent / "lecture_notes"
@@ -27,21 +28,34 @@ class Source(NamedTuple):
 
 
 def course_sources(n_tales=100_000, notes_folder=NOTES) -> dict[str, Source]:
-    """Every source by name: tales, story, lecture notes and pydocs.
+    """Every source by name: tales, as many tasks, a fifth as many messages, story, notes, pydocs.
 
     Raises ValueError where the folder holds no lecture notes.
 
     >>> sorted(course_sources(n_tales=5))
-    ['notes', 'pydocs', 'story', 'tales']
+    ['inbox', 'notes', 'pydocs', 'story', 'tales', 'tasks']
     """
+    few = min(500, n_tales)
     return {
-        "tales": Source(
-            tales.sample(n_tales, TALES_SEED), tales.sample(min(500, n_tales), HELD_OUT_TALES_SEED)
+        "tales": Source(tales.sample(n_tales, TALES_SEED), tales.sample(few, HELD_OUT_TALES_SEED)),
+        "tasks": Source(task_texts(n_tales, "train"), task_texts(few, "validation")),
+        "inbox": Source(
+            [message.text for message in inbox.sample(n_tales // 5, 1, "train")],
+            [message.text for message in inbox.sample(few, 1, "validation")],
         ),
         "notes": Source(*_parts(note_pieces(notes_folder)), times=8),
         "pydocs": Source(*_parts(_pieces(load_corpus("pydocs"), r"\n\n+")), times=6),
         "story": Source(*_parts(_pieces(load_corpus("story"), r"\n\n+")), times=8),
     }
+
+
+def task_texts(n: int, split: str) -> list[str]:
+    """Tasks as plain text: what is asked, what about, and the answer, a line each.
+
+    >>> task_texts(1, "train")[0].count("\\n") in (1, 2)
+    True
+    """
+    return ["\n".join(filter(None, task[1:])) for task in tasks.sample(n, 1, split)]
 
 
 def note_pieces(folder=NOTES) -> list[str]:

@@ -11,7 +11,7 @@ def sources():
 
 
 def test_every_source_has_both_parts_and_they_share_nothing(sources):
-    assert set(sources) == {"tales", "notes", "pydocs", "story"}
+    assert set(sources) == {"tales", "tasks", "inbox", "notes", "pydocs", "story"}
     for name, source in sources.items():
         assert source.training and source.held_out, name
         assert not set(source.training) & set(source.held_out), name
