@@ -29,6 +29,11 @@ def _several(rng, name, n):
     return rng.sample(words(name), n)
 
 
+def _any_words(rng, n):
+    """Nouns, their plurals, or verbs in the past: all read here, also those that are held out."""
+    return rng.sample(words(*rng.choice((("noun",), ("noun",), ("noun", 1), ("verb", 1)))), n)
+
+
 def _sort_words(rng):
     letters = sorted(rng.sample(sorted({word[0] for word in words("noun")}), 3))
     chosen = [rng.choice([w for w in words("noun") if w[0] == letter]) for letter in letters]
@@ -44,7 +49,7 @@ def _sort_numbers(rng):
 
 def _count_list(rng):
     n = rng.randint(2, 7)
-    text = ", ".join(_several(rng, "noun", n))
+    text = ", ".join(_any_words(rng, n))
     return Item(text, str(n), split_of("count", text))
 
 
@@ -150,12 +155,12 @@ def _upper(rng):
 
 
 def _commas(rng):
-    chosen = _several(rng, "noun", rng.randint(3, 4))
+    chosen = _any_words(rng, rng.randint(3, 4))
     return Item(" ".join(chosen), ", ".join(chosen), split_of("commas", *chosen))
 
 
 def _and(rng):
-    *before, last = chosen = _several(rng, "noun", rng.randint(3, 4))
+    *before, last = chosen = _any_words(rng, rng.randint(3, 4))
     return Item(", ".join(chosen), f"{', '.join(before)} and {last}", split_of("and", *chosen))
 
 
@@ -172,12 +177,16 @@ def _date(rng):
 
 
 def _opposite(rng):
-    one, other = rng.sample(pair(rng, "opposite"), 2)
-    return Item(one, other, split_of("opposite", one))
+    """A word and its opposite. It is held out in one direction, never in both."""
+    both = pair(rng, "opposite")
+    asked = rng.randrange(2)
+    held_out = {asked: "test", 2 + asked: "validation"}
+    split = held_out.get(stable_hash("opposite", *both) % 6, "train")
+    return Item(both[asked], both[1 - asked], split)
 
 
 def _pick(rng, place):
-    chosen = _several(rng, "noun", rng.randint(3, 5))
+    chosen = _any_words(rng, rng.randint(3, 5))
     return Item(", ".join(chosen), chosen[place], split_of("pick", *chosen))
 
 

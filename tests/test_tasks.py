@@ -204,6 +204,22 @@ def test_each_number_is_seen_in_one_direction():
     assert seen == set(range(101))
 
 
+def test_each_opposite_is_seen_in_one_direction():
+    seen = {item_of(task)[1] for task in sample(1_500, seed=1, kinds=["opposite"])}
+    pairs = zip(words("opposite"), words("opposite", 1), strict=True)
+    assert all(one in seen or other in seen for one, other in pairs)
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_no_form_asks_the_same_few_items(split):
+    items = defaultdict(set)
+    for task in sample(4_000, seed=2, split=split):
+        form, item = item_of(task)
+        items[form].add(item)
+    assert set(items) == set(task_answers.RULES)
+    assert min(len(of_form) for of_form in items.values()) >= 5
+
+
 # texts and samples
 
 
