@@ -11,7 +11,7 @@ from helpers.course_qa import CourseQuestion, load_course_qa, questions
 
 ALL = load_course_qa()
 # words that carry no content
-LAST, LEAST = 36, 420  # the last lecture with questions, and the least number of questions
+LAST, LEAST = 43, 430  # the last lecture with questions, and the least number of questions
 STOP = set(
     "a an the is are was were be do does did of in to for and or what which who how why when where "
     "can could you me tell explain it its that this with on by as at from we i my if not has have "
