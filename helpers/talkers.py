@@ -3,8 +3,8 @@
     find_gpts()      all of them, in this order
     choose_gpt()     the first
 
-1. The course's own small GPT. It is always there. `LLM_COURSE_GPT` may name the folder of one
-   that you trained with `helpers.train`; it comes first.
+1. The course's own small GPT, and its chat model. They are always there. `LLM_COURSE_GPT` may name
+   the folder of one that you trained with `helpers.train`; it comes first.
 2. GPT-2, where its weights have been downloaded.
 3. Any server that speaks OpenAI's chat protocol, if you name it in the environment:
    `LLM_COURSE_CHAT_URL` (for instance https://api.openai.com/v1), `LLM_COURSE_CHAT_MODEL`, and
@@ -27,6 +27,7 @@ import torch
 
 from helpers.bpe import BPETokenizer
 from helpers.bpe_formats import from_printable
+from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.corpora import data_folder
 from helpers.generate import generate
@@ -34,7 +35,6 @@ from helpers.pretrained import load_gpt2
 from helpers.sources import CORPORA
 
 ASSETS = Path(__file__).parent / "assets"
-OWN_GPTS = ("first_gpt",)  # folders of ASSETS, the best first
 OLLAMA = "http://localhost:11434/v1"
 SECONDS = 60  # how long a named server may take
 
@@ -163,11 +163,11 @@ def find_gpts(environment=None):
     if environment.get("LLM_COURSE_GPT"):
         trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
         gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: load_model(trained)))
-    gpts += [
-        BaseGPT("the course's own GPT", lambda folder=ASSETS / name: load_model(folder))
-        for name in OWN_GPTS
-        if (ASSETS / name / "model.safetensors").is_file()
-    ]
+    own, chat = ASSETS / "course_gpt", ASSETS / "chat_model"
+    if (own / "model.safetensors").is_file():
+        gpts.append(BaseGPT("the course's own GPT", lambda: load_model(own)))
+        if (chat / "adapter.safetensors").is_file():
+            gpts.append(ChatModel("the course's chat model", lambda: load_chat_model(chat, own)))
     if all(f.is_file() for n in ("gpt2-weights", "gpt2-vocabulary") for f in _gpt2_files(n)):
         gpts.append(BaseGPT("GPT-2 (124 million parameters)", _load_gpt2))
     url, model = (environment.get(f"LLM_COURSE_CHAT_{what}") for what in ("URL", "MODEL"))
@@ -183,7 +183,7 @@ def choose_gpt(environment=None):
     gpts = find_gpts(environment)
     if not gpts:
         raise FileNotFoundError(
-            f"no GPT to talk to: {ASSETS.name}/{OWN_GPTS[0]} is missing from helpers; get the "
+            f"no GPT to talk to: {ASSETS.name}/course_gpt is missing from helpers; get the "
             "course again, or name a server in LLM_COURSE_CHAT_URL and LLM_COURSE_CHAT_MODEL"
         )
     return gpts[0]

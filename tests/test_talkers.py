@@ -12,6 +12,7 @@ from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
 from helpers.config import GPTConfig
 from helpers.corpora import data_folder
+from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.talkers import BaseGPT, ChatServer, choose_gpt, find_gpts, gpt2_tokenizer, tidy_end
 
@@ -152,7 +153,9 @@ def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
         "LLM_COURSE_CHAT_MODEL": "big",
         "LLM_COURSE_CHAT_KEY": "k",
     }
-    save_model(tmp_path / "assets" / "first_gpt", *small_gpt)
+    save_model(tmp_path / "assets" / "course_gpt", *small_gpt)
+    adapted = apply_lora(GPT(small_gpt[0].config), rank=2)
+    save_adapter(tmp_path / "assets" / "chat_model", adapted)
     for name in ("gpt2-weights", "gpt2-vocabulary"):
         for path in talkers._gpt2_files(name):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,14 +163,15 @@ def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
     gpts = find_gpts(named)
     assert [gpt.name for gpt in gpts] == [
         "the course's own GPT",
+        "the course's chat model",
         "GPT-2 (124 million parameters)",
         "big at example.org",
         "llama3.2 at localhost:11434",
     ]
-    assert [gpt.kind for gpt in gpts] == ["base", "base", "chat", "chat"]
+    assert [gpt.kind for gpt in gpts] == ["base", "chat", "base", "chat", "chat"]
     assert choose_gpt(named).respond("the cat")
     del named["LLM_COURSE_CHAT_MODEL"]  # half a name is no name
-    assert len(find_gpts(named)) == 3
+    assert len(find_gpts(named)) == 4
     save_model(tmp_path / "mine", *small_gpt)
     own = choose_gpt(named | {"LLM_COURSE_GPT": str(tmp_path / "mine")})
     assert own.name == "your GPT (mine)" and own.respond("the cat")

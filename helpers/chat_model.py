@@ -1,0 +1,219 @@
+"""Fine-tune the course's GPT into its chat model: `python -m helpers.chat_model`.
+
+It learns the course's questions (all wordings but the last of each) and the tasks of
+`helpers.tasks`, as a LoRA adapter of the course's GPT. Then it is asked what it never saw.
+`helpers/assets/chat_model` is the folder that this command wrote.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import random
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from helpers import tasks
+from helpers.chat import BASE_MODEL
+from helpers.checkpoint import load_model
+from helpers.course_qa import questions
+from helpers.device import choose_precision, use_every_core
+from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
+from helpers.instructions import Instruction, format_phi3, instruction_loader
+from helpers.lora import apply_lora, merge_lora, save_adapter
+from helpers.train_loop import TrainConfig, train
+
+COMMAND = "python -m helpers.chat_model --out runs/chat_model"
+RANK = 64
+N_TASKS, TASKS_SEED, TEST_TASKS_SEED = 40_000, 1, 2
+QUESTION_TIMES, CONVERSATION_SHARE = 12, 0.15
+N_MEASURED_TASKS = 1200
+RECIPE = TrainConfig(
+    steps=1500,
+    batch_size=32,
+    learning_rate=2e-3,
+    warmup_steps=50,
+    weight_decay=0.0,
+    evaluate_every=250,
+    evaluate_batches=20,
+    checkpoint_every=500,
+    final_share=0.0,
+)
+
+
+def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEED):
+    """What the chat model learns from: single turns, and some conversations of two or three.
+
+    Every training wording of every question comes `question_times` times, beside `n_tasks` tasks.
+    """
+    rng = random.Random(seed)
+    turns = [Instruction(asked, output=answer) for asked, answer in questions("train")]
+    turns = turns * question_times + list(map(_turn, tasks.sample(n_tasks, seed, "train")))
+    rng.shuffle(turns)
+    found, place = [], 0
+    while place < len(turns):
+        length = rng.choice((2, 3)) if rng.random() < CONVERSATION_SHARE else 1
+        found.append(turns[place : place + length])
+        place += length
+    return found
+
+
+def measure(model, tokenizer):
+    """Ask what was held out: the last wording of every question, and tasks of the test split.
+
+    Returns shares of right answers, and the answers themselves for who wants to read them.
+    """
+    asked = questions("test")
+    references = list(dict.fromkeys(answer for _, answer in asked))
+    answers = answer_all(model, tokenizer, [format_phi3(q) for q, _ in asked], 90)
+    right = [
+        is_right_answer(answer, own, references)
+        for answer, (_, own) in zip(answers, asked, strict=True)
+    ]
+    overlap = [token_f1(a, own) for a, (_, own) in zip(answers, asked, strict=True)]
+    items = tasks.sample(N_MEASURED_TASKS, TEST_TASKS_SEED, "test")
+    said = answer_all(model, tokenizer, [format_phi3(t.instruction, t.input) for t in items], 40)
+    exact = [exact_match(answer, task.output) for answer, task in zip(said, items, strict=True)]
+    return {
+        "questions": {"asked": len(asked), "right": _mean(right), "token_f1": _mean(overlap)},
+        "tasks": {
+            "asked": len(items),
+            "right": _mean(exact),
+            "by_kind": share_by_kind([task.kind for task in items], exact),
+        },
+        "answers": {
+            "questions": [
+                (q, own, a, r)
+                for (q, own), a, r in zip(asked, answers, right, strict=True)
+            ],
+            "tasks": [
+                (t.kind, t.instruction, t.input, t.output, a)
+                for t, a in zip(items, said, strict=True)
+            ],
+        },
+    }  # fmt: skip
+
+
+def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
+    """Fine-tune into a folder and return the report, or None where Ctrl-C stopped the run."""
+    folder = Path(folder)
+    torch.manual_seed(config.seed)
+    model, tokenizer = load_model(base)
+    limit = model.config.context_length
+    before = measure(model, tokenizer)
+    apply_lora(model, RANK, 2 * RANK)
+    learned = conversations(n_tasks)
+    options = {"batch_size": config.batch_size, "max_tokens": limit, "round_to": 16}
+    loader = instruction_loader(tokenizer, learned, seed=config.seed, **options)
+    held_out = [Instruction(q, output=a) for q, a in questions("test")]
+    held_out += list(map(_turn, tasks.sample(len(held_out), 3, "validation")))
+    validation = instruction_loader(tokenizer, held_out, shuffle=False, **options)
+    start = time.perf_counter()
+    history = train(model, loader, validation, config, folder, resume, tokenizer)
+    if history.interrupted:
+        print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
+        return None
+    seconds = time.perf_counter() - start
+    save_adapter(folder / "adapter", model)
+    report = {
+        "base_sha256": _sha256(Path(base) / "model.safetensors"),
+        "sha256": _sha256(folder / "adapter" / "adapter.safetensors"),
+        "adapter_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "conversations": len(learned),
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+        "train_config": asdict(config),
+        "minutes": round(seconds / 60, 1),
+        "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
+        "before": _without_answers(before),
+    }
+    after = measure(merge_lora(model).eval(), tokenizer)
+    report |= {"after": _without_answers(after)}
+    (folder / "answers.json").write_text(json.dumps(after["answers"], indent=1) + "\n", "utf-8")
+    (folder / "adapter" / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    (folder / "adapter" / "README.md").write_text(card(report), "utf-8")
+    return report
+
+
+def card(report):
+    """The model card of a report, in Markdown."""
+    before, after = report["before"], report["after"]
+    kinds = [
+        f"| {kind} | {before['tasks']['by_kind'][kind]:.0%} | {share:.0%} |"
+        for kind, share in after["tasks"]["by_kind"].items()
+    ]
+    config = report["train_config"]
+    return "\n".join(
+        [
+            "# The course's chat model",
+            "",
+            f"A LoRA adapter of {report['adapter_parameters']:,} numbers (rank {RANK}) for the",
+            "course's GPT, in bfloat16. It answers questions about the course and does small tasks.",
+            "It knows nothing else, and it can be wrong while it sounds sure.",
+            "",
+            f"- command: `{COMMAND}`, seed {config['seed']}, {report['minutes']} minutes",
+            f"- Python {report['python']}, torch {report['torch']}, CPU, {config['precision']}",
+            f"- {report['conversations']:,} conversations, {config['steps']:,} steps of "
+            f"{config['batch_size']}",
+            f"- SHA-256 of the adapter: `{report['sha256']}`",
+            f"- SHA-256 of the GPT it belongs to: `{report['base_sha256']}`",
+            "",
+            "Asked in wordings and about items that it never saw:",
+            "",
+            "| | before | after |",
+            "|---|---|---|",
+            f"| course questions ({after['questions']['asked']}) "
+            f"| {before['questions']['right']:.1%} | {after['questions']['right']:.1%} |",
+            f"| tasks ({after['tasks']['asked']}), exact match | {before['tasks']['right']:.1%} "
+            f"| {after['tasks']['right']:.1%} |",
+            *kinds,
+            "",
+        ]
+    )
+
+
+def _turn(task):
+    return Instruction(task.instruction, task.input, task.output)
+
+
+def _without_answers(measured):
+    return {name: part for name, part in measured.items() if name != "answers"}
+
+
+def _mean(values):
+    return sum(values) / len(values)
+
+
+def _sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def main(arguments=None):
+    """Run the command line; return 0, 130 where it was stopped, 1 for bad input."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.chat_model", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/chat_model"))
+    parser.add_argument("--base", type=Path, default=BASE_MODEL, help="folder of the GPT")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--steps", type=int, default=RECIPE.steps)
+    parser.add_argument("--tasks", type=int, default=N_TASKS, help="how many tasks to learn from")
+    options = parser.parse_args(arguments)
+    use_every_core()
+    precision = "bf16" if choose_precision("auto") == torch.bfloat16 else "fp32"
+    try:
+        warmup = min(RECIPE.warmup_steps, options.steps)
+        config = replace(
+            RECIPE, steps=options.steps, warmup_steps=warmup, precision=precision
+        )  # fmt: skip
+        report = run(options.out, config, options.base, options.tasks, options.resume)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 130 if report is None else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

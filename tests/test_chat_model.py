@@ -1,0 +1,106 @@
+"""The command that makes the chat model: it runs, resumes, measures fairly; and its result is there."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+
+from helpers import chat_model, course_qa, tasks
+from helpers.bpe import BPETokenizer
+from helpers.chat import BASE_MODEL, CHAT_MODEL, ChatModel, load_chat_model
+from helpers.checkpoint import save_model
+from helpers.config import GPTConfig
+from helpers.evaluate import is_right_answer
+from helpers.model import GPT
+from helpers.train_loop import TrainConfig
+
+there = pytest.mark.skipif(
+    not (CHAT_MODEL / "adapter.safetensors").is_file(), reason="the chat model is not made yet"
+)
+QUICK = TrainConfig(
+    steps=6, batch_size=4, learning_rate=1e-3, warmup_steps=2, evaluate_every=3,
+    evaluate_batches=2, checkpoint_every=3,
+)  # fmt: skip
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """A tiny GPT in place of the course's, and few questions."""
+    few = {split: course_qa.questions(split)[:6] for split in course_qa.SPLITS}
+    monkeypatch.setattr(chat_model, "questions", lambda split: few[split])
+    monkeypatch.setattr(chat_model, "N_MEASURED_TASKS", 20)
+    torch.manual_seed(0)
+    text = " ".join(question + " " + answer for question, answer in few["train"])
+    tokenizer = BPETokenizer.train(text, 400, ("<|endoftext|>",))
+    model = GPT(GPTConfig(tokenizer.vocab_size, 256, 64, 4, 2, dropout=0.0))
+    return save_model(tmp_path / "base", model, tokenizer)
+
+
+def test_it_runs_and_resumes_to_the_same(base, tmp_path):
+    whole = chat_model.run(tmp_path / "a", QUICK, base, n_tasks=30)
+    first = chat_model.run(tmp_path / "b", QUICK, base, n_tasks=30)
+    assert whole["sha256"] == first["sha256"] and whole["curve"] == first["curve"]
+    newest = max((tmp_path / "b").glob("step-*"))
+    for path in newest.iterdir():
+        path.unlink()
+    newest.rmdir()
+    again = chat_model.run(tmp_path / "b", QUICK, base, n_tasks=30, resume=True)
+    assert again["sha256"] == whole["sha256"]
+    card = (tmp_path / "a" / "adapter" / "README.md").read_text("utf-8")
+    assert whole["sha256"] in card and whole["base_sha256"] in card
+    model, _ = load_chat_model(tmp_path / "a" / "adapter", base)
+    assert model.n_parameters() > 0
+    assert len(json.loads((tmp_path / "a" / "answers.json").read_text())["questions"]) == 6
+
+
+def test_what_is_learned_from_is_the_training_part():
+    learned = chat_model.conversations(n_tasks=500, question_times=1, seed=5)
+    turns = [turn for turns in learned for turn in turns]
+    asked = {turn.instruction for turn in turns}
+    assert asked >= {question for question, _ in course_qa.questions("train")}
+    assert not asked & {question for question, _ in course_qa.questions("test")}
+    held_out = {(task.instruction, task.input) for task in tasks.sample(2000, 1, "test")}
+    assert not held_out & {(turn.instruction, turn.input) for turn in turns}
+    assert {len(turns) for turns in learned} == {1, 2, 3}
+
+
+def test_bad_input_is_one_line(tmp_path, capsys):
+    arguments = ["--out", str(tmp_path / "x"), "--base", str(tmp_path)]
+    assert chat_model.main(arguments) == 1
+    assert "is missing" in capsys.readouterr().err
+
+
+@there
+def test_the_adapter_is_that_of_its_card():
+    report = json.loads((CHAT_MODEL / "report.json").read_text("utf-8"))
+    for folder, name, key in (
+        (CHAT_MODEL, "adapter", "sha256"),
+        (BASE_MODEL, "model", "base_sha256"),
+    ):
+        digest = hashlib.sha256((folder / f"{name}.safetensors").read_bytes()).hexdigest()
+        assert report[key] == digest
+    assert (CHAT_MODEL / "README.md").read_text("utf-8") == chat_model.card(report)
+    assert sum(path.stat().st_size for path in CHAT_MODEL.iterdir()) < 8_000_000
+
+
+@there
+@pytest.mark.slow
+def test_it_answers_what_it_never_saw():
+    model, tokenizer = load_chat_model()
+    measured = chat_model.measure(model, tokenizer)
+    assert measured["questions"]["right"] >= 0.8 and measured["tasks"]["right"] >= 0.85
+    assert min(measured["tasks"]["by_kind"].values()) >= 0.5
+    report = json.loads((CHAT_MODEL / "report.json").read_text("utf-8"))["after"]
+    for part in ("questions", "tasks"):
+        assert measured[part]["right"] == pytest.approx(report[part]["right"], abs=0.01)
+
+
+@there
+def test_it_gives_the_resources_of_the_lectures():
+    chat = ChatModel("chat", load_chat_model)
+    answer = chat.respond("I am trying to learn about LLMs. Could you provide some resources?")
+    assert all(name in answer for name in ("Raschka", "Vizuara", "Attention Is All You Need"))
+    answers = [answer for _, answer in course_qa.questions("test")]
+    own = dict(course_qa.questions("train"))["What is a token?"]
+    assert is_right_answer(chat.respond("What is a token?"), own, answers)
