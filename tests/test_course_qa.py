@@ -114,6 +114,15 @@ def test_held_out_wordings_hold_the_terms_that_tell_questions_apart():
     assert right >= 0.95 * len(ALL)
 
 
+def test_beginnings_of_held_out_wordings_recur_in_training():
+    def start(wording):
+        return tuple(words(wording)[:2])
+
+    known = Counter(start(wording) for wording, _ in questions("train"))
+    strange = [wording for wording, _ in questions("test") if known[start(wording)] < 2]
+    assert len(strange) <= 0.15 * len(ALL), strange
+
+
 def test_all_is_plain_text():
     for question in ALL:
         for text in (question.answer, *question.wordings):
