@@ -32,6 +32,10 @@ RANK = 64
 N_TASKS, TASKS_SEED, TEST_TASKS_SEED = 40_000, 1, 2
 QUESTION_TIMES, CONVERSATION_SHARE = 12, 0.15
 N_MEASURED_TASKS = 1200
+SMALL_WORDS = frozenset(
+    "a an the is are was do does did can could you me tell explain what how why of in on to it we i "
+    "please say about".split()
+)
 RECIPE = TrainConfig(
     steps=1500,
     batch_size=32,
@@ -51,8 +55,9 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
     Every training wording of every question comes `question_times` times, beside `n_tasks` tasks.
     """
     rng = random.Random(seed)
-    turns = [Instruction(asked, output=answer) for asked, answer in questions("train")]
-    turns = turns * question_times + list(map(_turn, tasks.sample(n_tasks, seed, "train")))
+    asked = questions("train") * question_times
+    turns = [Instruction(vary(question, rng), output=answer) for question, answer in asked]
+    turns += map(_turn, tasks.sample(n_tasks, seed, "train"))
     rng.shuffle(turns)
     found, place = [], 0
     while place < len(turns):
@@ -60,6 +65,19 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
         found.append(turns[place : place + length])
         place += length
     return found
+
+
+def vary(question, rng):
+    """A question as somebody else might type it: as it is, without some small words, or carelessly.
+
+    >>> vary("What is a token?", random.Random(9))
+    'what a token'
+    """
+    words = question.split()
+    if rng.random() < 0.5:
+        words = [word for word in words if word.lower() not in SMALL_WORDS or rng.random() > 0.3]
+    text = " ".join(words)
+    return text.rstrip("?.!").lower() if rng.random() < 0.15 else text
 
 
 def measure(model, tokenizer):

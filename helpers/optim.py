@@ -35,7 +35,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
     Muon turns the averaged gradient of a matrix into the nearest orthogonal matrix before the
     step: every direction that the gradient points to moves alike, also the faint ones. AdamW's
     rate is `adamw_share` of Muon's. Both parts are PyTorch's own; this joins them into one
-    optimizer with one state. Source: Jordan et al. 2024 (Muon).
+    optimizer with one state. Where only matrices learn, as with LoRA, there is no AdamW part.
+    Source: Jordan et al. 2024 (Muon).
 
     >>> from helpers.config import PRESETS
     >>> from helpers.model import GPT
@@ -56,13 +57,17 @@ class MuonWithAdamW(torch.optim.Optimizer):
             momentum=0.95,
             adjust_lr_fn="match_rms_adamw",
         )
-        rate = learning_rate * adamw_share
-        adamw = torch.optim.AdamW(rest, lr=rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
-        self.parts = muon, adamw
-        super().__init__(muon.param_groups + adamw.param_groups, {})
+        self.parts = [muon]
+        if rest:
+            rate = learning_rate * adamw_share
+            self.parts.append(
+                torch.optim.AdamW(rest, lr=rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
+            )
+        super().__init__([group for part in self.parts for group in part.param_groups], {})
         for part, group in zip(self.parts, self.param_groups, strict=True):
             part.param_groups, part.state = [group], self.state
-        self.param_groups[1]["rate_share"] = adamw_share
+        for group in self.param_groups[1:]:
+            group["rate_share"] = adamw_share
 
     @torch.no_grad()
     def step(self, closure=None):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.config import PRESETS
+from helpers.lora import apply_lora
 from helpers.model import GPT
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at, parameter_groups
 
@@ -95,3 +96,17 @@ def test_a_muon_step_moves_every_direction_alike():
 def test_muon_takes_no_closure():
     with pytest.raises(ValueError, match="closure"):
         MuonWithAdamW(GPT(PRESETS["tiny"])).step(lambda: None)
+
+
+def test_muon_alone_where_only_matrices_learn():
+    model = apply_lora(GPT(PRESETS["tiny"]), rank=2)
+    optimizer = MuonWithAdamW(model, 0.02)
+    assert len(optimizer.param_groups) == 1
+    before = [parameter.clone() for parameter in model.parameters()]
+    model(torch.tensor([[1, 2, 3]])).square().mean().backward()
+    optimizer.step()
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    names = [name for name, _ in model.named_parameters()]
+    assert {name for name, m in zip(names, moved, strict=True) if m} == {
+        name for name in names if name.endswith(".up")
+    }  # down has no gradient while up is zero
