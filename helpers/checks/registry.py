@@ -6,6 +6,7 @@ One module a notebook (`nb01`, `nb02`, …) holds one readable function an exerc
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 
 class Wrong(Exception):
@@ -77,3 +78,15 @@ def judge(name, attempt):
         return f"Not yet: {difference}"
     except Exception as error:  # an attempt may fail in any way; the reader needs the reason
         return f"Not yet: your code stopped with {type(error).__name__}: {error}"
+
+
+def exercises_by_notebook():
+    """The names of all exercises of every notebook, in order.
+
+    >>> exercises_by_notebook()["08"]
+    ['08.1', '08.2', '08.3', '08.4']
+    """
+    numbers = sorted(path.stem[2:] for path in Path(__file__).parent.glob("nb[0-9][0-9].py"))
+    for number in numbers:
+        import_module(f"helpers.checks.nb{number}")
+    return {n: sorted(name for name in EXERCISES if name[:2] == n) for n in numbers}
