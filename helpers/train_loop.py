@@ -151,16 +151,20 @@ def train(
 
 
 def training_step(model, optimizer, batches, config, step):
-    """Take one optimizer step over `accumulate` batches; return their mean loss in nats a token."""
+    """Take one optimizer step over `accumulate` batches; return their mean loss in nats a token.
+
+    Each batch weighs as many as it has scored targets, so that the step is that of one large batch.
+    """
     plan = config.steps, config.learning_rate, config.warmup_steps, config.final_share
     rate = learning_rate_at(step, *plan)
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("rate_share", 1.0)
+    parts = [_to_device_of(model, *next(batches)) for _ in range(config.accumulate)]
+    scored = [(targets != IGNORED).sum() for _, targets in parts]
     mean_loss = 0.0
-    for _ in range(config.accumulate):
-        inputs, targets = _to_device_of(model, *next(batches))
+    for (inputs, targets), count in zip(parts, scored, strict=True):
         with _autocast(inputs.device, config.precision):
-            loss = next_token_loss(model, inputs, targets) / config.accumulate
+            loss = next_token_loss(model, inputs, targets) * (count / sum(scored))
         loss.backward()
         mean_loss += loss.item()
     if not math.isfinite(mean_loss):

@@ -105,6 +105,23 @@ def test_accumulated_batches_equal_one_large_batch():
     torch.testing.assert_close(steps[0][1], steps[1][1], atol=1e-5, rtol=1e-4)
 
 
+def test_accumulated_batches_weigh_by_their_scored_targets():
+    ids = torch.randint(50, (4, 9), generator=torch.Generator().manual_seed(2))
+    inputs, targets = ids[:, :-1], ids[:, 1:].clone()
+    targets[1:, 2:] = -100  # the first row has eight targets, the others two
+    weights = []
+    for parts in (1, 2, 4):
+        model = new_model(shape=replace(SHAPE, dropout=0.0))
+        optimizer = create_optimizer(model, 1e-2, 0.0)
+        batches = zip(inputs.chunk(parts), targets.chunk(parts), strict=True)
+        loss = training_step(model, optimizer, batches, replace(QUICK, accumulate=parts), 0)
+        weights.append((loss, [parameter.detach().clone() for parameter in model.parameters()]))
+    for loss, parameters in weights[1:]:
+        assert loss == pytest.approx(weights[0][0], abs=1e-5)
+        for one, other in zip(parameters, weights[0][1], strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
 def test_a_pattern_is_learned():
     tokens = np.tile(np.arange(10), 60)
     model = new_model(shape=replace(SHAPE, dropout=0.0))
