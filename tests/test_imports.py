@@ -23,7 +23,7 @@ ORDER = {
     "adapt": "baselines classifier instructions lora dpo",
     "talk": "evaluate judge chat chat_model talkers chat_window chat_stream",
     "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field widgets "
-    "checks flash_cards quiz",
+    "checks flash_cards quiz_bank quiz",
 }
 PLACE = {name: place for place, name in enumerate(" ".join(ORDER.values()).split())}
 
