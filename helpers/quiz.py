@@ -114,10 +114,13 @@ class Quiz:
             widgets.Button(description=letter, layout={"width": "44px", "flex": "0 0 auto"})
             for letter in LETTERS
         ]
-        self.texts = [widgets.HTML() for _ in LETTERS]
+        narrow = {"flex": "1 1 0%", "min_width": "0"}  # so that long choices wrap
+        self.texts = [widgets.HTML(layout=narrow) for _ in LETTERS]
         for place, button in enumerate(self.buttons):
             button.on_click(lambda _, place=place: self.press(place))
-        self.next = widgets.Button(description="Next question", layout={"width": "auto"})
+        self.next = widgets.Button(
+            description="Next question", layout={"width": "auto", "align_self": "flex-start"}
+        )
         self.next.on_click(lambda _: self.go_on())
         rows = [widgets.HBox(pair) for pair in zip(self.buttons, self.texts, strict=True)]
         self.choices = widgets.VBox(rows)
@@ -154,19 +157,21 @@ class Quiz:
         for button, text, choice in choices:
             button.button_style, button.tooltip = "", choice
             text.value = (
-                f'<span style="background:{PAPER};color:{INK};border-radius:4px;padding:2px 8px;'
-                f'line-height:1.4;white-space:normal">{html.escape(choice)}</span>'
+                f'<div style="background:{PAPER};color:{INK};border-radius:4px;padding:2px 8px;'
+                f'line-height:1.4;white-space:normal">{html.escape(choice)}</div>'
             )
 
     def _heading(self):
-        score = f"{self.round.right} of {len(self.round.answers)} right"
+        answered = len(self.round.answers)
+        score = f"{self.round.right} of {answered} right"
         if self.number == len(self.questions):
-            left = len(self.questions) - len(self.round.answers)
+            left = len(self.questions) - answered
             return _card(f"<b>The end: {score}.</b>" + (f" Left out: {left}." if left else ""))
         question = self.questions[self.number]
+        so_far = f" So far {score}." if answered else ""
         return _card(
-            f"Question {self.number + 1} of {len(self.questions)}, lecture {question.lecture}. "
-            f"So far {score}.<br><b>{html.escape(question.question)}</b>"
+            f"Question {self.number + 1} of {len(self.questions)}, lecture {question.lecture}."
+            f"{so_far}<br><b>{html.escape(question.question)}</b>"
         )
 
     def __repr__(self):

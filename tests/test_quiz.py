@@ -55,7 +55,7 @@ def test_the_page_that_stands_still_has_everything_and_trusts_nothing():
 def test_a_walk_through_the_page():
     page = Quiz(questions(7)[:2])
     first, second = page.questions
-    assert "Question 1 of 2, lecture 7. So far 0 of 0 right." in page.heading.value
+    assert "Question 1 of 2, lecture 7.<br>" in page.heading.value
     for place, text in enumerate(page.texts):
         choice = page.round.choices[0][place]
         assert (
@@ -81,7 +81,7 @@ def test_a_walk_through_the_page():
     assert "The end: 1 of 2 right." in page.heading.value
     assert page.choices.layout.display == "none" and page.next.description == "Start again"
     page.next.click()
-    assert "Question 1 of 2" in page.heading.value and "0 of 0 right" in page.heading.value
+    assert "Question 1 of 2" in page.heading.value and "right" not in page.heading.value
     assert page.choices.layout.display is None
 
 
