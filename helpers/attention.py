@@ -14,12 +14,13 @@ from torch.nn import functional as F
 def causal_mask(query_length, key_length):
     """Which keys each query may look at: (T, S), True for itself and everything before.
 
-    The last query stands at the last key. Raises ValueError with more queries than keys.
+    The last query stands at the last key. Raises ValueError with more queries than keys, or less
+    than none.
 
     >>> causal_mask(2, 3).int().tolist()
     [[1, 1, 0], [1, 1, 1]]
     """
-    if query_length > key_length:
+    if not 0 <= query_length <= key_length:
         raise ValueError(f"{query_length} queries cannot end at key {key_length}")
     every_pair = torch.ones(query_length, key_length, dtype=torch.bool)
     return every_pair.tril(diagonal=key_length - query_length)

@@ -11,17 +11,15 @@ for bytes, the split pattern and the special token `<|endoftext|>`.
 """
 
 import itertools
-import operator
 import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Self
-
-import regex
 
 from helpers.bpe_formats import hf_json, read_json, write_json
 from helpers.bpe_merge import merge_piece, recover_merges
 from helpers.bpe_train import (
     GPT2_SPLIT_PATTERN,
+    compile_pattern,
     count_pretokens,
     cut_text,
     learn_merges,
@@ -82,9 +80,7 @@ class BPETokenizer:
         self.vocab = dict(vocab)
         self.vocab.update((i, name.encode("utf-8")) for name, i in self.special_tokens.items())
         self.pattern = pattern
-        self._split = regex.compile(pattern)
-        if self._split.groups:
-            raise ValueError("the split pattern has a capturing group; write (?:…) for (…)")
+        self._split = compile_pattern(pattern)
         self._ids = ids
         self._merged = {(a, b): merged for a, b, merged in pairs}
         self._byte_ids = [ids[bytes([value])] for value in range(256)]
@@ -106,11 +102,13 @@ class BPETokenizer:
         two texts, and special tokens inside a text are left out. A small text may run out of
         pairs; the vocabulary is then smaller than asked. Long streams are counted on
         `n_processes` cores (None: all). Raises ValueError if `vocab_size` is under 256 plus the
-        special tokens, TypeError if a text is not str.
+        special tokens or the pattern is malformed, TypeError if a text is not str.
         """
         _check_special_names(special_tokens)
         smallest = 256 + len(special_tokens)
-        if operator.index(vocab_size) < smallest:
+        if not hasattr(vocab_size, "__index__"):
+            raise TypeError(f"vocab_size is {vocab_size!r}; it must be a whole number")
+        if vocab_size < smallest:
             raise ValueError(
                 f"vocab_size is {vocab_size}; bytes and special tokens need {smallest}"
             )
@@ -159,6 +157,8 @@ class BPETokenizer:
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Return the token ids of a text in which special tokens mean nothing special."""
+        if not isinstance(text, str):
+            raise TypeError(f"encode_ordinary() takes str, not {type(text).__name__}")
         return self._encode_valid(valid_unicode(text))
 
     def encode_bytes(self, data: bytes) -> list[int]:
@@ -168,6 +168,8 @@ class BPETokenizer:
         >>> tokenizer.encode_bytes(b"Hi\\xff"), tokenizer.decode_bytes([72, 105, 255])
         ([72, 105, 255], b'Hi\\xff')
         """
+        if not isinstance(data, bytes):
+            raise TypeError(f"encode_bytes() takes bytes, not {type(data).__name__}")
         return self._encode_valid(data.decode("utf-8", errors="surrogateescape"))
 
     def _encode_valid(self, text: str) -> list[int]:
@@ -198,6 +200,8 @@ class BPETokenizer:
             raise ValueError(
                 f"token id {error.args[0]!r} is not in the vocabulary (0 to {self.vocab_size - 1})"
             ) from None
+        except TypeError:
+            raise TypeError("token ids must be one row of whole numbers") from None
 
     def decode(self, token_ids: Iterable[int]) -> str:
         """Return the text of token ids; bytes that are not UTF-8 become the replacement sign.
@@ -231,7 +235,7 @@ class BPETokenizer:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
-        """Read a tokenizer that `save` wrote; ValueError if the file is something else."""
+        """Read what `save` wrote; ValueError if it is something else, OSError if it is not there."""
         return cls(*read_json(path))
 
     def to_tiktoken(self, name: str = "helpers-bpe") -> "tiktoken.Encoding":

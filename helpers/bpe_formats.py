@@ -80,8 +80,11 @@ def read_json(
         vocab = {token_id: from_printable(text) for text, token_id in contents["vocab"].items()}
         lines = [line.split(" ") for line in contents["merges"]]
         merges = [(from_printable(a), from_printable(b)) for a, b in lines]
-        return vocab, merges, contents["special_tokens"], contents["pattern"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        special_tokens, pattern = contents["special_tokens"], contents["pattern"]
+        if not all(type(token_id) is int for token_id in (*vocab, *special_tokens.values())):
+            raise ValueError("an id is no whole number")
+        return vocab, merges, special_tokens, pattern
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no tokenizer file: {error!r}") from error
 
 

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import regex
 
+from helpers.limits import check_whole
+
 # GPT-2's rule: contractions, words, numbers, other signs (each with the space before it), spaces.
 GPT2_SPLIT_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 BLOCK_SIZE = 1_000_000  # characters handed to one process at a time
@@ -71,6 +73,19 @@ def valid_unicode(text: str) -> str:
     return text
 
 
+def compile_pattern(pattern: str) -> regex.Pattern:
+    """Return a split pattern, ready for use; ValueError where it is malformed or has a group."""
+    if not isinstance(pattern, str):
+        raise TypeError(f"the split pattern must be str, not {type(pattern).__name__}")
+    try:
+        compiled = regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"the split pattern {pattern!r} is malformed: {error}") from None
+    if compiled.groups:
+        raise ValueError("the split pattern has a capturing group; write (?:…) for (…)")
+    return compiled
+
+
 def count_pretokens(
     texts: Iterable[str],
     pattern: str = GPT2_SPLIT_PATTERN,
@@ -85,8 +100,9 @@ def count_pretokens(
     >>> sorted(count_pretokens(["low low", "lower"]).items())
     [(' low', 1), ('low', 1), ('lower', 1)]
     """
-    if n_processes is not None and n_processes < 1:
-        raise ValueError(f"n_processes is {n_processes}; it must be 1 or more")
+    compile_pattern(pattern)
+    if n_processes is not None:
+        check_whole("n_processes", n_processes, least=1)
     blocks = _blocks(texts, pattern, special_tokens)
     n_processes = n_processes or os.cpu_count() or 1
     first = list(itertools.islice(blocks, PARALLEL_FROM)) if n_processes > 1 else []
@@ -121,7 +137,7 @@ def _blocks(
 
 
 def _count_block(block: list[str], pattern: str) -> Counter[str]:
-    split = regex.compile(pattern).findall
+    split = compile_pattern(pattern).findall
     return Counter(itertools.chain.from_iterable(split(valid_unicode(text)) for text in block))
 
 

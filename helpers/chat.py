@@ -15,8 +15,10 @@ from pathlib import Path
 import torch
 
 from helpers.checkpoint import load_model
+from helpers.difference import NAME, add_difference
 from helpers.generate import generate
 from helpers.instructions import fit_prompt, format_phi3
+from helpers.limits import check_number, check_whole
 from helpers.lora import load_adapter, merge_lora
 
 ASSETS = Path(__file__).parent / "assets"
@@ -37,8 +39,7 @@ class ChatModel:
     kind = "chat"
 
     def __init__(self, name, load, prompt_format=format_phi3, max_new_tokens=100, **options):
-        if max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 1 or more")
+        check_whole("max_new_tokens", max_new_tokens, least=1)
         self.name, self._load, self.prompt_format = name, load, prompt_format
         self.max_new_tokens, self.options = max_new_tokens, options
         self.reset()
@@ -112,19 +113,23 @@ def _left_out(dropped, forgotten):
 
 
 def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
-    """Return (model, tokenizer) of the course's chat model: its GPT with the adapter merged.
+    """Return (model, tokenizer) of the course's chat model: its GPT, and what fine-tuning changed.
 
-    Raises ValueError where a file is missing or the adapter was made from another GPT.
+    `folder` holds a difference or a LoRA adapter. Raises ValueError where a file is missing or the
+    change was made from another GPT.
     """
     model, tokenizer = load_model(base)
-    load_adapter(folder, model)
+    if (Path(folder) / NAME).is_file():
+        add_difference(folder, model)
+    else:
+        merge_lora(load_adapter(folder, model))
     report = Path(folder) / "report.json"
     if report.is_file():
         wanted = json.loads(report.read_text("utf-8"))["base_sha256"]
         found = hashlib.sha256((Path(base) / "model.safetensors").read_bytes()).hexdigest()
         if wanted != found:
-            raise ValueError(f"the adapter in {folder} was made from another GPT than {base}")
-    return merge_lora(model).eval(), tokenizer
+            raise ValueError(f"the change in {folder} was made from another GPT than {base}")
+    return model.eval(), tokenizer
 
 
 def course_chat(**options):
@@ -185,14 +190,13 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     sampling = {"temperature": options.temperature} if options.temperature else {}
     try:
-        if options.temperature < 0:
-            raise ValueError(f"temperature is {options.temperature}; it must be 0 or more")
+        check_number("temperature", options.temperature, least=0)
         name = str(options.model) if options.model else "the course's chat model"
         parts = load_model(options.model) if options.model else load_chat_model()
-        if parts[1] is None:
-            raise ValueError(f"{options.model} holds no tokenizer")
+        if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
+            raise ValueError(f"{options.model} holds no tokenizer with {END_OF_TEXT}")
         chat = ChatModel(name, lambda: parts, max_new_tokens=options.max_new_tokens, **sampling)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     converse(chat, sys.stdin.isatty())

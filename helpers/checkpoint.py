@@ -35,9 +35,10 @@ def load_model(folder):
     Raises ValueError naming what is missing, foreign or of a wrong shape.
     """
     folder = Path(folder)
-    config = GPTConfig(**_known_fields(GPTConfig, _read_json(folder / "config.json")))
+    config = _read_config(folder / "config.json")
+    tensors = _read_tensors(folder / "model.safetensors")
     model = GPT(config)
-    load_weights(model, _read_tensors(folder / "model.safetensors"))
+    load_weights(model, tensors)
     tokenizer_file = folder / "tokenizer.json"
     tokenizer = BPETokenizer.load(tokenizer_file) if tokenizer_file.exists() else None
     return model.eval(), tokenizer
@@ -115,7 +116,7 @@ def load_checkpoint(folder, model, optimizer):
 
 def _read_checkpoint(folder):
     written = _read_json(folder / "state.json")
-    if written.keys() != {"state", "sha256"}:
+    if written.keys() != {"state", "sha256"} or not all(map(_is_object, written.values())):
         raise ValueError(f"{folder / 'state.json'} is no checkpoint of this course")
     return written
 
@@ -200,18 +201,26 @@ def _read_json(path):
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"{path} is missing: this is no folder of a saved model") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON: {error}") from None
-    if not isinstance(value, dict):
+    if not _is_object(value):
         raise ValueError(f"{path} holds a {type(value).__name__}, not an object")
     return value
 
 
-def _known_fields(kind, values):
-    unknown = values.keys() - {field.name for field in fields(kind)}
+def _is_object(value):
+    return isinstance(value, dict)
+
+
+def _read_config(path):
+    values = _read_json(path)
+    unknown = values.keys() - {field.name for field in fields(GPTConfig)}
     if unknown:
-        raise ValueError(f"config.json has unknown settings: {', '.join(sorted(unknown))}")
-    return values
+        raise ValueError(f"{path} has unknown settings: {', '.join(sorted(unknown))}")
+    try:
+        return GPTConfig(**values)
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _sha256(path):

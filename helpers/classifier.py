@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from helpers.limits import check_number, check_whole
+
 TRAINABLE = ("head", "last block", "everything")
 END_OF_TEXT = "<|endoftext|>"
 
@@ -59,10 +61,10 @@ class FinetuneConfig:
 
     def __post_init__(self):
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
+            check_whole(name, getattr(self, name), least=1)
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("warmup_share", self.warmup_share, least=0, most=1)
 
 
 @dataclass

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, fields
 
+from helpers.limits import check_number
+
 
 @dataclass(frozen=True)
 class GPTConfig:
     """Every number that decides the shape of a GPT; the defaults are GPT-2's smallest.
 
     `n_kv_heads` is how many heads of keys and values the queries share (None: one each).
-    Raises ValueError where a number is too small or the heads do not divide the embedding.
+    Raises ValueError where a number is too small or the heads do not divide the embedding, and
+    TypeError where a share or a switch is of another type.
     Source: Radford et al. 2019 (GPT-2), table 2; grouped queries from Ainslie et al. 2023.
 
     >>> GPTConfig(embedding_dim=768, n_heads=12).head_dim
@@ -41,8 +44,10 @@ class GPTConfig:
             raise ValueError(
                 f"n_heads {self.n_heads} is not divisible by n_kv_heads {self.kv_heads}"
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+        check_number("dropout", self.dropout, least=0, below=1)
+        for name in ("qkv_bias", "tie_weights"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} is {getattr(self, name)!r}; it must be True or False")
 
     @property
     def head_dim(self):

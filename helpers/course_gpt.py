@@ -24,6 +24,7 @@ from helpers.config import get_preset
 from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources, pack
 from helpers.device import choose_precision, use_every_core
 from helpers.documents import DocumentLoader
+from helpers.limits import check_whole
 from helpers.model import GPT
 from helpers.train_loop import TrainConfig, evaluate_loss, train
 
@@ -191,8 +192,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     use_every_core()
     precision = "bf16" if choose_precision("auto") == torch.bfloat16 else "fp32"
-    config = replace(RECIPE, steps=options.steps, precision=precision)
     try:
+        check_whole("tales", options.tales, least=1)
+        warmup = min(RECIPE.warmup_steps, max(0, options.steps))
+        config = replace(RECIPE, steps=options.steps, warmup_steps=warmup, precision=precision)
         report = run(options.out, config, options.tales, options.resume)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -6,6 +6,8 @@ import warnings
 
 import torch
 
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 def choose_device(name="auto"):
     """Return a torch device: CUDA where there is one, else the CPU; MPS only when asked for.
@@ -66,12 +68,11 @@ def choose_precision(name="auto", device=None):
     >>> choose_precision("fp32")
     torch.float32
     """
-    known = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if name not in PRECISIONS:
+        raise ValueError(f"unknown precision {name!r}; known: {', '.join(PRECISIONS)}")
     if name == "auto":
-        return known["bf16"] if bfloat16_speedup(device or choose_device()) > 2 else known["fp32"]
-    if name not in known:
-        raise ValueError(f"unknown precision {name!r}; known: auto, fp32, bf16")
-    return known[name]
+        name = "bf16" if bfloat16_speedup(device or choose_device()) > 2 else "fp32"
+    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
 
 
 def _synchronize(device):

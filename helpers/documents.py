@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from helpers.limits import check_whole
 from helpers.loss import IGNORED
 
 _POOL = 16  # batches whose documents are sorted by length together
@@ -48,8 +49,9 @@ class DocumentLoader:
         round_to=1,
         scored=None,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_whole("batch_size", batch_size, least=1)
+        check_whole("round_to", round_to, least=1)
+        check_whole("seed", seed, least=0, most=2**32 - 1)
         self.documents = [np.asarray(document, dtype=np.int64) for document in documents]
         empty = next((i for i, ids in enumerate(self.documents) if not len(ids)), None)
         if empty is not None:
@@ -96,6 +98,8 @@ class DocumentLoader:
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
+        if not isinstance(state, dict):
+            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
         for name, value in self._identity().items():
             if state.get(name) != value:
                 raise ValueError(f"the saved loader had {name} {state.get(name)}, this has {value}")

@@ -254,6 +254,7 @@ def parse_script(text):
 
     Raises:
         ValueError: the script is malformed; the message begins with the line.
+        TypeError: the script is not a string.
 
     >>> script = parse_script("(Hello.) (yes ((0) (I see.))) (NONE ((0) (Go on.)))")
     >>> script.greeting, list(script.keywords)
@@ -262,6 +263,8 @@ def parse_script(text):
     Traceback (most recent call last):
     ValueError: line 1: there is no piece 2: the pattern cuts pieces 1 to 1
     """
+    if not isinstance(text, str):
+        raise TypeError(f"a script must be a string, not {type(text).__name__}")
     groups = [item for item in read_groups(text) if not is_word(item, "START")]
     last_line = text.count("\n") + 1
     if not groups:

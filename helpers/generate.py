@@ -6,6 +6,7 @@ Shapes: B sequences, T tokens, V tokens in the vocabulary.
 import torch
 
 from helpers.kv_cache import KVCache
+from helpers.limits import check_number, check_whole
 
 
 def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
@@ -48,20 +49,28 @@ def penalize_repetition(logits, token_ids, penalty):
     >>> penalize_repetition(torch.tensor([[2.0, 2.0]]), torch.tensor([[1]]), 2.0).tolist()
     [[2.0, 1.0]]
     """
-    if not penalty > 0:
-        raise ValueError(f"repetition_penalty is {penalty}; it must be above 0")
+    check_number("repetition_penalty", penalty, above=0)
     seen = logits.gather(-1, token_ids)
     seen = torch.where(seen > 0, seen / penalty, seen * penalty)
     return logits.scatter(-1, token_ids, seen)
 
 
 def sample_next(logits, temperature=0.0, top_k=None, top_p=None, generator=None):
-    """Choose the next token ids (B,) from logits (B, V); temperature 0 takes the likeliest."""
+    """Choose the next token ids (B,) from logits (B, V); temperature 0 takes the likeliest.
+
+    Raises ValueError as `next_token_probabilities` does, and FloatingPointError for logits that
+    are not numbers: nothing can be drawn from them.
+    """
     if temperature == 0:
         _check_sampling(temperature, top_k, top_p)
         return logits.argmax(dim=-1)
     probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
-    return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
+    try:
+        return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
+    except RuntimeError:
+        if probabilities.isfinite().all():
+            raise
+        raise FloatingPointError("some logits are not numbers: is the model broken?") from None
 
 
 @torch.no_grad()
@@ -83,18 +92,16 @@ def generate(
     Past the context length the model sees the last `context_length` tokens. `n_padding` (B,)
     counts the padding tokens at the start of each sequence. A sequence that produced `stop_id`
     goes on yielding it; when all have, the generator ends. Dropout stays as the model has it:
-    call `model.eval()` first. Raises ValueError for a wrong shape or a bad option.
+    call `model.eval()` first. Raises ValueError for a wrong shape or a bad option, TypeError for
+    one of a wrong type, FloatingPointError where the model's logits are not numbers.
 
     >>> from helpers.config import PRESETS; from helpers.model import GPT
     >>> model = GPT(PRESETS["tiny"]).eval()
     >>> len(list(generate(model, torch.tensor([[1, 2]]), 5)))
     5
     """
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 0 or more")
-    if token_ids.ndim != 2 or token_ids.numel() == 0:
-        shape = tuple(token_ids.shape)
-        raise ValueError(f"token_ids has shape {shape}; give (B, T), both above 0")
+    _check_request(token_ids, max_new_tokens, repetition_penalty, seed)
+    _check_sampling(temperature, top_k, top_p)
     generator = None
     if seed is not None:
         generator = torch.Generator(token_ids.device).manual_seed(seed)
@@ -169,10 +176,21 @@ def complete(model, tokenizer, prompt, max_new_tokens=100, stop_id=None, **optio
     return tokenizer.decode(prompt_ids + new)
 
 
+def _check_request(token_ids, max_new_tokens, repetition_penalty, seed):
+    check_whole("max_new_tokens", max_new_tokens, least=0)
+    check_number("repetition_penalty", repetition_penalty, above=0)
+    if seed is not None:
+        check_whole("seed", seed, least=0, most=2**63 - 1)
+    if not isinstance(token_ids, torch.Tensor):
+        raise TypeError(f"token_ids must be a tensor (B, T), not {type(token_ids).__name__}")
+    if token_ids.ndim != 2 or token_ids.numel() == 0:
+        shape = tuple(token_ids.shape)
+        raise ValueError(f"token_ids has shape {shape}; give (B, T), both above 0")
+
+
 def _check_sampling(temperature, top_k, top_p):
-    if not temperature >= 0:  # this way round, not-a-number is refused too
-        raise ValueError(f"temperature is {temperature}; it must be 0 or more")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k is {top_k}; it must be 1 or more")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p is {top_p}; it must be above 0 and at most 1")
+    check_number("temperature", temperature, least=0)
+    if top_k is not None:
+        check_whole("top_k", top_k, least=1)
+    if top_p is not None:
+        check_number("top_p", top_p, above=0, most=1)

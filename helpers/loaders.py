@@ -18,11 +18,14 @@ import array
 import itertools
 import os
 import tempfile
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from helpers.limits import check_whole
 
 _CHUNK = 1 << 20  # ids written at a time
 
@@ -34,8 +37,8 @@ class TokenWindows(torch.utils.data.Dataset):
     pair of LongTensors of shape (T,). Works with `torch.utils.data.DataLoader`.
 
     Raises ValueError when the row is shorter than `context_length + 1`, for a stride below 1,
-    and for ids that are negative or not below `vocab_size`; TypeError for ids that are not
-    integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
+    and for ids that are negative or not below `vocab_size`; TypeError for ids or lengths that are
+    not integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
 
     >>> inputs, targets = TokenWindows([10, 11, 12, 13, 14], context_length=2, stride=2)[1]
     >>> inputs.tolist(), targets.tolist()
@@ -50,9 +53,8 @@ class TokenWindows(torch.utils.data.Dataset):
         vocab_size: int | None = None,
     ):
         stride = context_length if stride is None else stride
-        for name, value in (("context_length", context_length), ("stride", stride)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_whole("context_length", context_length, least=1)
+        check_whole("stride", stride, least=1)
         self.tokens = _as_array(tokens)
         if len(self.tokens) < context_length + 1:
             raise ValueError(
@@ -89,8 +91,8 @@ class WindowLoader:
     def __init__(
         self, windows: TokenWindows, batch_size: int, shuffle: bool, seed: int, drop_last: bool
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_whole("batch_size", batch_size, least=1)
+        check_whole("seed", seed, least=0, most=2**32 - 1)
         if drop_last and len(windows) < batch_size:
             raise ValueError(
                 f"{len(windows)} windows do not fill one batch of {batch_size}: take a smaller "
@@ -130,6 +132,8 @@ class WindowLoader:
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
+        if not isinstance(state, dict):
+            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
         for name, value in self._identity().items():
             if state.get(name) != value:
                 raise ValueError(
@@ -218,11 +222,12 @@ def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) 
 def read_tokens(path) -> np.ndarray:
     """Open a token file as a memory map: nothing is read until a window asks for it.
 
-    Raises ValueError for a file that `write_tokens` did not make or that was cut short.
+    Raises ValueError for a file that `write_tokens` did not make or that was cut short, and
+    OSError for one that is not there.
     """
     try:
-        tokens = np.load(path, mmap_mode="r")
-    except (ValueError, EOFError) as error:
+        tokens = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError) as error:
         raise ValueError(f"{path} is not a whole token file: {error}") from error
     if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind != "u":
         raise ValueError(f"{path} holds something else than one row of token ids")
@@ -242,8 +247,8 @@ def _chunks(token_ids: Iterable[int]) -> Iterator[np.ndarray]:
             yield token_ids[start : start + _CHUNK]
         return
     iterator = iter(token_ids)
-    while chunk := array.array("q", itertools.islice(iterator, _CHUNK)):
-        yield np.frombuffer(chunk, dtype=np.int64)
+    while len(chunk := _integers(itertools.islice(iterator, _CHUNK))):
+        yield chunk
 
 
 def _as_array(tokens) -> np.ndarray:
@@ -251,12 +256,21 @@ def _as_array(tokens) -> np.ndarray:
     if isinstance(tokens, torch.Tensor):
         tokens = tokens.detach().cpu().numpy()
     elif not isinstance(tokens, np.ndarray):
-        tokens = np.frombuffer(array.array("q", tokens), dtype=np.int64)
+        tokens = _integers(tokens)
     if tokens.ndim != 1:
         raise ValueError(f"token ids must be one row, got shape {tuple(tokens.shape)}")
     if tokens.dtype.kind not in "iu":
         raise TypeError(f"token ids must be integers, got {tokens.dtype}")
     return tokens
+
+
+def _integers(tokens: Iterable[int]) -> np.ndarray:
+    if isinstance(tokens, str | bytes):
+        raise TypeError(f"token ids must be integers, got {type(tokens).__name__}")
+    try:
+        return np.frombuffer(array.array("q", tokens), dtype=np.int64)
+    except OverflowError:
+        raise ValueError("a token id does not fit into 64 bits") from None
 
 
 def _check_range(tokens: np.ndarray, limit: int | None) -> None:

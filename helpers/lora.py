@@ -13,8 +13,11 @@ import math
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+
+from helpers.limits import check_whole
 
 TARGETS = ("query", "key", "value", "output", "expand", "project")
 
@@ -34,8 +37,7 @@ class LoRALinear(nn.Module):
     def __init__(self, linear, rank, alpha):
         super().__init__()
         most = min(linear.in_features, linear.out_features)
-        if not 1 <= rank <= most:
-            raise ValueError(f"rank is {rank}; for this matrix it must be 1 to {most}")
+        check_whole("rank", rank, least=1, most=most)
         self.linear = linear.requires_grad_(False)
         weight = linear.weight
         self.down = nn.Parameter(torch.empty_like(weight, requires_grad=False)[:rank].clone())
@@ -126,9 +128,13 @@ def load_adapter(folder, model):
     for name in ("adapter.json", "adapter.safetensors"):
         if not (folder / name).is_file():
             raise ValueError(f"{folder / name} is missing: this is no folder of an adapter")
-    shape = json.loads((folder / "adapter.json").read_text("utf-8"))
-    apply_lora(model, shape["rank"], shape["alpha"], tuple(shape["targets"]))
-    tensors = load_file(folder / "adapter.safetensors")
+    try:
+        shape = json.loads((folder / "adapter.json").read_text("utf-8"))
+        rank, alpha, targets = shape["rank"], shape["alpha"], tuple(shape["targets"])
+        tensors = load_file(folder / "adapter.safetensors")
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        raise ValueError(f"{folder} is no whole adapter: {error!r}") from None
+    apply_lora(model, rank, alpha, targets)
     expected = {
         f"{name}.{part}": getattr(layer, part)
         for name, layer in _named_layers(model)

@@ -20,7 +20,7 @@ def head_loss(hidden, weight, targets):
 
     `hidden` is (..., C), `weight` (V, C), `targets` (...) with `IGNORED` where nothing is to be
     predicted. Equal to `F.cross_entropy(hidden @ weight.T, targets)`, and to its gradients.
-    Raises ValueError where the shapes do not fit or no target is left.
+    Raises ValueError where the shapes do not fit, a target is no row of `weight`, or none is left.
 
     >>> hidden, weight = torch.tensor([[1.0, 0.0]]), torch.eye(2)
     >>> round(head_loss(hidden, weight, torch.tensor([0])).item(), 4)
@@ -29,8 +29,12 @@ def head_loss(hidden, weight, targets):
     if hidden.shape[:-1] != targets.shape or hidden.shape[-1] != weight.shape[-1]:
         shapes = tuple(hidden.shape), tuple(weight.shape), tuple(targets.shape)
         raise ValueError("hidden {}, weight {} and targets {} do not fit".format(*shapes))
-    if (targets == IGNORED).all():
+    scored = targets[targets != IGNORED]
+    if not len(scored):
         raise ValueError(f"every target is {IGNORED}: there is nothing to predict")
+    low, high = scored.min().item(), scored.max().item()
+    if low < 0 or high >= len(weight):
+        raise ValueError(f"target {low if low < 0 else high} is outside 0 to {len(weight) - 1}")
     rows, wanted = hidden.flatten(0, -2), targets.flatten()
     return _HeadLoss.apply(rows, weight, wanted, torch.is_grad_enabled())
 

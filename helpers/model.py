@@ -38,6 +38,7 @@ class GPT(nn.Module):
 
     Source: Radford et al. 2019. Initialization as in that paper: normal with deviation 0.02,
     smaller by the square root of the number of residual additions where a block adds to x.
+    Raises TypeError for token ids that are no tensor of whole numbers.
 
     >>> from helpers.config import PRESETS
     >>> GPT(PRESETS["tiny"])(torch.tensor([[1, 2, 3]])).shape
@@ -106,6 +107,9 @@ class GPT(nn.Module):
         return self.dropout(x), mask  # (B, T, C)
 
     def _check(self, token_ids, past):
+        if not isinstance(token_ids, torch.Tensor) or token_ids.is_floating_point():
+            kind = getattr(token_ids, "dtype", type(token_ids).__name__)
+            raise TypeError(f"token_ids must be a tensor of whole numbers, not {kind}")
         if token_ids.ndim != 2 or token_ids.numel() == 0:
             raise ValueError(
                 f"token_ids has shape {tuple(token_ids.shape)}; give (B, T), both above 0"
@@ -148,6 +152,8 @@ def padded_causal_mask(query_length, key_length, n_padding):
 
 
 def _check_padding(n_padding, batch_size, length):
+    if not isinstance(n_padding, torch.Tensor):
+        raise TypeError(f"n_padding must be a tensor (B,), not {type(n_padding).__name__}")
     if n_padding.shape != (batch_size,):
         raise ValueError(f"n_padding has shape {tuple(n_padding.shape)}; give ({batch_size},)")
     if n_padding.device.type == "cpu" and not torch.compiler.is_compiling():

@@ -4,6 +4,8 @@ import math
 
 import torch
 
+from helpers.limits import check_number
+
 
 def parameter_groups(model, weight_decay):
     """Split the parameters in two: matrices, which decay, and the rest, which do not.
@@ -23,7 +25,12 @@ def parameter_groups(model, weight_decay):
 
 
 def create_optimizer(model, learning_rate=1e-3, weight_decay=0.1, betas=(0.9, 0.95)):
-    """Return PyTorch's AdamW over the two groups of `parameter_groups`."""
+    """Return PyTorch's AdamW over the two groups of `parameter_groups`.
+
+    Raises ValueError for a rate or a decay below 0.
+    """
+    check_number("learning_rate", learning_rate, least=0)
+    check_number("weight_decay", weight_decay, least=0)
     return torch.optim.AdamW(
         parameter_groups(model, weight_decay), lr=learning_rate, betas=betas, fused=True
     )

@@ -21,6 +21,7 @@ class WordTokenizer:
     `vocab` maps a token to its id, `vocab_size` counts them, `special_tokens` are those which
     the text did not supply. A special token that stands in a text becomes one id. A word that is
     not in `vocab` becomes `<|unk|>`, or raises ValueError where the tokenizer has no `<|unk|>`.
+    TypeError for a text that is no str, and for ids that are no whole numbers.
 
     >>> tokenizer = WordTokenizer.from_text("Hello, world--hello!")
     >>> tokenizer.encode("Hello, hello moon!")
@@ -30,6 +31,9 @@ class WordTokenizer:
     """
 
     def __init__(self, vocab: dict[str, int], special_tokens: Iterable[str] = ()):
+        for token, token_id in dict(vocab).items():
+            if not isinstance(token, str) or type(token_id) is not int:
+                raise TypeError(f"vocab maps str to int, not {token!r} to {token_id!r}")
         if not vocab:
             raise ValueError("the vocabulary is empty")
         if sorted(vocab.values()) != list(range(len(vocab))):
@@ -61,6 +65,8 @@ class WordTokenizer:
             counts.pop(token, None)
         words = sorted(counts)
         if vocab_size is not None:
+            if not hasattr(vocab_size, "__index__"):
+                raise TypeError(f"vocab_size is {vocab_size!r}; it must be a whole number")
             if vocab_size <= len(specials):
                 raise ValueError(
                     f"vocab_size must be more than the {len(specials)} special tokens, "

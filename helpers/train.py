@@ -69,6 +69,14 @@ def split_text(text, held_out_share=0.1):
     return text[:cut], text[cut:]
 
 
+def read_text(path):
+    """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error.reason} at {error.start}") from None
+
+
 def prepare(text, vocab_size, held_out_share=0.1):
     """Train a tokenizer on a text's first part and encode both parts.
 
@@ -166,7 +174,10 @@ def _config_from(options, folder):
     else:
         base = replace(RECIPES.get(options.preset, TrainConfig()), precision="auto")
     given = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
-    config = replace(base, **{name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    if 0 < given.get("steps", 0) < base.warmup_steps:
+        given.setdefault("warmup_steps", given["steps"])  # a short run need not name both
+    config = replace(base, **given)
     fast = choose_precision(config.precision, choose_device(options.device))
     return replace(config, precision="bf16" if fast == torch.bfloat16 else "fp32")
 
@@ -176,8 +187,7 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         use_every_core()
-        text = options.text.read_text(encoding="utf-8") if options.text else None
-        text = load_corpus(options.corpus) if text is None else text
+        text = read_text(options.text) if options.text else load_corpus(options.corpus)
         source = options.text.stem if options.text else options.corpus
         folder = options.out or Path("runs") / f"{source}-{options.preset}"
         config = _config_from(options, folder)

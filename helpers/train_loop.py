@@ -7,13 +7,15 @@ import contextlib
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from helpers.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
+from helpers.device import PRECISIONS, choose_precision
+from helpers.limits import check_number, check_whole
 from helpers.loaders import create_loader
 from helpers.loss import IGNORED, head_loss
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
@@ -26,7 +28,9 @@ OPTIMIZERS = {"adamw": create_optimizer, "muon": MuonWithAdamW}
 class TrainConfig:
     """How to train; each field is a flag of `python -m helpers.train`.
 
-    A step takes `batch_size * accumulate` sequences. Raises ValueError for a number out of range.
+    A step takes `batch_size * accumulate` sequences. `precision` is fp32, bf16 or auto, which
+    takes bf16 where it is faster. `checkpoint_every=0` writes no checkpoint before the end.
+    Raises ValueError for a number out of range or an unknown name, TypeError for a wrong type.
     """
 
     steps: int = 1000
@@ -46,16 +50,18 @@ class TrainConfig:
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "accumulate", "evaluate_every", "evaluate_batches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+            check_whole(name, getattr(self, name), least=1)
         for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.optimizer not in OPTIMIZERS:
-            known = ", ".join(OPTIMIZERS)
-            raise ValueError(f"unknown optimizer {self.optimizer!r}; known: {known}")
-        if not 0 <= self.warmup_steps <= self.steps:
-            raise ValueError(f"warmup_steps {self.warmup_steps} is outside 0 to steps {self.steps}")
+            check_number(name, getattr(self, name), above=0)
+        check_whole("warmup_steps", self.warmup_steps, least=0, most=self.steps)
+        check_whole("checkpoint_every", self.checkpoint_every, least=0)
+        check_whole("seed", self.seed, least=0, most=2**32 - 1)
+        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("final_share", self.final_share, least=0, most=1)
+        for name, known in (("optimizer", (*OPTIMIZERS,)), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
 
 
 @dataclass
@@ -120,6 +126,7 @@ def train(
     each evaluation, with the model in evaluation mode. Raises ValueError for a text too short or
     nothing to resume, and FloatingPointError where the loss is no longer a number.
     """
+    config = _with_precision(config, model)
     make_optimizer = OPTIMIZERS[config.optimizer]
     optimizer = make_optimizer(model, config.learning_rate, config.weight_decay)
     loader = _loader(train_tokens, model, config.batch_size, seed=config.seed)
@@ -234,6 +241,14 @@ def _fingerprint(tokens):
         tokens = tokens.windows.tokens
     first = np.ascontiguousarray(np.asarray(tokens[:1_000_000]), dtype=np.int64)
     return f"{len(tokens)} tokens, sha256 {hashlib.sha256(first.tobytes()).hexdigest()}"
+
+
+def _with_precision(config, model):
+    """The configuration with "auto" decided for the model's device."""
+    if config.precision != "auto":
+        return config
+    fast = choose_precision("auto", model.token_embedding.weight.device) == torch.bfloat16
+    return replace(config, precision="bf16" if fast else "fp32")
 
 
 def _endless(loader):

@@ -395,7 +395,7 @@ def test_allowed_special_is_checked(tokenizer):
     [
         (("text", 256), ValueError, "vocab_size is 256; bytes and special tokens need 257"),
         (("text", 0), ValueError, "vocab_size is 0"),
-        (("text", 300.0), TypeError, "integer"),
+        (("text", 300.0), TypeError, "vocab_size is 300.0; .* a whole number"),
         ((b"bytes", 300), TypeError, "bytes"),
         ((None, 300), TypeError, "NoneType"),
         ((["one", 2], 300), TypeError, "int"),

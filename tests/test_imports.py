@@ -13,17 +13,18 @@ import pytest
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 
 ORDER = {
-    "ground": "plots device",
+    "ground": "limits plots device",
     "text": "eliza_rules eliza_script eliza tokenizer bpe_train bpe_merge bpe_formats bpe",
     "data": "sources downloads corpora study grammar_nodes grammar_notation grammar tales inbox task_words task_rules task_answers task_sentences task_items tasks course_qa loss loaders documents",
     "model": "config layers attention model kv_cache",
     "use": "generate",
-    "train": "optim checkpoint distributed compression train_progress train_loop train tale_probes course_texts course_gpt",
+    "train": "optim checkpoint distributed compression train_progress train_loop train landscape tale_probes course_texts course_gpt",
     "interchange": "pretrained export",
-    "adapt": "baselines classifier instructions lora dpo",
+    "adapt": "baselines classifier instructions lora difference dpo",
     "talk": "evaluate judge chat chat_model talkers chat_window chat_stream",
-    "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field widgets "
-    "checks flash_cards quiz_bank quiz",
+    "page": "whiteboard knobs token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field "
+    "tokenizer_view merge_view training_view landscape_view "
+    "checks flash_cards quiz_bank quiz widgets",
 }
 PLACE = {name: place for place, name in enumerate(" ".join(ORDER.values()).split())}
 

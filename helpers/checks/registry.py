@@ -60,6 +60,7 @@ def judge(name, attempt):
 
     Raises ValueError where there is no exercise of that name.
     """
+    name = str(name)
     number = name.split(".")[0]
     if number.isdigit() and name not in EXERCISES:
         try:

@@ -1,0 +1,569 @@
+"""Bad input, in one table: what each function and each flag of a command must say to it.
+
+A row holds the call, the type of its error and what the message must name: the value and its
+limit. Below the table, random input looks for errors of any other type.
+"""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers import chat, chat_model, checks, corpora, course_gpt, inbox, tales, tasks
+from helpers import train as training
+from helpers.attention import causal_mask
+from helpers.bpe import BPETokenizer
+from helpers.checkpoint import load_checkpoint, load_model, read_state, save_model
+from helpers.checks.registry import exercises_by_notebook
+from helpers.classifier import FinetuneConfig, TextClassifier, balance, encode_texts, predict, split
+from helpers.compression import bits_per_byte, compressor_bits_per_byte
+from helpers.config import GPTConfig, get_preset
+from helpers.device import choose_device, choose_precision
+from helpers.documents import DocumentLoader
+from helpers.eliza import Eliza
+from helpers.eliza_script import parse_script
+from helpers.evaluate import is_right_answer, nearest_reference
+from helpers.generate import complete, generate, penalize_repetition, sample_next
+from helpers.instructions import Instruction, encode_conversation, fit_prompt, instruction_loader
+from helpers.judge import mean_score, parse_choice, parse_score, position_bias
+from helpers.kv_cache import KVCache
+from helpers.limits import check_number, check_whole
+from helpers.loaders import TokenWindows, create_loader, read_tokens, write_tokens
+from helpers.lora import apply_lora, load_adapter, merge_lora
+from helpers.loss import head_loss
+from helpers.model import GPT
+from helpers.optim import create_optimizer, learning_rate_at
+from helpers.tokenizer import WordTokenizer
+from helpers.train_loop import TrainConfig, evaluate_loss, saved_config, train
+
+torch.manual_seed(0)
+MODEL = GPT(GPTConfig(300, 16, 16, 2, 2, dropout=0.0)).eval()
+BROKEN = GPT(MODEL.config).eval()
+torch.nn.init.constant_(BROKEN.final_norm.scale, math.nan)
+IDS = torch.tensor([[1, 2, 3]])
+BYTES = BPETokenizer.train("low lower lowest " * 20, 270)
+PLAIN = BPETokenizer.train("low", 256, special_tokens=())
+WORDS = WordTokenizer.from_text("a b c")
+NAN, INF = math.nan, math.inf
+LOADER = create_loader([1] * 9, 2, 1)
+DOCUMENTS = DocumentLoader([[5, 6], [7]], 0, 2)
+
+
+def new(**options):
+    """Generate three tokens with these options."""
+    return list(generate(MODEL, IDS, **({"max_new_tokens": 3} | options)))
+
+
+CALLS = {
+    "limits": [
+        (lambda: check_whole("n", 2.5, least=1), TypeError, "n is 2.5; .* a whole number, 1 or mo"),
+        (lambda: check_whole("n", True, least=1), TypeError, "n is True"),
+        (lambda: check_whole("n", 7, least=1, most=6), ValueError, "n is 7; it must be 1 to 6"),
+        (lambda: check_number("x", "1", least=0), TypeError, "x is '1'; it must be a number, 0 or"),
+        (lambda: check_number("x", NAN, above=0, below=1), ValueError, "nan; .* above 0 and below"),
+    ],
+    "config": [
+        (lambda: GPTConfig(n_heads=0), ValueError, "n_heads is 0; .* above 0"),
+        (lambda: GPTConfig(n_heads=7), ValueError, "embedding_dim 768 .* n_heads 7"),
+        (lambda: GPTConfig(n_kv_heads=5), ValueError, "n_heads 12 .* n_kv_heads 5"),
+        (lambda: GPTConfig(vocab_size="5"), ValueError, "vocab_size is '5'"),
+        (lambda: GPTConfig(dropout=1), ValueError, "dropout is 1; .* at least 0 and below 1"),
+        (lambda: GPTConfig(dropout="x"), TypeError, "dropout is 'x'; it must be a number"),
+        (lambda: GPTConfig(tie_weights="no"), TypeError, "tie_weights is 'no'; .* True or False"),
+        (lambda: get_preset("huge"), ValueError, "unknown preset 'huge'; known: tiny, laptop"),
+    ],
+    "train": [
+        (lambda: TrainConfig(steps=0), ValueError, "steps is 0; it must be 1 or more"),
+        (lambda: TrainConfig(steps="3"), TypeError, "steps is '3'; it must be a whole number"),
+        (lambda: TrainConfig(batch_size=1.5), TypeError, "batch_size is 1.5"),
+        (lambda: TrainConfig(accumulate=0), ValueError, "accumulate is 0; it must be 1 or more"),
+        (lambda: TrainConfig(warmup_steps=2000), ValueError, "warmup_steps is 2000; .* 0 to 1000"),
+        (lambda: TrainConfig(learning_rate=INF), ValueError, "learning_rate is inf; .* above 0"),
+        (lambda: TrainConfig(learning_rate=0), ValueError, "learning_rate is 0; .* above 0"),
+        (lambda: TrainConfig(weight_decay=-1), ValueError, "weight_decay is -1; .* 0 or more"),
+        (lambda: TrainConfig(clip_norm=NAN), ValueError, "clip_norm is nan; .* above 0"),
+        (lambda: TrainConfig(final_share=2), ValueError, "final_share is 2; .* at most 1"),
+        (lambda: TrainConfig(seed=-1), ValueError, "seed is -1; .* 0 to 4294967295"),
+        (lambda: TrainConfig(checkpoint_every=-1), ValueError, "checkpoint_every is -1; .* 0 or"),
+        (lambda: TrainConfig(precision="fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
+        (lambda: TrainConfig(optimizer="sgd"), ValueError, "unknown optimizer 'sgd'; known: adamw"),
+        (lambda: train(MODEL, [1] * 9, [1] * 99, TrainConfig()), ValueError, "9 tokens .* 17 are"),
+        (
+            lambda: evaluate_loss(MODEL, [1, 2]),
+            ValueError,
+            "2 tokens .* context of 16: at least 17",
+        ),
+        (lambda: saved_config(None), ValueError, "no checkpoint in None"),
+        (lambda: training.split_text("abc", 1.5), ValueError, "held_out_share is 1.5; .* 0 and 1"),
+    ],
+    "optim": [
+        (lambda: learning_rate_at(5, 5, 1.0), ValueError, "step 5 is outside 0 to 4"),
+        (lambda: learning_rate_at(0, 5, 1.0, 9), ValueError, "warmup_steps 9 is outside 0 to"),
+        (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate is -1.0; .* 0 or more"),
+        (lambda: create_optimizer(MODEL, 1.0, -2), ValueError, "weight_decay is -2; .* 0 or more"),
+    ],
+    "loaders": [
+        (lambda: TokenWindows([1, 2], 2), ValueError, "2 tokens are too few for a context of 2"),
+        (lambda: TokenWindows([1, 2, 3], 0), ValueError, "context_length is 0; .* 1 or more"),
+        (lambda: TokenWindows([1, 2, 3], 2.5), TypeError, "context_length is 2.5"),
+        (lambda: TokenWindows([1, 2, 3], 2, 0), ValueError, "stride is 0; it must be 1 or more"),
+        (lambda: TokenWindows([1, -2, 3], 2), ValueError, "token id -2 is below 0"),
+        (lambda: TokenWindows([1, 9, 3], 2, vocab_size=9), ValueError, "id 9 .* limit of 9"),
+        (lambda: TokenWindows([2**70] * 4, 2), ValueError, "does not fit into 64 bits"),
+        (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "must be integers, got bytes"),
+        (lambda: TokenWindows("abc", 2), TypeError, "must be integers, got str"),
+        (lambda: TokenWindows(np.zeros(4), 2), TypeError, "must be integers, got float64"),
+        (lambda: TokenWindows(np.zeros((2, 2), int), 2), ValueError, r"one row, got shape \(2, 2"),
+        (lambda: create_loader([1] * 9, 2, 0), ValueError, "batch_size is 0; it must be 1 or more"),
+        (lambda: create_loader([1] * 9, 2, 5), ValueError, "4 windows do not fill .* batch of 5"),
+        (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed is -1"),
+        (lambda: LOADER.load_state_dict(None), TypeError, "a dictionary, not NoneType"),
+        (lambda: LOADER.load_state_dict({"windows": 3}), ValueError, "windows 3, this one has 4"),
+        (lambda: DOCUMENTS.load_state_dict([]), TypeError, "a dictionary, not list"),
+        (lambda: DocumentLoader([[5]], 0, 2), ValueError, "1 documents do not fill a batch of 2"),
+        (lambda: DocumentLoader([[5]], 0, 1, round_to=0), ValueError, "round_to is 0"),
+        (lambda: DocumentLoader([[]], 0, 1), ValueError, "document 0 has no tokens"),
+    ],
+    "bpe": [
+        (lambda: BPETokenizer.train("a", 256), ValueError, "vocab_size is 256; .* need 257"),
+        (lambda: BPETokenizer.train("a", "300"), TypeError, "vocab_size is '300'; .* whole number"),
+        (lambda: BPETokenizer.train(5, 300), TypeError, "an iterable of str, not int"),
+        (lambda: BPETokenizer.train([5], 300), TypeError, "must be str, not int"),
+        (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, r"pattern '\(' is malform"),
+        (
+            lambda: BPETokenizer.train("a", 300, pattern=5),
+            TypeError,
+            "pattern must be str, not int",
+        ),
+        (lambda: BPETokenizer.train("a", 300, pattern="(a)"), ValueError, "a capturing group"),
+        (lambda: BPETokenizer.train("a", 300, [""]), ValueError, "must not be empty"),
+        (lambda: BPETokenizer.train("a", 300, n_processes="2"), TypeError, "n_processes is '2'"),
+        (lambda: BYTES.encode(b"low"), TypeError, "takes str, not bytes"),
+        (lambda: BYTES.encode("a<|endoftext|>"), ValueError, r"'<\|endoftext\|>'"),
+        (lambda: BYTES.encode("a", ["x"]), ValueError, "'x' is not a special token"),
+        (lambda: BYTES.encode_ordinary(5), TypeError, "takes str, not int"),
+        (lambda: BYTES.encode_bytes("low"), TypeError, "takes bytes, not str"),
+        (lambda: BYTES.encode_batch("low"), TypeError, r"several texts; for one str use encode\("),
+        (lambda: BYTES.decode([264]), ValueError, r"264 .* \(0 to 263\)"),
+        (lambda: BYTES.decode([1.5]), ValueError, r"1.5 is not in the vocabulary \(0 to 263\)"),
+        (lambda: BYTES.decode([[1]]), TypeError, "one row of whole numbers"),
+    ],
+    "words": [
+        (lambda: WordTokenizer({}), ValueError, "the vocabulary is empty"),
+        (lambda: WordTokenizer({"a": "b"}), TypeError, "str to int, not 'a' to 'b'"),
+        (lambda: WordTokenizer({"a": 4}), ValueError, "ids of 1 tokens must be 0 to 0"),
+        (lambda: WordTokenizer.from_text(5), TypeError, "text must be a str, got int"),
+        (lambda: WordTokenizer.from_text("a", vocab_size="5"), TypeError, "vocab_size is '5'"),
+        (
+            lambda: WordTokenizer.from_text("a", vocab_size=2),
+            ValueError,
+            "more than the 2 .* got 2",
+        ),
+        (lambda: WORDS.decode([5]), ValueError, "token id 5 is not between 0 and 4"),
+        (lambda: WORDS.encode(None), TypeError, "text must be a str, got NoneType"),
+    ],
+    "eliza": [
+        (lambda: parse_script(""), ValueError, "line 1: the script is empty"),
+        (lambda: parse_script("(Hi)\n(a ((0) (b 2.)))"), ValueError, "line 2: .* no piece 2"),
+        (lambda: parse_script(None), TypeError, "a string, not NoneType"),
+        (lambda: parse_script("(" * 30_000 + ")" * 30_000), ValueError, "line 1: a list inside"),
+        (lambda: Eliza.default().respond(5), TypeError, "text must be a string, not int"),
+    ],
+    "model": [
+        (lambda: MODEL([1, 2]), TypeError, "a tensor of whole numbers, not list"),
+        (lambda: MODEL(IDS.float()), TypeError, "whole numbers, not torch.float32"),
+        (lambda: MODEL(IDS[0]), ValueError, r"shape \(3,\); give \(B, T\)"),
+        (lambda: MODEL(IDS + 299), ValueError, "token id 302 is outside 0 to 299"),
+        (lambda: MODEL(IDS - 9), ValueError, "token id -8 is outside 0 to 299"),
+        (lambda: MODEL(IDS.repeat(1, 6)), ValueError, "18 tokens are more than .* length 16"),
+        (lambda: MODEL(IDS, n_padding=2), TypeError, "n_padding must be a tensor .* not int"),
+        (
+            lambda: MODEL(IDS, n_padding=torch.tensor([3])),
+            ValueError,
+            "n_padding 3 is outside 0 to",
+        ),
+        (lambda: causal_mask(3, 2), ValueError, "3 queries cannot end at key 2"),
+        (lambda: causal_mask(-1, 2), ValueError, "-1 queries cannot end at key 2"),
+        (lambda: KVCache(MODEL.config, 0), ValueError, "batch_size is 0; it must be 1 or more"),
+        (lambda: KVCache(MODEL.config, 1, 99), ValueError, "max_length 99 must be 1 to .* 16"),
+        (
+            lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, 5])),
+            ValueError,
+            "target 5 is outside 0 to 4",
+        ),
+        (
+            lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, -7])),
+            ValueError,
+            "target -7 is outside 0 to 4",
+        ),
+        (
+            lambda: head_loss(torch.ones(2, 3), torch.ones(5, 4), torch.tensor([1, 1])),
+            ValueError,
+            r"\(2, 3\), weight \(5, 4\) .* do not fit",
+        ),
+    ],
+    "generate": [
+        (lambda: new(max_new_tokens=-1), ValueError, "max_new_tokens is -1; it must be 0 or more"),
+        (lambda: new(max_new_tokens=1.5), TypeError, "max_new_tokens is 1.5; .* a whole number"),
+        (lambda: new(temperature=INF), ValueError, "temperature is inf; it must be 0 or more"),
+        (lambda: new(temperature="hot"), TypeError, "temperature is 'hot'; it must be a number"),
+        (lambda: new(top_k=0), ValueError, "top_k is 0; it must be 1 or more"),
+        (lambda: new(top_k=2.5), TypeError, "top_k is 2.5; it must be a whole number"),
+        (lambda: new(top_p=1.5), ValueError, "top_p is 1.5; it must be above 0 and at most 1"),
+        (lambda: new(repetition_penalty=INF), ValueError, "repetition_penalty is inf; .* above 0"),
+        (lambda: new(seed=2**70), ValueError, "seed is 1180591620717411303424; .* 0 to 92233"),
+        (lambda: new(seed="x"), TypeError, "seed is 'x'; it must be a whole number"),
+        (lambda: list(generate(MODEL, [1], 3)), TypeError, r"a tensor \(B, T\), not list"),
+        (lambda: sample_next(torch.tensor([[NAN] * 3]), 1.0), FloatingPointError, "logits are not"),
+        (
+            lambda: list(generate(BROKEN, IDS, 3, temperature=1.0)),
+            FloatingPointError,
+            "logits are not numbers",
+        ),
+        (lambda: penalize_repetition(IDS, IDS, 0), ValueError, "repetition_penalty is 0; .* above"),
+        (lambda: complete(MODEL, PLAIN, ""), ValueError, "the prompt is empty"),
+    ],
+    "texts": [
+        (lambda: corpora.load_corpus("x"), ValueError, "unknown corpus 'x'; there are story"),
+        (lambda: corpora.fetch("story"), ValueError, "'story' is embedded, nothing to fetch"),
+        (lambda: corpora.available("x"), ValueError, "unknown corpus 'x'"),
+        (lambda: tales.sample(-1, 0), ValueError, "n is -1; it must be 0 or more"),
+        (lambda: tales.probes(1, 0, "x"), ValueError, "kind is 'x'; it must be one of"),
+        (lambda: inbox.sample(1, 0, "exam"), ValueError, "split is 'exam'; .* train, validation"),
+        (lambda: inbox.kinds("eggs"), ValueError, "label is 'eggs'; it must be one of ham, spam"),
+        (lambda: tasks.sample(-1, 0), ValueError, "n is -1; it must be at least 0"),
+        (lambda: tasks.sample(1, 0, kinds=()), ValueError, "kinds is empty"),
+        (lambda: compressor_bits_per_byte("a", ""), ValueError, "held-out text is empty"),
+        (lambda: bits_per_byte(MODEL, PLAIN, "a"), ValueError, r"tokenizer with <\|endoftext\|>"),
+    ],
+    "adapting": [
+        (lambda: FinetuneConfig(epochs=0), ValueError, "epochs is 0; it must be 1 or more"),
+        (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share is 2; .* at most 1"),
+        (lambda: TextClassifier(MODEL, 1), ValueError, "n_classes is 1; .* at least 2"),
+        (
+            lambda: encode_texts(BYTES, ["a"], 2),
+            ValueError,
+            "max_tokens is 2; it must be 3 or more",
+        ),
+        (lambda: predict(TextClassifier(MODEL, 2), []), ValueError, "no texts to sort"),
+        (lambda: split([1, 2], (0.5, 0.6)), ValueError, "add up to 1.1, not to 1"),
+        (lambda: balance([]), ValueError, "no texts to balance"),
+        (lambda: apply_lora(GPT(MODEL.config), 17), ValueError, "rank is 17; .* 1 to 16"),
+        (lambda: apply_lora(MODEL, targets=("x",)), ValueError, "no matrix .* is called x"),
+        (lambda: merge_lora(MODEL), ValueError, "no LoRA to merge"),
+        (lambda: encode_conversation(BYTES, []), ValueError, "at least one turn"),
+        (lambda: encode_conversation(BYTES, [Instruction("a")]), ValueError, "no answer to 'a'"),
+        (lambda: instruction_loader(BYTES, [], 1), ValueError, "no instructions to learn from"),
+        (lambda: fit_prompt([1], 4, 4), ValueError, "answer of 4 tokens fills the context of 4"),
+    ],
+    "talking": [
+        (lambda: chat.ChatModel("x", None, max_new_tokens=0), ValueError, "max_new_tokens is 0"),
+        (lambda: chat.course_chat().respond(" "), ValueError, "no text to answer"),
+        (lambda: nearest_reference("a", []), ValueError, "no reference answers"),
+        (lambda: is_right_answer("a", "b", ["c"]), ValueError, "not among the references"),
+        (lambda: parse_score("101"), ValueError, "the score 101 is outside 0 to 100"),
+        (lambda: parse_choice("A or B"), ValueError, "neither A nor B alone in 'A or B'"),
+        (lambda: mean_score([]), ValueError, "no score"),
+        (lambda: position_bias([], str), ValueError, "no pairs"),
+        (lambda: checks.check("99.9", str), ValueError, "no exercise '99.9'"),
+        (lambda: checks.check(5.1, str), ValueError, "no exercise '5.1'"),
+        (lambda: choose_device("abacus"), ValueError, "unknown device 'abacus'; known: auto, cpu"),
+        (lambda: choose_precision("fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
+    ],
+}
+ROWS = [
+    pytest.param(*row, id=f"{group}: {row[2]}") for group, rows in CALLS.items() for row in rows
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ROWS)
+def test_a_bad_call_names_the_value_and_the_limit(call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert caught.type is error or error is ValueError and "judge" in caught.type.__module__
+
+
+DEEP = b"[" * 100_000
+NUMPY = b"\x93NUMPY\x01\x00"
+FILES = [
+    (read_tokens, b"", "token file"),
+    (read_tokens, b"PK\x03\x04 an archive", "token file"),
+    (read_tokens, NUMPY + b"\x10\x00" + b"{" + b"(" * 15, "token file"),
+    (read_tokens, NUMPY + b"\x50\x00" + b"{'descr': '<u4', 'fortran_order': False, 'shape': "
+     b"(99999999999999999999,)}".ljust(29) + b"\n", "token file"),
+    (BPETokenizer.load, b"\xff", "no tokenizer file"),
+    (BPETokenizer.load, b"{}", "no tokenizer file.*'format'"),
+    (BPETokenizer.load, DEEP, "no tokenizer file.*recursion"),
+    (BPETokenizer.load, json.dumps({
+        "format": "helpers.bpe", "version": 1, "pattern": "x", "merges": [],
+        "special_tokens": {}, "vocab": {"a": "b"},
+    }).encode(), "an id is no whole number"),
+    (Eliza.load, b"\xff", "broken: .*0xff"),
+    (Eliza.load, b"(Hi)\n(", "broken: line 2: .* never closed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("load", "content", "message"), FILES)
+def test_a_broken_file_is_named(tmp_path, load, content, message):
+    (tmp_path / "broken").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "broken")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        load(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    "load", [load_model, read_state, saved_config, lambda folder: load_adapter(folder, MODEL)]
+)
+def test_a_folder_without_a_model_is_named(tmp_path, load):
+    with pytest.raises(ValueError, match="missing|no checkpoint in") as caught:
+        load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", DEEP, b'{"rank": 8}'])
+def test_broken_json_of_a_model_is_named(tmp_path, content):
+    for name in ("config.json", "state.json", "adapter.json", "adapter.safetensors"):
+        (tmp_path / name).write_bytes(content)
+    for load in (
+        load_model,
+        lambda folder: load_checkpoint(folder, MODEL, None),
+        lambda folder: load_adapter(folder, MODEL),
+    ):
+        with pytest.raises(ValueError, match=str(tmp_path)):
+            load(tmp_path)
+
+
+def test_numbers_can_be_written_only_where_there_is_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="no token ids"):
+        write_tokens(tmp_path / "t.npy", [])
+    with pytest.raises(ValueError, match="64 bits"):
+        write_tokens(tmp_path / "t.npy", [2**70])
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_tokens(tmp_path / "nowhere" / "t.npy", [1])
+
+
+FLAGS = [  # the command, its flags, and what its one line on standard error must say
+    (training, "--corpus nothing", "unknown corpus 'nothing'; there are story"),
+    (training, "--preset huge", "unknown preset 'huge'; known: tiny"),
+    (training, "--device abacus", "unknown device 'abacus'; known: auto"),
+    (training, "--text missing.txt", "missing.txt"),
+    (training, "--text binary", "binary is no text in UTF-8: invalid start byte at 0"),
+    (training, "--text .", "directory"),
+    (training, "--text empty", "the text is empty"),
+    (training, "--steps 0", "steps is 0; it must be 1 or more"),
+    (training, "--steps -5", "steps is -5; it must be 1 or more"),
+    (training, "--batch-size 0", "batch_size is 0; it must be 1 or more"),
+    (training, "--accumulate 0", "accumulate is 0"),
+    (training, "--learning-rate -1", "learning_rate is -1.0; it must be above 0"),
+    (training, "--learning-rate nan", "learning_rate is nan; it must be above 0"),
+    (training, "--warmup-steps 999", "warmup_steps is 999; it must be 0 to 300"),
+    (training, "--weight-decay -1", "weight_decay is -1.0; it must be 0 or more"),
+    (training, "--clip-norm 0", "clip_norm is 0.0; it must be above 0"),
+    (training, "--evaluate-every 0", "evaluate_every is 0"),
+    (training, "--evaluate-batches 0", "evaluate_batches is 0"),
+    (training, "--checkpoint-every -1", "checkpoint_every is -1; it must be 0 or more"),
+    (training, "--seed -1", "seed is -1; it must be 0 to 4294967295"),
+    (training, "--precision fp7", "unknown precision 'fp7'; known: auto, fp32, bf16"),
+    (training, "--optimizer sgd", "unknown optimizer 'sgd'; known: adamw, muon"),
+    (training, "--final-share 2", "final_share is 2.0; .* at most 1"),
+    (training, "--resume --out empty-folder", "no checkpoint in empty-folder"),
+    (course_gpt, "--steps 0", "steps is 0; it must be 1 or more"),
+    (course_gpt, "--tales 0", "tales is 0; it must be 1 or more"),
+    (chat_model, "--steps 0", "steps is 0; it must be 1 or more"),
+    (chat_model, "--base nowhere", "nowhere"),
+    (chat, "--model unspoken", "unspoken holds no tokenizer"),
+    (chat, "--model nowhere", "nowhere/config.json is missing"),
+    (chat, "--model saved --temperature -1", "temperature is -1.0; it must be 0 or more"),
+    (chat, "--model saved --temperature inf", "temperature is inf"),
+    (chat, "--model saved --max-new-tokens 0", "max_new_tokens is 0; it must be 1 or more"),
+    (corpora, "nothing", "unknown corpus 'nothing'; there are story"),
+]
+
+
+@pytest.fixture
+def quick(tmp_path, monkeypatch):
+    """A folder with bad files to start commands in; nothing is measured."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("helpers.device.bfloat16_speedup", lambda device: 1.0)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "empty").write_text("\n")
+    save_model(tmp_path / "saved", MODEL, BYTES)
+    save_model(tmp_path / "unspoken", MODEL)
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "message"),
+    [pytest.param(*row, id=f"{row[0].__name__} {row[1]}") for row in FLAGS],
+)
+def test_a_bad_flag_gives_one_line_and_no_traceback(quick, capfd, module, flags, message):
+    base = ["--preset", "tiny", "--corpus", "story"] if module is training else []
+    assert module.main([*base, *flags.split()]) == 1
+    said = capfd.readouterr()
+    line = said.out + said.err if module is corpora else said.err
+    assert line.count("\n") == 1 and "Traceback" not in line
+
+    assert re.search(message, line), line
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "message"),
+    [
+        (training, "--steps many", "--steps: invalid int value: 'many'"),
+        (training, "--learning-rate fast", "--learning-rate: invalid float value: 'fast'"),
+        (training, "--epochs 3", "unrecognized arguments: --epochs 3"),
+        (course_gpt, "--tales many", "--tales: invalid int value: 'many'"),
+        (chat_model, "--tasks many", "--tasks: invalid int value: 'many'"),
+        (chat, "--max-new-tokens all", "--max-new-tokens: invalid int value: 'all'"),
+    ],
+)
+def test_a_flag_that_cannot_be_read_shows_the_usage(capsys, module, flags, message):
+    with pytest.raises(SystemExit) as stopped:
+        module.main(flags.split())
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and message in error and error.startswith("usage: python -m")
+
+
+# From here on: whatever comes, no error but the documented ones.
+
+NUMBERS = st.one_of(
+    st.integers(-3, 40), st.just(2**70), st.floats(), st.booleans(), st.none(), st.text(max_size=2)
+)
+DOCUMENTED = (ValueError, TypeError)
+
+
+def survives(call, *documented):
+    """Call, and let through only errors of the documented types, each with a message."""
+    try:
+        return call()
+    except (*DOCUMENTED, *documented) as error:
+        assert str(error)
+
+
+@given(st.one_of(st.text(), NUMBERS, st.binary()), st.sampled_from([(), "all", "x", ["x"], 5]))
+def test_encoding_anything(text, allowed_special):
+    survives(lambda: BYTES.encode(text, allowed_special))
+    survives(lambda: BYTES.encode_ordinary(text))
+    survives(lambda: BYTES.encode_bytes(text))
+    survives(lambda: WORDS.encode(text))
+    survives(lambda: WordTokenizer.from_text(text))
+
+
+@given(st.one_of(st.lists(NUMBERS), st.lists(st.lists(st.integers())), NUMBERS))
+def test_decoding_anything(token_ids):
+    survives(lambda: BYTES.decode(token_ids))
+    survives(lambda: WORDS.decode(token_ids))
+
+
+@given(st.dictionaries(st.one_of(st.text(max_size=2), st.integers()), NUMBERS))
+def test_a_vocabulary_of_anything(vocab):
+    survives(lambda: WordTokenizer(vocab))
+
+
+@given(st.text(max_size=6), NUMBERS)
+def test_training_a_tokenizer_with_any_pattern(pattern, vocab_size):
+    survives(lambda: BPETokenizer.train("ab ab", 258, pattern=pattern, n_processes=1))
+    if vocab_size != 2**70:
+        survives(lambda: BPETokenizer.train("ab ab", vocab_size, n_processes=1))
+
+
+SCRIPT_WORDS = st.sampled_from(
+    "( ) ( ) ( ) 0 1 2 5 9999 = * / ; hi NONE MEMORY POST PRE NEWKEY DLIST DLIST(/X) START \n".split(
+        " "
+    )
+)
+
+
+@given(st.one_of(st.lists(SCRIPT_WORDS, max_size=30).map(" ".join), st.text()))
+def test_an_eliza_script_of_anything(script):
+    survives(lambda: parse_script(f"(Hi.) (NONE ((0) (Go on.))) {script}"))
+    survives(lambda: parse_script(script))
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+@settings(max_examples=40, deadline=None)
+def test_generating_with_anything(tokens, temperature, top_k, top_p, penalty, seed):
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    tokens = 3 if isinstance(tokens, int) and tokens > 3 else tokens
+    survives(lambda: new(max_new_tokens=tokens, repetition_penalty=penalty, **options))
+    for name, value in options.items():  # one at a time, too: the rest of the options is good
+        survives(lambda name=name, value=value: new(**({"temperature": 1.0} | {name: value})))
+
+
+@given(st.lists(st.lists(st.floats(width=32), min_size=3, max_size=3), min_size=1, max_size=2))
+def test_sampling_from_any_logits(logits):
+    for temperature in (0.0, 1e-30, 1.0):
+        survives(lambda t=temperature: sample_next(torch.tensor(logits), t), FloatingPointError)
+
+
+@given(st.sampled_from([GPTConfig, TrainConfig, FinetuneConfig]), st.data())
+def test_settings_of_anything(kind, data):
+    names = sorted(kind.__dataclass_fields__)
+    values = data.draw(st.dictionaries(st.sampled_from(names), NUMBERS, max_size=3))
+    config = survives(lambda: kind(**values))
+    for value in vars(config or kind()).values():
+        assert not isinstance(value, float) or math.isfinite(value)
+
+
+@given(st.one_of(st.lists(NUMBERS, max_size=30), NUMBERS, st.binary()), NUMBERS, NUMBERS, NUMBERS)
+def test_windows_of_anything(tokens, context_length, batch_size, stride):
+    loader = survives(lambda: create_loader(tokens, context_length, batch_size, stride))
+    if loader is not None:
+        for inputs, targets in loader:
+            assert inputs.shape == targets.shape == (batch_size, context_length)
+
+
+@given(st.one_of(st.dictionaries(st.sampled_from(["epoch", "position"]), NUMBERS), NUMBERS))
+def test_a_loader_state_of_anything(state):
+    loader = create_loader([1] * 9, 2, 1)
+    state = loader.state_dict() | state if isinstance(state, dict) else state
+    survives(lambda: loader.load_state_dict(state))
+
+
+@given(st.binary(max_size=200))
+def test_a_token_file_of_anything(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("tokens") / "t.npy"
+    for data in (content, NUMPY + content, NUMPY + b"\x46\x00" + content):
+        path.write_bytes(data)
+        survives(lambda: read_tokens(path))
+
+
+JSON = st.recursive(
+    NUMBERS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner), max_leaves=5
+)  # fmt: skip
+PARTS = ("format", "version", "pattern", "vocab", "merges", "special_tokens")
+
+
+@given(st.dictionaries(st.sampled_from(PARTS), JSON, max_size=2))
+@settings(max_examples=50, deadline=None)
+def test_a_tokenizer_file_of_anything(tmp_path_factory, changes):
+    path = tmp_path_factory.mktemp("tokenizer") / "t.json"
+    PLAIN.save(path)
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
+    survives(lambda: BPETokenizer.load(path))
+
+
+ATTEMPTS = [
+    5,
+    "a word",
+    lambda: None,
+    lambda *given: 5,
+    lambda *given: ["a", None],
+    lambda *given: torch.zeros(2, 2),
+    lambda *given: given,
+    lambda *given: 1 / 0,
+]
+
+
+@pytest.mark.parametrize("notebook", sorted(exercises_by_notebook()))
+def test_a_check_explains_any_attempt(notebook, capsys):
+    for name in exercises_by_notebook()[notebook]:
+        for attempt in ATTEMPTS:
+            checks.check(name, attempt)
+            said = capsys.readouterr().out.strip()
+            assert said.startswith(("Not yet: ", "Not attempted yet.")), (name, said)
