@@ -1,8 +1,8 @@
 """Fine-tune the course's GPT into its chat model: `python -m helpers.chat_model`.
 
 It learns the course's questions (all wordings but the last of each) and the tasks of
-`helpers.tasks`, as a LoRA adapter of the course's GPT. Then it is asked what it never saw.
-`helpers/assets/chat_model` is the folder that this command wrote.
+`helpers.tasks`. All weights learn; what changed is saved in eight bits a number. Then it is asked
+what it never saw. `helpers/assets/chat_model` is the folder that this command wrote.
 """
 
 import argparse
@@ -22,26 +22,27 @@ from helpers.chat import BASE_MODEL
 from helpers.checkpoint import load_model
 from helpers.course_qa import questions
 from helpers.device import choose_precision, use_every_core
+from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
 from helpers.instructions import Instruction, format_phi3, instruction_loader
-from helpers.lora import apply_lora, merge_lora, save_adapter
 from helpers.train_loop import TrainConfig, train
 
 COMMAND = "python -m helpers.chat_model --out runs/chat_model"
-RANK = 64
 N_TASKS, TASKS_SEED, TEST_TASKS_SEED = 40_000, 1, 2
-QUESTION_TIMES, CONVERSATION_SHARE = 12, 0.15
+QUESTION_TIMES, CONVERSATION_SHARE = 12, 0.4
 N_MEASURED_TASKS = 1200
 SMALL_WORDS = frozenset(
     "a an the is are was do does did can could you me tell explain what how why of in on to it we i "
     "please say about".split()
 )
+OPENINGS = ("Can you tell me", "Please explain:", "I want to know:", "Tell me,", "Hello,", "And")
 RECIPE = TrainConfig(
-    steps=1500,
-    batch_size=32,
-    learning_rate=2e-3,
+    steps=1300,
+    batch_size=24,
+    learning_rate=0.005,
     warmup_steps=50,
     weight_decay=0.0,
+    optimizer="muon",
     evaluate_every=250,
     evaluate_batches=20,
     checkpoint_every=500,
@@ -56,7 +57,12 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
     """
     rng = random.Random(seed)
     asked = questions("train") * question_times
-    turns = [Instruction(vary(question, rng), output=answer) for question, answer in asked]
+    held_out = {_bare(question) for question, _ in questions("test")}
+    turns = []
+    for question, answer in asked:
+        varied = vary(question, rng)
+        kept = question if _bare(varied) in held_out else varied
+        turns.append(Instruction(kept, output=answer))
     turns += map(_turn, tasks.sample(n_tasks, seed, "train"))
     rng.shuffle(turns)
     found, place = [], 0
@@ -68,15 +74,19 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
 
 
 def vary(question, rng):
-    """A question as somebody else might type it: as it is, without some small words, or carelessly.
+    """A question as somebody else might type it: opened in another way, shortened, carelessly.
 
-    >>> vary("What is a token?", random.Random(9))
-    'what a token'
+    Small words are left out more often than others.
+
+    >>> vary("What is a token?", random.Random(37))
+    'Hello, what is a token?'
     """
     words = question.split()
     if rng.random() < 0.5:
-        words = [word for word in words if word.lower() not in SMALL_WORDS or rng.random() > 0.3]
-    text = " ".join(words)
+        words = [w for w in words if rng.random() > (0.3 if w.lower() in SMALL_WORDS else 0.08)]
+    text = " ".join(words) or question
+    if rng.random() < 0.2:
+        text = f"{rng.choice(OPENINGS)} {text[0].lower()}{text[1:]}"
     return text.rstrip("?.!").lower() if rng.random() < 0.15 else text
 
 
@@ -123,7 +133,6 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     model, tokenizer = load_model(base)
     limit = model.config.context_length
     before = measure(model, tokenizer)
-    apply_lora(model, RANK, 2 * RANK)
     learned = conversations(n_tasks)
     options = {"batch_size": config.batch_size, "max_tokens": limit, "round_to": 16}
     loader = instruction_loader(tokenizer, learned, seed=config.seed, **options)
@@ -136,11 +145,12 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return None
     seconds = time.perf_counter() - start
-    save_adapter(folder / "adapter", model)
+    untouched = load_model(base)[0]
+    saved = save_difference(folder / "difference", model, untouched)
     report = {
         "base_sha256": _sha256(Path(base) / "model.safetensors"),
-        "sha256": _sha256(folder / "adapter" / "adapter.safetensors"),
-        "adapter_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "sha256": _sha256(saved / NAME),
+        "parameters": model.n_parameters(),
         "conversations": len(learned),
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
@@ -149,11 +159,11 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         "before": _without_answers(before),
     }
-    after = measure(merge_lora(model).eval(), tokenizer)
+    after = measure(add_difference(saved, untouched).eval(), tokenizer)
     report |= {"after": _without_answers(after)}
     (folder / "answers.json").write_text(json.dumps(after["answers"], indent=1) + "\n", "utf-8")
-    (folder / "adapter" / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    (folder / "adapter" / "README.md").write_text(card(report), "utf-8")
+    (saved / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    (saved / "README.md").write_text(card(report), "utf-8")
     return report
 
 
@@ -169,15 +179,15 @@ def card(report):
         [
             "# The course's chat model",
             "",
-            f"A LoRA adapter of {report['adapter_parameters']:,} numbers (rank {RANK}) for the",
-            "course's GPT, in bfloat16. It answers questions about the course and does small tasks.",
+            f"What fine-tuning changed in the {report['parameters']:,} weights of the course's GPT,",
+            "in eight bits a number. It answers questions about the course and does small tasks.",
             "It knows nothing else, and it can be wrong while it sounds sure.",
             "",
             f"- command: `{COMMAND}`, seed {config['seed']}, {report['minutes']} minutes",
             f"- Python {report['python']}, torch {report['torch']}, CPU, {config['precision']}",
             f"- {report['conversations']:,} conversations, {config['steps']:,} steps of "
             f"{config['batch_size']}",
-            f"- SHA-256 of the adapter: `{report['sha256']}`",
+            f"- SHA-256 of the difference: `{report['sha256']}`",
             f"- SHA-256 of the GPT it belongs to: `{report['base_sha256']}`",
             "",
             "Asked in wordings and about items that it never saw:",
@@ -192,6 +202,11 @@ def card(report):
             "",
         ]
     )
+
+
+def _bare(question):
+    """Letters and spaces alone: two questions that differ in nothing else are one."""
+    return "".join(c for c in question.lower() if c.isalnum() or c == " ").strip()
 
 
 def _turn(task):

@@ -101,6 +101,15 @@ class FlashCards:
         self.view = widgets.VBox([self.page, widgets.HBox(buttons)])
         self._show(turned=False)
 
+    @classmethod
+    def of_lectures(cls, first, last):
+        """The cards of the lectures from `first` to `last`, both included.
+
+        >>> FlashCards.of_lectures(15, 15).cards[0].name
+        '15.1'
+        """
+        return cls(card for card in load_cards() if first <= card.lecture <= last)
+
     def _grade(self, knew_it):
         card = self.waiting.pop(0)
         grade(card, knew_it, self.today)

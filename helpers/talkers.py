@@ -166,7 +166,7 @@ def find_gpts(environment=None):
     own, chat = ASSETS / "course_gpt", ASSETS / "chat_model"
     if (own / "model.safetensors").is_file():
         gpts.append(BaseGPT("the course's own GPT", lambda: load_model(own)))
-        if (chat / "adapter.safetensors").is_file():
+        if any(chat.glob("*.safetensors")):
             gpts.append(ChatModel("the course's chat model", lambda: load_chat_model(chat, own)))
     if all(f.is_file() for n in ("gpt2-weights", "gpt2-vocabulary") for f in _gpt2_files(n)):
         gpts.append(BaseGPT("GPT-2 (124 million parameters)", _load_gpt2))
