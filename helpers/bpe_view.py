@@ -29,6 +29,43 @@ def merge_steps(
     return steps
 
 
+def replay_merges(
+    pieces: Sequence[bytes], merges: Sequence[tuple[bytes, bytes]]
+) -> list[tuple[int | None, list[list[bytes]]]]:
+    """Replay merges on several pre-tokens at once: the rank of each merge, and all tokens after it.
+
+    Ranks count from 0; the first entry has none and shows the single bytes. Each step takes the
+    pair that was learned first among those that are there, as encoding does (Sennrich et al. 2016).
+
+    >>> replay_merges([b"ab", b"abc"], [(b"a", b"b"), (b"ab", b"c")])[1:]
+    [(0, [[b'ab'], [b'ab', b'c']]), (1, [[b'ab'], [b'abc']])]
+    """
+    ranks = {pair: rank for rank, pair in enumerate(merges)}
+    rows = [[bytes([value]) for value in piece] for piece in pieces]
+    steps: list[tuple[int | None, list[list[bytes]]]] = [(None, rows)]
+    while True:
+        known = {ranks[pair] for row in rows for pair in pairwise(row) if pair in ranks}
+        if not known:
+            return steps
+        rank = min(known)
+        rows = [_merged(row, merges[rank]) for row in rows]
+        steps.append((rank, rows))
+
+
+def pair_places(row: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[int]:
+    """Return the places of the tokens that a merge of `pair` would join, from the left.
+
+    >>> pair_places([b"a", b"a", b"a", b"b"], (b"a", b"a"))
+    [0, 1]
+    """
+    places, i = [], 0
+    while i < len(row):
+        whole = tuple(row[i : i + 2]) == pair
+        places += [i, i + 1] if whole else []
+        i += 2 if whole else 1
+    return places
+
+
 def plot_merge_steps(labels: Sequence[str], rows: Sequence[Sequence[Sequence[bytes]]], ax=None):
     """Draw one row a step: its label, then each word as tiles; a tile that is new is dark.
 

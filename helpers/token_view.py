@@ -50,9 +50,8 @@ def token_strip(
     names = [visible(token) for token in tokens]
     marked = set(highlight)
     count = "1 token" if len(tokens) == 1 else f"{len(tokens)} tokens"
-    label = (
-        f"{caption}{' (' if caption else ''}{count}{')' if caption else ''}: {' | '.join(names)}"
-    )
+    said = f"{caption} ({count})" if caption and count not in caption else caption or count
+    label = f"{said}: {' | '.join(names)}"
     tiles = [
         _tile(
             name,

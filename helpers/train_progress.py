@@ -1,8 +1,26 @@
-"""What a person sees and does while a model trains: a progress bar, and Ctrl-C that saves."""
+"""What a person sees and does while a model trains: a progress bar, and ways to stop it."""
 
+import contextlib
 import signal
 import threading
 import time
+from contextvars import ContextVar
+
+_ASKED = ContextVar("asked to stop", default=None)
+
+
+@contextlib.contextmanager
+def stop_when(event):
+    """Within it, training ends as by Ctrl-C once `event`, a `threading.Event`, is set.
+
+    The step is finished, and `history.interrupted` says that there should have been more. Only
+    training in the same thread is stopped.
+    """
+    token = _ASKED.set(event)
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
 
 
 class ProgressBar:
@@ -33,9 +51,18 @@ class ProgressBar:
 
 
 class StopButton:
-    """Ctrl-C once finishes the step and stops; twice stops at once, as usual."""
+    """Ctrl-C once finishes the step and stops; twice stops at once, as usual.
 
-    pressed = False
+    The event of `stop_when` does what the first Ctrl-C does.
+    """
+
+    def __init__(self):
+        self.interrupted, self.asked = False, _ASKED.get()
+
+    @property
+    def pressed(self):
+        """Whether the run was asked to stop."""
+        return self.interrupted or (self.asked is not None and self.asked.is_set())
 
     def __enter__(self):
         self.handles = threading.current_thread() is threading.main_thread()
@@ -44,7 +71,7 @@ class StopButton:
         return self
 
     def _press(self, *_):
-        self.pressed = True
+        self.interrupted = True
         signal.signal(signal.SIGINT, self.before)
 
     def __exit__(self, *_):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.bpe_view import merge_steps, plot_merge_steps
+from helpers.bpe_view import merge_steps, pair_places, plot_merge_steps, replay_merges
 from helpers.plots import new_axes
 from helpers.token_view import DARK
 
@@ -52,3 +52,21 @@ def test_labels_and_rows_must_fit():
         plot_merge_steps(["bytes"], [[[b"a"]], [[b"a"]]])
     with pytest.raises(ValueError, match="0 labels"):
         plot_merge_steps([], [])
+
+
+def test_a_replay_of_one_word_is_the_same_as_its_steps():
+    steps = replay_merges([b"lower"], MERGES)
+    assert [rows[0] for _, rows in steps] == [tokens for _, tokens in merge_steps(b"lower", MERGES)]
+    assert [rank for rank, _ in steps] == [None, 0, 1, 2]
+
+
+def test_a_merge_joins_its_pair_in_every_piece():
+    steps = replay_merges([b"low", b"x", b"lo"], MERGES)
+    assert steps[1:] == [(1, [[b"lo", b"w"], [b"x"], [b"lo"]])]
+    assert replay_merges([], MERGES) == [(None, [])]
+
+
+def test_places_of_a_pair_do_not_overlap():
+    assert pair_places([b"a"] * 5, (b"a", b"a")) == [0, 1, 2, 3]
+    assert pair_places([b"b", b"a", b"b"], (b"a", b"b")) == [1, 2]
+    assert pair_places([b"a"], (b"a", b"a")) == []

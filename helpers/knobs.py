@@ -1,0 +1,111 @@
+"""Sliders over a page: a function of a few values that you turn, and a page that stands still.
+
+A widget lives only beside a running kernel. So each one stores its page as plain HTML as well:
+who reads the notebook on a website, or before running it, sees that.
+"""
+
+import html
+import inspect
+
+INK, PAPER, LINE = "#22262e", "#fbfaf6", "#d9d6cb"
+
+
+def live_and_still(words, still, widget):
+    """Return the output of a cell in three forms: plain words, HTML that stands still, the widget.
+
+    A notebook page takes the richest form that it can show. Return it from `_repr_mimebundle_`.
+    """
+    return {
+        "text/plain": words,
+        "text/html": still,
+        "application/vnd.jupyter.widget-view+json": {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": widget.model_id,
+        },
+    }
+
+
+def card(inside):
+    """Return HTML on a card of paper with dark ink, which reads on dark pages too; it is spoken.
+
+    >>> card("loss 2.31").startswith('<div role="status" style="background:#fbfaf6')
+    True
+    """
+    return (
+        f'<div role="status" style="background:{PAPER};color:{INK};border:1px solid {LINE};'
+        "border-radius:6px;padding:5px 12px;margin:2px 0;line-height:1.45;white-space:normal;"
+        f'max-width:100%;box-sizing:border-box">{inside}</div>'
+    )
+
+
+class Knobs:
+    """Sliders for the parameters of a function, over the HTML that it returns for their values.
+
+    Each parameter gets its possible values: a `range` for whole numbers, or any list. A slider
+    starts at the parameter's default, else at the first value. Tab goes from slider to slider,
+    the arrow keys move one. `sliders` and `page` are plain ipywidgets, so a test can use them
+    without a browser. Raises ValueError where a parameter has no values, or a value no parameter.
+
+    >>> knobs = Knobs(lambda n=3: "*" * n, n=range(1, 6))
+    >>> knobs.sliders["n"].value = 5
+    >>> knobs.page.value
+    '*****'
+    """
+
+    def __init__(self, function, **values):
+        import ipywidgets as widgets
+
+        parameters = inspect.signature(function).parameters
+        if set(parameters) != set(values):
+            wanted, given = ", ".join(parameters), ", ".join(values)
+            raise ValueError(f"the function takes {wanted}; values are given for {given}")
+        self.function, self.page = function, widgets.HTML(layout={"width": "99%"})
+        self.sliders = {}
+        for name, parameter in parameters.items():
+            default = parameter.default
+            start = values[name][0] if default is parameter.empty else default
+            self.sliders[name] = make_slider(name, values[name], start)
+            self.sliders[name].observe(self._moved, names="value")
+        self._moved()
+        self.widget = widgets.VBox([*self.sliders.values(), self.page])
+
+    def settings(self):
+        """The values as they stand, by the names of the parameters."""
+        return {name: slider.value for name, slider in self.sliders.items()}
+
+    def _moved(self, _=None):
+        self.page.value = self.function(**self.settings())
+
+    def __repr__(self):
+        values = ", ".join(f"{name}={value}" for name, value in self.settings().items())
+        return f"Knobs({values})"
+
+    def _repr_mimebundle_(self, **_):
+        still = f"<div>{html.escape(repr(self)[6:-1])}</div>{self.page.value}"
+        return live_and_still(repr(self), still, self.widget)
+
+
+def make_slider(name, values, start):
+    """Return a slider over a `range` or a list of values. Raises ValueError for another start."""
+    import ipywidgets as widgets
+
+    if start not in values:
+        raise ValueError(f"{name} starts at {start!r}, which is not among {values!r}")
+    words = name.replace("_", " ")
+    wide = {"style": {"description_width": "120px"}, "layout": {"width": "460px"}}
+    if isinstance(values, range):
+        low, high = values[0], values[-1]
+        return widgets.IntSlider(
+            description=words, min=low, max=high, step=values.step, value=start, **wide
+        )
+    return widgets.SelectionSlider(description=words, options=list(values), value=start, **wide)
+
+
+def make_button(words, press, **options):
+    """Return a button as wide as its words that calls `press()`."""
+    import ipywidgets as widgets
+
+    button = widgets.Button(description=words, layout={"width": "auto"}, **options)
+    button.on_click(lambda _: press())
+    return button

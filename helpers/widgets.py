@@ -1,0 +1,50 @@
+"""Every picture of the course that you can touch, by name, in one place.
+
+Each takes data and gives something that a notebook cell shows as its last line. All can be used
+by keyboard: Tab goes from one control to the next, the arrow keys move a slider, Enter or the
+space bar presses a button. Each keeps a still page, too, for where no kernel runs.
+
+>>> from helpers import widgets
+>>> [name for name in widgets.__all__ if "attention" in name]
+['show_attention_explorer']
+"""
+
+from helpers.attention_view import show_attention_explorer
+from helpers.chat_stream import StreamingWindow
+from helpers.chat_window import ChatWindow
+from helpers.flash_cards import FlashCards
+from helpers.knobs import Knobs
+from helpers.landscape_view import LandscapeExplorer
+from helpers.merge_view import MergeExplorer
+from helpers.quiz import Quiz, quiz
+from helpers.sampling_view import SamplingExplorer
+from helpers.token_view import show_tokens
+from helpers.tokenizer_view import TokenizerExplorer
+from helpers.training_view import TrainingExplorer
+
+WHAT = {
+    show_tokens: "tokens as tiles, ids below them (it stands still)",
+    TokenizerExplorer: "a box to type into, and where several tokenizers cut the text",
+    MergeExplorer: "byte pair merges on a short text, one by one",
+    show_attention_explorer: "pick a layer and a head, point at a token: where it looks",
+    SamplingExplorer: "temperature, top-k and top-p over a distribution, and a token drawn from it",
+    TrainingExplorer: "a training run as it goes, with its learning rate and a Stop button",
+    LandscapeExplorer: "the loss around a model, with a slice to move",
+    ChatWindow: "talk to ELIZA, a GPT, or several at once",
+    StreamingWindow: "talk to one model whose answer appears word by word",
+    Quiz: "multiple-choice questions, one after the other",
+    quiz: "the same for a lecture or a topic",
+    FlashCards: "interview questions that come back until they are known",
+    Knobs: "sliders over the HTML of any function",
+}
+
+__all__ = ["WHAT", "overview", *(thing.__name__ for thing in WHAT)]
+
+
+def overview():
+    """Return what there is, a line each: the name, and what it shows.
+
+    >>> print(overview().splitlines()[0])
+    show_tokens              tokens as tiles, ids below them (it stands still)
+    """
+    return "\n".join(f"{thing.__name__:24} {what}" for thing, what in WHAT.items())

@@ -1,0 +1,162 @@
+"""The training explorer without a browser: press Train, press Stop, train again."""
+
+import io
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers.config import GPTConfig
+from helpers.model import GPT
+from helpers.train_loop import TrainConfig, train
+from helpers.train_progress import StopButton, stop_when
+from helpers.training_view import TrainingExplorer, describe_run, plot_training
+
+TOKENS = [n % 7 for n in range(200)]
+CONFIG = TrainConfig(
+    steps=12, batch_size=2, learning_rate=1e-2, warmup_steps=2, evaluate_every=4, evaluate_batches=1
+)
+ENDLESS = TrainConfig(
+    steps=10**6, batch_size=2, warmup_steps=2, evaluate_every=50, evaluate_batches=1
+)
+
+
+def tiny():
+    torch.manual_seed(0)
+    return GPT(GPTConfig(8, 8, 8, 2, 1, dropout=0.0))
+
+
+def explorer_of(config=CONFIG):
+    return TrainingExplorer(tiny(), TOKENS, TOKENS[:60], config)
+
+
+def wait_until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_it_starts_with_an_empty_picture():
+    explorer = explorer_of()
+    assert "No run yet: press Train." in explorer.words.value
+    assert Image.open(io.BytesIO(explorer.image.value)).format == "PNG"
+    assert explorer.stop_button.disabled and not explorer.train_button.disabled
+
+
+def test_its_losses_are_those_of_train():
+    explorer = explorer_of()
+    history = explorer.train()
+    expected = train(tiny(), TOKENS, TOKENS[:60], CONFIG, progress=False)
+    assert history.train_losses == expected.train_losses
+    assert history.validation_losses == expected.validation_losses
+    assert "step 12 of 12" in explorer.words.value and "done." in explorer.words.value
+    assert f"held out {expected.validation_losses[-1]:.3f}" in explorer.describe()
+
+
+def test_the_button_trains_beside_the_notebook_and_the_picture_follows():
+    explorer = explorer_of()
+    pictures = set()
+    explorer.image.observe(lambda change: pictures.add(change["new"]), names="value")
+    explorer.train_button.click()
+    explorer.wait(60)
+    assert explorer.runs[0].history.step == 12 and explorer.runs[0].ended == "done"
+    assert len(pictures) >= 3  # one an evaluation
+    assert explorer.stop_button.disabled and not explorer.train_button.disabled
+
+
+def test_stop_ends_training_and_nothing_else():
+    explorer = explorer_of(ENDLESS)
+    explorer.train_button.click()
+    assert explorer.train_button.disabled and not explorer.stop_button.disabled
+    explorer.train_button.click()  # a second press does nothing
+    with pytest.raises(RuntimeError, match="a run goes on"):
+        explorer.train()
+    wait_until(lambda: explorer.runs[0].history.step > 0)
+    explorer.stop_button.click()
+    explorer.wait(60)
+    assert len(explorer.runs) == 1 and not explorer.busy
+    assert explorer.runs[0].history.interrupted and "stopped." in explorer.words.value
+    assert 0 < explorer.runs[0].history.step < ENDLESS.steps
+    assert not explorer.train_button.disabled
+
+
+def test_stop_before_a_run_does_not_spoil_it():
+    explorer = explorer_of()
+    explorer.stop()
+    assert not explorer.train().interrupted
+
+
+def test_every_run_starts_from_the_same_weights_with_the_knobs_rate():
+    explorer = explorer_of()
+    first = explorer.train().train_losses
+    again = explorer.train().train_losses
+    explorer.learning_rate.value = 0.1
+    faster = explorer.train().train_losses
+    assert first == again and faster[0] == first[0] and faster != first
+    assert [run.learning_rate for run in explorer.runs] == [0.01, 0.01, 0.1]
+    ax = plot_training(explorer.runs, CONFIG.steps, floor=0.5)
+    assert len(ax.lines) == 2 + 2 + 1  # two old runs, two curves of the new one, the floor
+
+
+def test_the_configs_own_rate_is_on_the_slider():
+    explorer = explorer_of(replace(CONFIG, learning_rate=0.007))
+    assert explorer.learning_rate.value == 0.007
+    assert 0.003 in explorer.learning_rate.options and 0.01 in explorer.learning_rate.options
+
+
+def test_a_run_that_breaks_off_says_so(monkeypatch):
+    def broken(*_, **__):
+        raise FloatingPointError("loss is nan at step 3")
+
+    monkeypatch.setattr("helpers.training_view.train", broken)
+    explorer = explorer_of()
+    explorer.train()
+    assert "broken off: loss is nan at step 3" in explorer.words.value
+    assert not explorer.train_button.disabled
+
+
+def test_waiting_has_an_end():
+    explorer = explorer_of(ENDLESS)
+    explorer.start()
+    with pytest.raises(TimeoutError, match="has not ended in 0.05 seconds"):
+        explorer.wait(0.05)
+    explorer.stop()
+    explorer.wait(60)
+
+
+def test_a_reader_without_a_kernel_sees_the_curve():
+    explorer = explorer_of()
+    explorer.train()
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/html"].startswith('<img alt="Learning rate 0.01: step 12 of 12')
+    assert bundle["text/plain"] == "TrainingExplorer(1 runs of 12 steps)"
+    assert describe_run(explorer.runs[0], 12) in bundle["text/html"]
+
+
+def test_an_event_stops_training_in_its_thread_only():
+    event = threading.Event()
+    event.set()
+    with stop_when(event):
+        with StopButton() as stop:
+            assert stop.pressed
+        history = train(tiny(), TOKENS, TOKENS[:60], CONFIG, progress=False)
+        assert history.interrupted and history.step == 0
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(StopButton().pressed))
+        thread.start()
+        thread.join()
+        assert seen == [False]
+    assert not StopButton().pressed
+
+
+def test_an_event_ends_the_run_after_the_step_it_is_at():
+    event = threading.Event()
+    with stop_when(event):
+        history = train(
+            tiny(), TOKENS, TOKENS[:60], CONFIG, progress=False, on_evaluate=lambda *_: event.set()
+        )
+    assert history.step == 4 == len(history.train_losses) and history.interrupted
