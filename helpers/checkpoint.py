@@ -1,7 +1,8 @@
 """Save and load models and whole training runs: safetensors for numbers, JSON for the rest.
 
 Nothing is ever unpickled, since a pickle can run code. Everything is written beside its place and
-renamed into it, so that a reader sees a whole folder or none. Source: huggingface/safetensors.
+renamed into it, so that a reader sees a whole folder or none. Of many processes that train one
+model, the first writes and all read. Source: huggingface/safetensors.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from helpers.bpe import BPETokenizer
 from helpers.config import GPTConfig
+from helpers.distributed import is_first, parameters_by_name, placed_like, whole
 from helpers.model import GPT
 
 
@@ -25,7 +27,8 @@ def save_model(folder, model, tokenizer=None, dtype=None):
 
     `dtype` (torch.bfloat16, say) stores the weights smaller. An older model there is replaced.
     """
-    return _write_folder(folder, lambda path: _write_model(path, model, tokenizer, dtype))
+    tensors = _model_tensors(model, dtype)
+    return _write_folder(folder, lambda path: _write_model(path, model, tensors, tokenizer))
 
 
 def load_model(folder):
@@ -35,6 +38,7 @@ def load_model(folder):
     Raises ValueError naming what is missing, foreign or of a wrong shape.
     """
     folder = Path(folder)
+    _put_back(folder)
     config = _read_config(folder / "config.json")
     tensors = _read_tensors(folder / "model.safetensors")
     model = GPT(config)
@@ -46,7 +50,7 @@ def load_model(folder):
 
 def load_weights(model, tensors):
     """Copy named tensors into a model; ValueError names a missing, unknown or misshapen one."""
-    expected = _stored_weights(model)
+    expected = parameters_by_name(model)
     for name in expected.keys() | tensors.keys():
         if name not in tensors:
             raise ValueError(f"tensor {name} is missing")
@@ -57,7 +61,7 @@ def load_weights(model, tensors):
             raise ValueError(f"tensor {name} has shape {found}; this model needs {wanted}")
     with torch.no_grad():
         for name, parameter in expected.items():
-            parameter.copy_(tensors[name])
+            parameter.copy_(placed_like(tensors[name], parameter))
 
 
 def save_checkpoint(folder, model, optimizer, state, tokenizer=None, keep=2):
@@ -66,18 +70,28 @@ def save_checkpoint(folder, model, optimizer, state, tokenizer=None, keep=2):
     `state` is JSON-ready and holds at least "step". The newest `keep` checkpoints stay.
     Raises OSError (a full disk, say) with the older checkpoints untouched.
     """
+    tensors, training_tensors = _model_tensors(model), _training_tensors(model, optimizer)
 
     def write(path):
-        _write_model(path, model, tokenizer, None)
-        _save_tensors(_training_tensors(model, optimizer), path / "training.safetensors")
+        _write_model(path, model, tensors, tokenizer)
+        _save_tensors(training_tensors, path / "training.safetensors")
         names = ("model.safetensors", "training.safetensors")
         hashes = {name: _sha256(path / name) for name in names}
         _write_json(path / "state.json", {"state": state, "sha256": hashes})
 
-    written = _write_folder(Path(folder) / f"step-{state['step']:08d}", write)
-    for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+    written = _write_folder(Path(folder) / checkpoint_name(state["step"]), write)
+    if is_first():
+        _remove(checkpoints(folder)[:-keep], Path(folder))
     return written
+
+
+def checkpoint_name(step):
+    """The name of a step's checkpoint: names sort as steps do.
+
+    >>> checkpoint_name(500)
+    'step-00000500'
+    """
+    return f"step-{step:08d}"
 
 
 def checkpoints(folder):
@@ -102,12 +116,13 @@ def load_checkpoint(folder, model, optimizer):
             raise ValueError(f"{folder / name} is missing or damaged; use an older checkpoint")
     load_weights(model, _read_tensors(folder / "model.safetensors"))
     tensors = _read_tensors(folder / "training.safetensors")
-    for name, parameter in _stored_weights(model).items():
+    for name, parameter in parameters_by_name(model).items():
         prefix = f"optimizer.{name}."
-        found = {
-            key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)
+        optimizer.state[parameter] = {
+            key.removeprefix(prefix): placed_like(tensor, parameter)
+            for key, tensor in tensors.items()
+            if key.startswith(prefix)
         }
-        optimizer.state[parameter] = {k: t.to(parameter.device) for k, t in found.items()}
     torch.set_rng_state(tensors["random.cpu"])
     if torch.cuda.is_available() and "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"])
@@ -125,22 +140,21 @@ def _training_tensors(model, optimizer):
     tensors = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    for name, parameter in _stored_weights(model).items():
+    for name, parameter in parameters_by_name(model).items():
         for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
+            tensors[f"optimizer.{name}.{key}"] = whole(value).contiguous()
     return tensors
 
 
-def _stored_weights(model):
+def _model_tensors(model, dtype=None):
     """The parameters by name, with a tied output head left out: it is the token embedding."""
-    return dict(model.named_parameters())
-
-
-def _write_model(path, model, tokenizer, dtype):
-    tensors = {
-        name: parameter.detach().to("cpu", dtype or parameter.dtype).contiguous()
-        for name, parameter in _stored_weights(model).items()
+    return {
+        name: whole(parameter).to(dtype or parameter.dtype).contiguous()
+        for name, parameter in parameters_by_name(model).items()
     }
+
+
+def _write_model(path, model, tensors, tokenizer):
     _save_tensors(tensors, path / "model.safetensors")
     _write_json(path / "config.json", asdict(model.config))
     if tokenizer is not None:
@@ -150,15 +164,19 @@ def _write_model(path, model, tokenizer, dtype):
 def _write_folder(folder, write):
     """Fill a folder beside its place by `write`, then rename it into place."""
     folder = Path(folder)
+    if not is_first():
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _put_back(folder)
     unfinished = folder.with_name(f".unfinished-{folder.name}")
-    replaced = folder.with_name(f".replaced-{folder.name}")
+    replaced = _replaced(folder)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     try:
         write(unfinished)
         for path in unfinished.iterdir():
             _to_disk(path)
+        _to_disk(unfinished)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -166,14 +184,38 @@ def _write_folder(folder, write):
         shutil.rmtree(replaced, ignore_errors=True)
         os.rename(folder, replaced)
     os.rename(unfinished, folder)
+    _to_disk(folder.parent)
     shutil.rmtree(replaced, ignore_errors=True)
     return folder
 
 
+def _remove(old, folder):
+    """Remove checkpoints from `folder`: first their names, so that none is read half gone."""
+    for path in old:
+        os.rename(path, path.with_name(f".removed-{path.name}"))
+    for path in folder.glob(".removed-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _replaced(folder):
+    return folder.with_name(f".replaced-{folder.name}")
+
+
+def _put_back(folder):
+    """Undo a replacement that was killed between its two renames: the older folder returns."""
+    if not folder.exists() and _replaced(folder).exists() and is_first():
+        os.rename(_replaced(folder), folder)
+
+
 def _to_disk(path):
-    """Wait until a file has left the machine's buffers: a power cut must not halve it."""
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+    """Wait until a file or folder has left the machine's buffers: a power cut must not halve it."""
+    if path.is_dir() and os.name != "posix":
+        return  # Windows opens no folders
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _save_tensors(tensors, path):

@@ -75,6 +75,15 @@ def choose_precision(name="auto", device=None):
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
 
 
+def precision_name(name="auto", device=None):
+    """Return "fp32" or "bf16", what `choose_precision` chose; ValueError for another name.
+
+    >>> precision_name("bf16")
+    'bf16'
+    """
+    return "bf16" if choose_precision(name, device) == torch.bfloat16 else "fp32"
+
+
 def _synchronize(device):
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()

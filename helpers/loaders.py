@@ -15,6 +15,7 @@ Shapes: B batch, T context length.
 """
 
 import array
+import hashlib
 import itertools
 import os
 import tempfile
@@ -232,6 +233,22 @@ def read_tokens(path) -> np.ndarray:
     if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind != "u":
         raise ValueError(f"{path} holds something else than one row of token ids")
     return tokens
+
+
+def fingerprint(tokens):
+    """Tell one training text from another: its length and a hash of its first million tokens.
+
+    `tokens` may be a loader, too.
+
+    >>> fingerprint([1, 2, 3])[:22]
+    '3 tokens, sha256 e2e20'
+    """
+    if hasattr(tokens, "documents"):
+        tokens = np.concatenate(tokens.documents)
+    elif hasattr(tokens, "windows"):
+        tokens = tokens.windows.tokens
+    first = np.ascontiguousarray(np.asarray(tokens[:1_000_000]), dtype=np.int64)
+    return f"{len(tokens)} tokens, sha256 {hashlib.sha256(first.tobytes()).hexdigest()}"
 
 
 def _write_header(file, dtype: np.dtype, count: int) -> None:

@@ -2,6 +2,8 @@
 
 Trains a tokenizer, then a model; shows the loss, samples along the way, and in the end compares
 with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --resume goes on.
+`torchrun --nproc-per-node 2 -m helpers.train ...` trains in two processes that share each batch;
+--fsdp shares the model between them as well.
 """
 
 import argparse
@@ -18,7 +20,8 @@ from helpers.checkpoint import checkpoints, save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
 from helpers.corpora import load_corpus
-from helpers.device import choose_device, choose_precision, use_every_core
+from helpers.device import choose_device, precision_name, use_every_core
+from helpers.distributed import from_first, is_first, joined, quiet_unless_first, shard
 from helpers.generate import complete
 from helpers.model import GPT
 from helpers.train_loop import (
@@ -91,7 +94,7 @@ def prepare(text, vocab_size, held_out_share=0.1):
     return tokenizer, train_ids, held_out_ids, train_text, held_out_text
 
 
-def run(text, preset, config, folder, resume=False, device="auto", prompt="The "):
+def run(text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False):
     """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
 
     The report holds losses and bits a byte, the model's beside gzip's and xz's.
@@ -104,8 +107,11 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
     tokenizer, train_ids, held_out_ids, train_text, held_out_text = prepare(text, shape.vocab_size)
     torch.manual_seed(config.seed)
     model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
+    n_parameters = model.n_parameters()
+    if fsdp:
+        model = shard(model)
     print(
-        f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
+        f"{n_parameters:,} parameters, {len(train_ids):,} tokens to learn from, "
         f"{len(held_out_ids):,} held out, {config.precision}"
     )
 
@@ -130,8 +136,9 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
         },
         "train_config": asdict(config),
     }
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    save_curves(history, folder / "curves.png")
+    if is_first():
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save_curves(history, folder / "curves.png")
     return report
 
 
@@ -160,6 +167,7 @@ def _parser():
     parser.add_argument("--preset", default="laptop", help=f"one of {', '.join(PRESETS)}")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--fsdp", action="store_true", help="share the model between processes")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     for field in fields(TrainConfig):
         flag = f"--{field.name.replace('_', '-')}"
@@ -178,8 +186,8 @@ def _config_from(options, folder):
     if 0 < given.get("steps", 0) < base.warmup_steps:
         given.setdefault("warmup_steps", given["steps"])  # a short run need not name both
     config = replace(base, **given)
-    fast = choose_precision(config.precision, choose_device(options.device))
-    return replace(config, precision="bf16" if fast == torch.bfloat16 else "fp32")
+    precision = precision_name(config.precision, choose_device(options.device))
+    return replace(config, precision=from_first(precision))
 
 
 def main(arguments=None):
@@ -187,14 +195,21 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         use_every_core()
-        text = read_text(options.text) if options.text else load_corpus(options.corpus)
-        source = options.text.stem if options.text else options.corpus
-        folder = options.out or Path("runs") / f"{source}-{options.preset}"
-        config = _config_from(options, folder)
-        report = run(text, options.preset, config, folder, options.resume, options.device)
+        with joined(choose_device(options.device).type), quiet_unless_first():
+            return _train_and_report(options)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _train_and_report(options):
+    text = read_text(options.text) if options.text else load_corpus(options.corpus)
+    source = options.text.stem if options.text else options.corpus
+    folder = options.out or Path("runs") / f"{source}-{options.preset}"
+    config = _config_from(options, folder)
+    report = run(
+        text, options.preset, config, folder, options.resume, options.device, fsdp=options.fsdp
+    )
     for name, bits in report.get("bits_per_byte", {}).items():
         print(f"{name:>12}: {bits:.3f} bits a byte on held-out text")
     return 130 if report.get("interrupted") else 0

@@ -4,22 +4,41 @@ Shapes: B sequences, T tokens, V tokens in the vocabulary. Losses are in nats a 
 """
 
 import contextlib
-import hashlib
-import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from helpers.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
-from helpers.device import PRECISIONS, choose_precision
+from helpers.checkpoint import (
+    checkpoint_name,
+    checkpoints,
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
+from helpers.device import PRECISIONS, precision_name
+from helpers.distributed import (
+    check_share,
+    from_first,
+    in_parallel,
+    is_first,
+    mean_of_all,
+    own_rows,
+    vary_dropout,
+)
 from helpers.limits import check_number, check_whole
-from helpers.loaders import create_loader
+from helpers.loaders import create_loader, fingerprint
 from helpers.loss import IGNORED, head_loss
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
 from helpers.train_progress import ProgressBar, StopButton
+from helpers.train_safety import (
+    append_log,
+    check_loss,
+    check_weights,
+    cut_log,
+    naming_the_last_checkpoint,
+)
 
 OPTIMIZERS = {"adamw": create_optimizer, "muon": MuonWithAdamW}
 
@@ -29,7 +48,7 @@ class TrainConfig:
     """How to train; each field is a flag of `python -m helpers.train`.
 
     A step takes `batch_size * accumulate` sequences. `precision` is fp32, bf16 or auto, which
-    takes bf16 where it is faster. `checkpoint_every=0` writes no checkpoint before the end.
+    takes bf16 where it is faster. `checkpoint_every=0` writes a checkpoint only on Ctrl-C.
     Raises ValueError for a number out of range or an unknown name, TypeError for a wrong type.
     """
 
@@ -123,38 +142,57 @@ def train(
     With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
     the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
     and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
-    each evaluation, with the model in evaluation mode. Raises ValueError for a text too short or
-    nothing to resume, and FloatingPointError where the loss is no longer a number.
+    each evaluation, with the model in evaluation mode. Among many processes (`helpers.distributed`)
+    all call this alike, and share each batch. Raises ValueError for a text too short, nothing to
+    resume or a folder in use; FloatingPointError where the loss explodes or is no number, and
+    OSError where the disk is full: both name the last good checkpoint.
     """
-    config = _with_precision(config, model)
-    make_optimizer = OPTIMIZERS[config.optimizer]
-    optimizer = make_optimizer(model, config.learning_rate, config.weight_decay)
+    precision = precision_name(config.precision, model.token_embedding.weight.device)
+    config = replace(config, precision=from_first(precision))
+    create = OPTIMIZERS[config.optimizer]
+    optimizer = create(model, config.learning_rate, config.weight_decay)
     loader = _loader(train_tokens, model, config.batch_size, seed=config.seed)
+    check_share(loader)
     torch.manual_seed(config.seed)
-    run = {"train_config": asdict(config), "training_tokens": _fingerprint(train_tokens)}
-    history = _resume(folder, model, optimizer, loader, run) if resume else History()
+    run = {"train_config": asdict(config), "training_tokens": fingerprint(train_tokens)}
+    history = (_resume if resume else _begin)(folder, model, optimizer, loader, run)
+
+    def evaluate():
+        _evaluate(model, validation_tokens, config, history, folder, on_evaluate)
 
     def save():
-        state = {"step": history.step, "history": asdict(history), "loader": loader.state_dict()}
-        return save_checkpoint(folder, model, optimizer, state | run, tokenizer)
+        if folder and not (Path(folder) / checkpoint_name(history.step)).exists():
+            check_weights(model, history.step)
+            state = {"step": history.step, "history": asdict(history)}
+            state |= {"loader": loader.state_dict()} | run
+            save_checkpoint(folder, model, optimizer, state, tokenizer)
 
-    batches = _endless(loader)
+    with naming_the_last_checkpoint(folder):
+        _take_steps(model, optimizer, loader, config, history, evaluate, save, progress)
+    model.eval()
+    return history
+
+
+def _take_steps(model, optimizer, loader, config, history, evaluate, save, progress):
+    """Train from where `history` stands to the end or Ctrl-C; evaluate and save on the way."""
+    batches, trained = own_rows(_endless(loader)), in_parallel(model)
+    vary_dropout(config.seed + history.step)
+    bar = ProgressBar(config, loader, history.step, progress and is_first())
     model.train()
-    with StopButton() as stop, ProgressBar(config, loader, history.step, progress) as bar:
-        while history.step < config.steps and not stop.pressed:
-            loss = training_step(model, optimizer, batches, config, history.step)
+    with StopButton() as stop, bar:
+        while history.step < config.steps and not mean_of_all(stop.pressed):
+            loss = mean_of_all(training_step(trained, optimizer, batches, config, history.step))
+            check_loss(loss, model.config.vocab_size, history.step, optimizer)
             history.train_losses.append(loss)
             history.step += 1
             bar.update(loss)
             if history.step % config.evaluate_every == 0 or history.step == config.steps:
-                _evaluate(model, validation_tokens, config, history, folder, on_evaluate)
-            if folder and config.checkpoint_every and history.step % config.checkpoint_every == 0:
+                evaluate()
+            if config.checkpoint_every and history.step % config.checkpoint_every == 0:
                 save()
     history.interrupted = history.step < config.steps
-    if folder and (history.interrupted or history.step % (config.checkpoint_every or history.step)):
+    if history.interrupted or config.checkpoint_every:
         save()
-    model.eval()
-    return history
 
 
 def training_step(model, optimizer, batches, config, step):
@@ -186,12 +224,10 @@ def _evaluate(model, validation_tokens, config, history, folder, on_evaluate):
     loss = evaluate_loss(model, validation_tokens, config.batch_size, config.evaluate_batches)
     history.evaluated_steps.append(history.step)
     history.validation_losses.append(loss)
-    if folder:
+    if folder and is_first():
         recent = history.train_losses[-config.evaluate_every :]
         line = {"step": history.step, "train": sum(recent) / len(recent), "validation": loss}
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with open(Path(folder) / "log.jsonl", "a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        append_log(folder, line)
     if on_evaluate is not None:
         on_evaluate(history.step, model.eval(), history)
         model.train()
@@ -212,6 +248,12 @@ def _newest(folder):
     return found[-1]
 
 
+def _begin(folder, *_):
+    if folder and checkpoints(folder):
+        raise ValueError(f"{folder} holds a run already; resume it or take another folder")
+    return History()
+
+
 def _resume(folder, model, optimizer, loader, run):
     newest = _newest(folder)
     before = read_state(newest)
@@ -223,6 +265,8 @@ def _resume(folder, model, optimizer, loader, run):
         raise ValueError(f"{newest} was made from other training tokens")
     state = load_checkpoint(newest, model, optimizer)
     loader.load_state_dict(state["loader"])
+    if is_first():
+        cut_log(folder, state["step"])
     return History(**{**state["history"], "interrupted": False})
 
 
@@ -231,24 +275,6 @@ def _loader(tokens, model, batch_size, **options):
     if hasattr(tokens, "state_dict"):
         return tokens
     return create_loader(tokens, model.config.context_length, batch_size, **options)
-
-
-def _fingerprint(tokens):
-    """Tell one training text from another: its length and a hash of its first million tokens."""
-    if hasattr(tokens, "documents"):
-        tokens = np.concatenate(tokens.documents)
-    elif hasattr(tokens, "windows"):
-        tokens = tokens.windows.tokens
-    first = np.ascontiguousarray(np.asarray(tokens[:1_000_000]), dtype=np.int64)
-    return f"{len(tokens)} tokens, sha256 {hashlib.sha256(first.tobytes()).hexdigest()}"
-
-
-def _with_precision(config, model):
-    """The configuration with "auto" decided for the model's device."""
-    if config.precision != "auto":
-        return config
-    fast = choose_precision("auto", model.token_embedding.weight.device) == torch.bfloat16
-    return replace(config, precision="bf16" if fast else "fp32")
 
 
 def _endless(loader):
