@@ -5,6 +5,7 @@ import html
 from helpers.knobs import card, live_and_still, make_slider
 from helpers.plots import COLORS, INK, image_tag, new_axes, png_bytes
 
+LEVELS = 14
 MARKS = ["o", "s", "D", "^"]
 
 
@@ -15,7 +16,7 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
     `reach` draws only so far from the middle, and the slice stays inside. The colors mean the same loss in every picture.
     Raises ValueError where the landscapes do not share their places.
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.colors import BoundaryNorm
 
     first = next(iter(landscapes.values()))
     if any(each.places.tolist() != first.places.tolist() for each in landscapes.values()):
@@ -29,16 +30,19 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
     high = max(each.max().item() for each in shown.values())
     columns = len(landscapes) + 1
     axes = new_axes(3.3 * columns + 0.5, 3.3, columns=columns)
-    levels = MaxNLocator(14).tick_values(low, high)
+    # the nearer to the lowest loss, the finer, so that a bowl is seen beside a plateau
+    levels = [low + max(high - low, 1e-6) * (step / LEVELS) ** 2 for step in range(LEVELS + 1)]
+    options = {"levels": levels, "cmap": "YlGnBu_r", "norm": BoundaryNorm(levels, 256)}
     for ax, (name, losses) in zip(axes, shown.items(), strict=False):
-        mesh = ax.contourf(places, places, losses.T, levels=levels, cmap="YlGnBu_r")
+        mesh = ax.contourf(places, places, losses.T, **options)
         ax.contour(places, places, losses.T, levels=levels, colors=INK, linewidths=0.3)
         at = first.places[row].item()
         ax.axhline(at, color=COLORS[1], linestyle="--", linewidth=1.5, clip_on=False, zorder=5)
         ax.plot(0, 0, "+", color=COLORS[1], markersize=12, markeredgewidth=2.5)
         ax.set(title=name, xlabel="first direction", ylabel="second direction", aspect="equal")
         ax.grid(False)
-    axes[0].figure.colorbar(mesh, ax=list(axes[:-1]), label="loss (nats a token)", shrink=0.8)
+    bar = {"shrink": 0.8, "ticks": levels[::2], "format": "%.2f"}
+    axes[0].figure.colorbar(mesh, ax=list(axes[:-1]), label="loss (nats a token)", **bar)
     for color, mark, (name, each) in zip(COLORS, MARKS, landscapes.items(), strict=False):
         line = each.losses[inside][:, row]
         axes[-1].plot(places, line, color=color, marker=mark, markersize=3, label=name)

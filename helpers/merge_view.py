@@ -95,7 +95,7 @@ class MergeExplorer:
             f"{place}. {html.escape(_sum(self.tokenizer.merges[rank]))}"
             for place, (rank, _) in enumerate(self.steps[1 : number + 1], 1)
         ]
-        style = f"background:{PAPER};color:{INK};padding:4px 12px;font-size:90%;line-height:1.6"
+        style = f"background:{PAPER};color:{INK};padding:4px 12px;margin-top:3px;border-radius:6px;font-size:90%"
         said = " &nbsp; ".join(f'<span style="white-space:nowrap">{chip}</span>' for chip in chips)
         return f'<div style="{style}">Done: {said}</div>' if chips else ""
 

@@ -73,11 +73,12 @@ def describe_run(run, steps):
 class TrainingExplorer:
     """Train a model and watch its loss; stop it, turn the learning rate, train again and compare.
 
-    Arguments as for `train`; every run starts from the weights that `model` has now. `train()` runs
-    to the end in the cell's own thread. The buttons use `start()` and `stop()`, which leave the
-    notebook free. `learning_rate`, `train_button`, `stop_button`, `image` and `words` are plain
-    ipywidgets, so a test can use them without a browser. Colab shows nothing that a thread does:
-    there the button trains in the kernel's own thread, and Runtime > Interrupt stops it.
+    Arguments as for `train`; every run starts from the weights that `model` has now. The buttons use
+    `start()` and `stop()`, which leave the notebook free. `train()` runs to the end in the cell's
+    own thread; a kernel at work hears no button, so there only its Interrupt stops. Colab shows
+    nothing that a thread does: there the Train button, too, uses the kernel's own thread.
+    `learning_rate`, `train_button`, `stop_button`, `image` and `words` are plain ipywidgets, so a
+    test can use them without a browser.
     """
 
     def __init__(self, model, train_tokens, validation_tokens, config, floor=None):
@@ -103,17 +104,17 @@ class TrainingExplorer:
 
     def train(self):
         """Train to the end, or until the kernel is interrupted; return the run's `History`."""
-        self._prepare()
+        self._prepare(hears_stop=False)
         return self._train()
 
     def start(self):
         """Begin a run and return at once; does nothing while one goes on."""
         if self.busy:
             return
-        self._prepare()
         if "google.colab" in sys.modules:
-            self._train()
+            self.train()
             return
+        self._prepare(hears_stop=True)
         self._thread = threading.Thread(target=self._train, daemon=True)
         self._thread.start()
 
@@ -135,11 +136,11 @@ class TrainingExplorer:
             return "No run yet: press Train."
         return describe_run(self.runs[-1], self.config.steps)
 
-    def _prepare(self):
+    def _prepare(self, hears_stop):
         if self.busy:
             raise RuntimeError("a run goes on: stop it first")
         self._stopped.clear()
-        self.train_button.disabled, self.stop_button.disabled = True, False
+        self.train_button.disabled, self.stop_button.disabled = True, not hears_stop
         self.model.load_state_dict(self.first_weights)
         self.runs.append(Run(self.learning_rate.value, History()))
         self._draw()

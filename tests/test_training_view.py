@@ -1,8 +1,10 @@
 """The training explorer without a browser: press Train, press Stop, train again."""
 
 import io
+import sys
 import threading
 import time
+import types
 from dataclasses import replace
 
 import pytest
@@ -82,6 +84,20 @@ def test_stop_ends_training_and_nothing_else():
     assert explorer.runs[0].history.interrupted and "stopped." in explorer.words.value
     assert 0 < explorer.runs[0].history.step < ENDLESS.steps
     assert not explorer.train_button.disabled
+
+
+def test_a_busy_kernel_offers_no_stop_button():
+    explorer, seen = explorer_of(), []
+    explorer.words.observe(lambda _: seen.append(explorer.stop_button.disabled), names="value")
+    explorer.train()
+    assert len(seen) >= 3 and all(seen)
+
+
+def test_colab_trains_in_the_kernels_own_thread(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    explorer = explorer_of()
+    explorer.train_button.click()
+    assert explorer.runs[0].ended == "done" and not explorer.busy
 
 
 def test_stop_before_a_run_does_not_spoil_it():
