@@ -69,6 +69,16 @@ def quiet_unless_first():
         yield
 
 
+@contextlib.contextmanager
+def first_goes_first():
+    """Let the first process do the block alone, and the others after it."""
+    if not is_first():
+        distributed.barrier()
+    yield
+    if is_first() and n_processes() > 1:
+        distributed.barrier()
+
+
 def own_rows(batches):
     """Yield of each (inputs, targets) batch the rows that are this process's, every n-th one."""
     n, first = n_processes(), rank()

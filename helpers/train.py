@@ -21,9 +21,17 @@ from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
 from helpers.corpora import load_corpus
 from helpers.device import choose_device, precision_name, use_every_core
-from helpers.distributed import from_first, is_first, joined, quiet_unless_first, shard
+from helpers.distributed import (
+    first_goes_first,
+    from_first,
+    is_first,
+    joined,
+    quiet_unless_first,
+    shard,
+)
 from helpers.generate import complete
 from helpers.model import GPT
+from helpers.token_files import prepare_file
 from helpers.train_loop import (
     History,
     TrainConfig,
@@ -97,6 +105,7 @@ def prepare(text, vocab_size, held_out_share=0.1):
 def run(text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False):
     """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
 
+    `text` may be the Path of a text file: then it is never in memory as a whole.
     The report holds losses and bits a byte, the model's beside gzip's and xz's.
     Raises ValueError for bad input, as the functions it calls do.
     """
@@ -104,7 +113,7 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
     if checkpoints(folder) and not resume:
         raise ValueError(f"{folder} holds a run already; give --resume or another --out")
     shape = get_preset(preset)
-    tokenizer, train_ids, held_out_ids, train_text, held_out_text = prepare(text, shape.vocab_size)
+    tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
     torch.manual_seed(config.seed)
     model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
     n_parameters = model.n_parameters()
@@ -131,8 +140,8 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
         "steps": history.step,
         "validation_loss": history.validation_losses[-1],
         "bits_per_byte": {
-            "this model": bits_per_byte(model, tokenizer, held_out_text),
-            **compressor_bits_per_byte(train_text, held_out_text),
+            "this model": bits_per_byte(model, tokenizer, texts[1]),
+            **compressor_bits_per_byte(*texts),
         },
         "train_config": asdict(config),
     }
@@ -140,6 +149,14 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         save_curves(history, folder / "curves.png")
     return report
+
+
+def _prepare_any(text, vocab_size, folder):
+    """What `prepare` gives, for a text or for the Path of a file."""
+    if not isinstance(text, Path):
+        return prepare(text, vocab_size)
+    with first_goes_first():  # one process writes the token files, and all read them
+        return prepare_file(text, vocab_size, folder / "tokens")
 
 
 def save_curves(history, path):
@@ -164,6 +181,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="python -m helpers.train", description=__doc__)
     parser.add_argument("--corpus", default="pydocs", help="a name of helpers.corpora")
     parser.add_argument("--text", type=Path, help="a text file of yours, instead of a corpus")
+    parser.add_argument("--stream", action="store_true", help="do not hold the text in memory")
     parser.add_argument("--preset", default="laptop", help=f"one of {', '.join(PRESETS)}")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
@@ -203,7 +221,11 @@ def main(arguments=None):
 
 
 def _train_and_report(options):
-    text = read_text(options.text) if options.text else load_corpus(options.corpus)
+    if options.stream and not options.text:
+        raise ValueError("--stream needs a file: give --text")
+    text = options.text if options.stream else None
+    if text is None:
+        text = read_text(options.text) if options.text else load_corpus(options.corpus)
     source = options.text.stem if options.text else options.corpus
     folder = options.out or Path("runs") / f"{source}-{options.preset}"
     config = _config_from(options, folder)

@@ -15,7 +15,7 @@ HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 ORDER = {
     "ground": "limits plots device",
     "text": "eliza_rules eliza_script eliza tokenizer bpe_train bpe_merge bpe_formats bpe",
-    "data": "sources downloads corpora study grammar_nodes grammar_notation grammar tales inbox task_words task_rules task_answers task_sentences task_items tasks course_qa loss loaders documents",
+    "data": "sources downloads corpora study grammar_nodes grammar_notation grammar tales inbox task_words task_rules task_answers task_sentences task_items tasks course_qa loss loaders token_files documents",
     "model": "config layers attention model kv_cache",
     "use": "generate",
     "train": "optim distributed checkpoint compression train_progress train_safety train_loop train landscape tale_probes course_texts course_gpt",

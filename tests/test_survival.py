@@ -87,6 +87,10 @@ def run_and_kill(folder, seconds):
 def survive(base, n_kills):
     """Kill runs `n_kills` times; each goes on until its end, which must be that of a whole run."""
     torch.set_num_threads(1)
+    model, optimizer = trained()
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()  # loads what PyTorch loads late, so that the kills hit training and writing
     begun = time.perf_counter()
     assert run_and_kill(base / "whole", None)
     duration, expected = time.perf_counter() - begun, result(base / "whole")

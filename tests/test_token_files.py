@@ -1,0 +1,99 @@
+"""Text files in pieces: the tokens of the whole text, in little memory, and the command on them."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import token_files
+from helpers.bpe import BPETokenizer
+from helpers.token_files import cut_file, prepare_file, read_pieces
+from helpers.train import main, prepare
+
+TOKENIZER = BPETokenizer.train("low lower lowest é \n\n 12 it's " * 9, 300)
+
+
+@given(st.text(alphabet="ab é\n\t'1𝄞\u3000.", max_size=80), st.integers(1, 9))
+def test_pieces_have_the_text_and_the_tokens_of_the_whole(tmp_path_factory, text, size):
+    path = tmp_path_factory.mktemp("text") / "t.txt"
+    path.write_bytes(text.encode("utf-8"))
+    pieces = list(read_pieces(path, size=size))
+    assert "".join(pieces) == text
+    token_ids = [i for piece in pieces for i in TOKENIZER.encode_ordinary(piece)]
+    assert token_ids == TOKENIZER.encode_ordinary(text)
+
+
+@pytest.fixture
+def text_file(tmp_path):
+    words = np.random.default_rng(0).choice(
+        "the cat sat on a mat and saw one dog run".split(), 9000
+    )
+    path = tmp_path / "words.txt"
+    path.write_text(" ".join(words).replace(" one", "\none"), "utf-8")
+    return path
+
+
+def test_a_file_is_prepared_as_its_text_is(tmp_path, text_file, monkeypatch):
+    monkeypatch.setattr(token_files, "PIECE", 1000)
+    text = text_file.read_text("utf-8")
+    tokenizer, train_ids, held_out_ids, train_text, held_out_text = prepare_file(
+        text_file, 280, tmp_path / "tokens"
+    )
+    assert tokenizer.decode(train_ids) == train_text and train_text.endswith("\n")
+    assert tokenizer.decode(held_out_ids) == held_out_text
+    assert train_text + held_out_text == text
+    assert len(held_out_text) / len(text) == pytest.approx(0.1, abs=0.01)
+    assert isinstance(train_ids, np.memmap)
+    assert tokenizer.merges[:9] == prepare(text, 280)[0].merges[:9]
+    before = (tmp_path / "tokens" / "train.npy").stat().st_mtime_ns
+    prepare_file(text_file, 280, tmp_path / "tokens")
+    assert (tmp_path / "tokens" / "train.npy").stat().st_mtime_ns == before
+
+
+def test_the_command_streams_and_resumes(tmp_path, text_file, capsys):
+    out = tmp_path / "run"
+    flags = ["--text", str(text_file), "--stream", "--preset", "tiny", "--out", str(out)]
+    assert main([*flags, "--steps", "4", "--precision", "fp32"]) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert set(report["bits_per_byte"]) == {"this model", "gzip -9", "xz -9e"}
+    assert main([*flags, "--resume"]) == 0  # the run is whole: it only reports again
+    assert json.loads((out / "report.json").read_text()) == report
+    assert main(["--stream", "--preset", "tiny"]) == 1
+    assert "--stream needs a file: give --text" in capsys.readouterr().err
+
+
+def test_bad_files_are_named(tmp_path):
+    (tmp_path / "line").write_text("one line")
+    with pytest.raises(ValueError, match="line has no line end near byte 8"):
+        cut_file(tmp_path / "line")
+    for content in (b"ab \xff cd", b"ab \xc3"):
+        (tmp_path / "binary").write_bytes(content)
+        with pytest.raises(ValueError, match="binary is no text in UTF-8"):
+            list(read_pieces(tmp_path / "binary", size=3))
+    with pytest.raises(FileNotFoundError):
+        list(read_pieces(tmp_path / "missing"))
+
+
+MEMORY = """
+import resource, sys
+from helpers.token_files import read_pieces
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert sum(map(len, read_pieces(sys.argv[1]))) == 48 << 20
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    path = tmp_path / "large.txt"
+    with open(path, "w") as file:
+        for _ in range(48):
+            file.write("word and word\n" * ((1 << 20) // 14) + " " * ((1 << 20) % 14))
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(path)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 24, "megabytes for a file of 48"
