@@ -213,7 +213,7 @@ def predict(classifier, rows, batch_size=64):
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         token_ids, lengths = pad([rows[i] for i in chosen], rows[0][0])
-        probabilities[chosen] = classifier(token_ids, lengths).softmax(dim=-1)
+        probabilities[chosen] = classifier(token_ids, lengths).float().softmax(dim=-1)
     return probabilities
 
 

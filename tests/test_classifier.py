@@ -109,6 +109,14 @@ def test_predictions_keep_their_order():
         torch.testing.assert_close(predict(classifier, [row])[0], probabilities)
 
 
+def test_it_predicts_in_half_precision():
+    classifier = small()
+    rows = [[1, 2, 3], [4, 5]]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = predict(classifier, rows)
+    torch.testing.assert_close(half, predict(classifier, rows), atol=0.02, rtol=0.02)
+
+
 def test_bad_input_is_refused():
     config, rows = FinetuneConfig(epochs=1), [[1, 2], [3, 4]]
     with pytest.raises(ValueError, match="at least 2"):
