@@ -9,7 +9,7 @@ from helpers.tokenizer import UNKNOWN
 MOST_TOKENS = 300  # tiles a strip; a page of thousands answers too slowly while you type
 
 
-def cut(tokenizer, text):
+def tokens_and_ids(tokenizer, text):
     """Return the tokens of a text as a tokenizer cuts it, and their ids.
 
     Takes a `WordTokenizer`, a `BPETokenizer`, an encoding of tiktoken, or anything with `encode`
@@ -17,7 +17,7 @@ def cut(tokenizer, text):
     tokenizer cannot encode the text.
 
     >>> from helpers.bpe import BPETokenizer
-    >>> cut(BPETokenizer.train("low low low", vocab_size=259), "low!")
+    >>> tokens_and_ids(BPETokenizer.train("low low low", vocab_size=259), "low!")
     ([b'low', b'!'], [257, 33])
     """
     if hasattr(tokenizer, "special_tokens_set"):  # tiktoken
@@ -41,7 +41,7 @@ def compare_tokenizers(tokenizers, text, most=MOST_TOKENS):
     strips = []
     for name, tokenizer in tokenizers.items():
         try:
-            tokens, token_ids = cut(tokenizer, text)
+            tokens, token_ids = tokens_and_ids(tokenizer, text)
         except ValueError as error:
             strips.append(card(f"{html.escape(name)}: {html.escape(str(error))}"))
             continue

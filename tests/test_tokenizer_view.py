@@ -8,7 +8,7 @@ import pytest
 from helpers.bpe import BPETokenizer
 from helpers.token_view import DARK
 from helpers.tokenizer import WordTokenizer
-from helpers.tokenizer_view import TokenizerExplorer, compare_tokenizers, cut
+from helpers.tokenizer_view import TokenizerExplorer, compare_tokenizers, tokens_and_ids
 
 TEXT = "low low lower lowest"
 WORDS = WordTokenizer.from_text(TEXT)
@@ -39,23 +39,26 @@ def captions(page):
 
 
 def test_three_kinds_of_tokenizers_cut_by_hand():
-    assert cut(BYTES, "lo") == ([b"l", b"o"], [108, 111])
-    assert cut(PAIRS, "low lows") == ([b"low", b" low", b"s"], [257, 258, 115])
-    assert cut(WORDS, "low no") == (["low", "no"], [WORDS.vocab["low"], WORDS.vocab["<|unk|>"]])
-    assert cut(Letters(), "hi") == (["h", "i"], [104, 105])
+    assert tokens_and_ids(BYTES, "lo") == ([b"l", b"o"], [108, 111])
+    assert tokens_and_ids(PAIRS, "low lows") == ([b"low", b" low", b"s"], [257, 258, 115])
+    assert tokens_and_ids(WORDS, "low no") == (
+        ["low", "no"],
+        [WORDS.vocab["low"], WORDS.vocab["<|unk|>"]],
+    )
+    assert tokens_and_ids(Letters(), "hi") == (["h", "i"], [104, 105])
 
 
 def test_tiktoken_cuts_as_ours_does():
     pytest.importorskip("tiktoken")
     text = "lower é<|endoftext|>"
-    assert cut(PAIRS.to_tiktoken(), text) == cut(PAIRS, text)
-    assert cut(PAIRS, text)[1][-1] == PAIRS.special_tokens["<|endoftext|>"]
+    assert tokens_and_ids(PAIRS.to_tiktoken(), text) == tokens_and_ids(PAIRS, text)
+    assert tokens_and_ids(PAIRS, text)[1][-1] == PAIRS.special_tokens["<|endoftext|>"]
 
 
 @pytest.mark.parametrize("text", ["", "low", " lowest é🙂\n", "<|endoftext|>"])
 def test_pieces_of_bytes_give_the_text_back(text):
     for tokenizer in (BYTES, PAIRS):
-        tokens, token_ids = cut(tokenizer, text)
+        tokens, token_ids = tokens_and_ids(tokenizer, text)
         assert b"".join(tokens).decode() == text == tokenizer.decode(token_ids)
 
 
