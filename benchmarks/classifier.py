@@ -33,7 +33,7 @@ from helpers.lora import apply_lora
 from helpers.model import GPT
 
 SEEDS, SIZES, TEST_SIZE = range(5), (50, 150, 500), 1000
-STEPS, BATCH_SIZE = 150, 16
+STEPS, BATCH_SIZE = 80, 16
 RATES = {
     "pretrained, everything": 3e-4,
     "pretrained, LoRA": 1e-3,
