@@ -99,8 +99,9 @@ class BPETokenizer:
         """Learn a tokenizer from one text, or from an iterable of texts that is read once.
 
         Ids 0 to 255 are the bytes, then come the merges, then the special tokens. No token joins
-        two texts, and special tokens inside a text are left out. A small text may run out of
-        pairs; the vocabulary is then smaller than asked. Long streams are counted on
+        two texts, and special tokens inside a text are left out. What a `pattern` of your own does
+        not match is left out as well, here and in `encode`, as in tiktoken. A small text may run
+        out of pairs; the vocabulary is then smaller than asked. Long streams are counted on
         `n_processes` cores (None: all). Raises ValueError if `vocab_size` is under 256 plus the
         special tokens or the pattern is malformed, TypeError if a text is not str.
         """
