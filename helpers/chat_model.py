@@ -21,7 +21,7 @@ from helpers import tasks
 from helpers.chat import BASE_MODEL
 from helpers.checkpoint import load_model
 from helpers.course_qa import questions
-from helpers.device import choose_precision, use_every_core
+from helpers.device import precision_name, use_every_core
 from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
 from helpers.instructions import Instruction, format_phi3, instruction_loader
@@ -235,7 +235,7 @@ def main(arguments=None):
     parser.add_argument("--tasks", type=int, default=N_TASKS, help="how many tasks to learn from")
     options = parser.parse_args(arguments)
     use_every_core()
-    precision = "bf16" if choose_precision("auto") == torch.bfloat16 else "fp32"
+    precision = precision_name()
     try:
         warmup = min(RECIPE.warmup_steps, options.steps)
         config = replace(

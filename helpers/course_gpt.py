@@ -22,7 +22,7 @@ from helpers.checkpoint import save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import get_preset
 from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources, pack
-from helpers.device import choose_precision, use_every_core
+from helpers.device import precision_name, use_every_core
 from helpers.documents import DocumentLoader
 from helpers.limits import check_whole
 from helpers.model import GPT
@@ -191,7 +191,7 @@ def main(arguments=None):
     parser.add_argument("--tales", type=int, default=100_000, help="how many tales to read")
     options = parser.parse_args(arguments)
     use_every_core()
-    precision = "bf16" if choose_precision("auto") == torch.bfloat16 else "fp32"
+    precision = precision_name()
     try:
         check_whole("tales", options.tales, least=1)
         warmup = min(RECIPE.warmup_steps, max(0, options.steps))
