@@ -7,7 +7,8 @@ A talker is anything with `respond(text)` and `reset()`: `helpers.eliza.Eliza`, 
 
 import html
 
-INK, PAPER, LINE = "#22262e", "#fbfaf6", "#d9d6cb"
+from helpers.knobs import INK, LINE, PAPER, live_and_still
+
 YOURS = "#d9e8f7"
 TINTS = ("#dbefdd", "#fbe6cc", "#e8def3", "#d3eceb")  # one a talker
 CELL = "text-align:left;vertical-align:top;padding:8px 12px;border:0;line-height:1.4"
@@ -139,12 +140,4 @@ class ChatWindow:
 
     def _repr_mimebundle_(self, **_):
         """The live widget, and beside it the page that stands still, for where nothing runs."""
-        return {
-            "text/plain": repr(self),
-            "text/html": self.conversation.html(),
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.view.model_id,
-            },
-        }
+        return live_and_still(repr(self), self.conversation.html(), self.view)

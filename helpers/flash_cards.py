@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import study
+from helpers.knobs import live_and_still
 
 NOTES = Path(__file__).parent.parent / "lecture_notes"
 DAYS = (0, 1, 3, 7, 21)  # until a card of box 1 to 5 comes back
@@ -141,12 +142,4 @@ class FlashCards:
 
     def _repr_mimebundle_(self, **_):
         """The live widget, and beside it the card that stands still, for where nothing runs."""
-        return {
-            "text/plain": repr(self),
-            "text/html": self.html(),
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.view.model_id,
-            },
-        }
+        return live_and_still(repr(self), self.html(), self.view)

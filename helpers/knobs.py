@@ -14,7 +14,10 @@ def live_and_still(words, still, widget):
     """Return the output of a cell in three forms: plain words, HTML that stands still, the widget.
 
     A notebook page takes the richest form that it can show. Return it from `_repr_mimebundle_`.
+    On the page the widget has the class `course-` and the name that `words` begin with, as in
+    `course-Knobs`: style sheets and tests find it by that.
     """
+    widget.add_class(f"course-{words.partition('(')[0]}")
     return {
         "text/plain": words,
         "text/html": still,

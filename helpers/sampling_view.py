@@ -6,6 +6,7 @@ import html
 import torch
 
 from helpers.generate import next_token_probabilities
+from helpers.knobs import live_and_still
 from helpers.plots import COLORS, INK, new_axes, png_bytes
 
 KNOBS = {  # name: (lowest, highest, step, at the start)
@@ -111,12 +112,5 @@ class SamplingExplorer:
         """The live widget, and beside it a still picture for where nothing runs."""
         picture = base64.b64encode(self.image.value).decode()
         alt = html.escape(describe(self.probabilities(), self.tokens), quote=True)
-        return {
-            "text/plain": repr(self),
-            "text/html": f'<img alt="{alt}" src="data:image/png;base64,{picture}">',
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.widget.model_id,
-            },
-        }
+        still = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
+        return live_and_still(repr(self), still, self.widget)

@@ -21,8 +21,8 @@ ORDER = {
     "train": "optim distributed checkpoint compression train_progress train_safety train_loop train landscape tale_probes course_texts course_gpt",
     "interchange": "pretrained export",
     "adapt": "baselines classifier instructions lora difference dpo",
-    "talk": "evaluate judge chat chat_model talkers chat_window chat_stream",
-    "page": "whiteboard knobs token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field "
+    "talk": "evaluate judge chat chat_model talkers knobs chat_window chat_stream",
+    "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field "
     "tokenizer_view merge_view training_view landscape_view "
     "checks flash_cards quiz_bank quiz widgets",
 }
