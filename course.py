@@ -19,7 +19,7 @@ COMMANDS = (
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),
     ("book", True, "the notes and notebooks as a website, the notes as a PDF, in build/book/"),
     ("data", True, "list the texts to download, or download one: data NAME"),
-    ("bench", True, "list the measurements, or make one again: bench NAME"),
+    ("bench", True, "measure the speed, or one thing: bench NAME; --list lists them"),
     ("zip", False, "write course.zip, to upload to Colab"),
     ("repo", True, "say where the course is published: repo OWNER/NAME"),
 )

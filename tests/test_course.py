@@ -1,5 +1,6 @@
 """course.py from the outside: its messages, and what each command leaves behind."""
 
+import json
 import os
 import re
 import shutil
@@ -340,9 +341,37 @@ def test_the_address_stands_in_one_place():
 def test_bench_lists_what_it_has_and_refuses_the_rest(capsys):
     from tools import bench
 
-    assert bench.main([]) == 0
+    assert bench.main(["--list"]) == 0
+    assert "bpe " in capsys.readouterr().out
+    assert bench.main(["--help"]) == 0
+    assert "python3 course.py bench NAME" in capsys.readouterr().out
     assert bench.main(["no-such-measurement"]) == 1
     assert "There is no measurement 'no-such-measurement'" in capsys.readouterr().err
+
+
+def test_bench_alone_measures_speed_and_prints_one_table(tmp_path, monkeypatch, capsys):
+    from tools import bench
+
+    rows = {
+        "steps": [["times the better", 1.4, "at least 1.3", True]],
+        "growth": [["memory", 1.25, "at most 1.1", False]],
+    }
+
+    def write(name):
+        if name in rows:
+            record = {"machine": {"processor": "a chip, 2 cores"}, "targets": rows[name]}
+            (tmp_path / f"{name}.json").write_text(json.dumps(record))
+
+    monkeypatch.setattr(bench, "run", write)
+    (tmp_path / "generation.json").write_text("{}")  # of an earlier run
+    assert bench.measure_speed(("steps", "generation", "growth"), tmp_path) == 1
+    lines = capsys.readouterr().out.splitlines()[-5:]
+    assert lines[0] == "Machine: a chip, 2 cores"
+    found = [re.split("  +", line) for line in lines[1:]]
+    assert found[1] == ["steps", "times the better", "1.40", "at least 1.3", "yes"]
+    assert found[2][:2] == ["generation", "it wrote no figures: see its message above"]
+    assert found[3] == ["growth", "memory", "1.25", "at most 1.1", "no"]
+    assert bench.measure_speed(("steps",), tmp_path) == 0
 
 
 def test_lab_is_called_with_the_first_notebook(monkeypatch):

@@ -1,10 +1,18 @@
-"""`course.py bench [NAME]`: lists the measurements in benchmarks/, or makes one again."""
+"""`course.py bench`: makes the four measurements of speed and prints one table of their targets.
+
+python3 course.py bench           steps, time to loss, generation, growth: about half an hour
+python3 course.py bench --list    every measurement in benchmarks/, in a line each
+python3 course.py bench NAME      one of them
+"""
 
 import ast
+import json
 import subprocess
 import sys
 
 from tools.lectures import ROOT
+
+SPEED = ("steps", "time_to_loss", "generation", "growth")
 
 
 def names(folder=ROOT / "benchmarks"):
@@ -16,17 +24,62 @@ def names(folder=ROOT / "benchmarks"):
     return found
 
 
+def run(name, arguments=()):
+    """Make one measurement in a process of its own; return its exit status."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    return subprocess.call(command, cwd=ROOT)
+
+
+def measure_speed(wanted=SPEED, folder=ROOT / "benchmarks"):
+    """Make all these measurements, print their targets; 0 where every target is met."""
+    records = {}
+    for name in wanted:
+        print(f"\n{name}", flush=True)
+        path = folder / f"{name}.json"
+        before = path.stat().st_mtime_ns if path.exists() else None
+        run(name)
+        written = path.exists() and path.stat().st_mtime_ns != before
+        records[name] = json.loads(path.read_text("utf-8")) if written else None
+    print("\n" + "\n".join(table(records)))
+    rows = [row for record in records.values() for row in (record or {}).get("targets", [])]
+    return 0 if all(records.values()) and all(met for *_, met in rows) else 1
+
+
+def table(records):
+    """The machine, and one row a target; a measurement without a new record says so."""
+    machines = {record["machine"]["processor"] for record in records.values() if record}
+    rows = [("measurement", "target", "measured", "limit", "met")]
+    for name, record in records.items():
+        if record is None:
+            rows.append((name, "it wrote no figures: see its message above", "", "", "no"))
+            continue
+        for what, measured, limit, met in record["targets"]:
+            shown = f"{measured:,.2f}" if isinstance(measured, float) else str(measured)
+            rows.append((name, what, shown, str(limit), "yes" if met else "no"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [f"Machine: {'; '.join(sorted(machines)) or 'unknown'}"]
+    return lines + [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
 def main(arguments):
+    """Run the command; return its exit status."""
     known = names()
     if not arguments:
-        for name, text in known.items():
-            print(f"{name:<24} {text}")
-        return 0
+        return measure_speed()
     name, *rest = arguments
+    if name == "--list":
+        print("\n".join(f"{name:<24} {text}" for name, text in known.items()))
+        return 0
+    if name in ("-h", "--help"):
+        print(__doc__)
+        return 0
     if name not in known:
         print(f"There is no measurement {name!r}. There are: {', '.join(known)}.", file=sys.stderr)
         return 1
-    return subprocess.call([sys.executable, "-m", f"benchmarks.{name}", *rest], cwd=ROOT)
+    return run(name, rest)
 
 
 if __name__ == "__main__":
