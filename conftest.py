@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 from tools import compare_outputs, execute
+from tools.test import APART
 
 NBVAL_DEFAULT_SECONDS = 2000
 
@@ -45,8 +46,27 @@ def teach_nbval():
     IPyNbCell.compares_with_tolerance = True
 
 
-def pytest_collection_modifyitems(items):
-    """Skips `online` notebook cells whose data is not in the cache."""
+def named(config, folder):
+    """Whether the command line names this folder or file, or something in it."""
+    paths = [config.invocation_params.dir / str(item).split("::")[0] for item in config.args]
+    return any(folder == path or folder in path.parents for path in paths)
+
+
+def skip_apart(config, items):
+    """Skips the tests that run only when they are asked for: they take many minutes."""
+    for flag, place in APART.items():
+        folder = config.rootpath / place
+        if named(config, folder):
+            continue
+        mark = pytest.mark.skip(reason=f"only when asked for: python3 course.py test {flag}")
+        for item in items:
+            if folder == item.path or folder in item.path.parents:
+                item.add_marker(mark)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skips what is not asked for, and `online` cells whose data is not in the cache."""
+    skip_apart(config, items)
     for item in items:
         tags = item.cell.metadata.get("tags", []) if hasattr(item, "cell") else []
         if missing := execute.missing_data(tags):

@@ -57,6 +57,24 @@ def _plain(markdown):
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", markdown).strip()
 
 
+def marked_up(markdown):
+    """Return the HTML of a line of Markdown: code, bold and italic words; formulas stay in `$`.
+
+    >>> marked_up("Is `a < b` *always* true for $a$?")
+    'Is <code>a &lt; b</code> <i>always</i> true for $a$?'
+    """
+    done = []
+    for piece in re.split(r"(`[^`]+`|\$[^$]+\$)", markdown):
+        text = html.escape(piece)
+        if piece.startswith("`"):
+            text = f"<code>{text[1:-1]}</code>"
+        elif not piece.startswith("$"):
+            text = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text)
+            text = re.sub(r"\*([^*]+)\*", r"<i>\1</i>", text)
+        done.append(text)
+    return "".join(done)
+
+
 def box_of(card):
     """Which box a card is in, 1 to 5; new cards are in box 1."""
     return study.read_state("cards").get(card.name, [1])[0]
@@ -90,7 +108,7 @@ class FlashCards:
 
         self.today, self.cards = today, list(cards)
         self.waiting = due_cards(self.cards, today)
-        self.page = widgets.HTML()
+        self.page = widgets.HTMLMath()  # it sets the formulas
         buttons = [
             widgets.Button(description=text, layout={"width": "auto"})
             for text in ("Show the answer", "I knew it", "Not yet")
@@ -129,12 +147,12 @@ class FlashCards:
         if not self.waiting:
             return "<p>No card is due today. Come back tomorrow.</p>"
         card = self.waiting[0]
-        answer = f"<p>{html.escape(card.answer)}</p>" if turned else ""
+        answer = f"<p>{marked_up(card.answer)}</p>" if turned else ""
         return (
             '<div style="max-width:46em;padding:12px 16px;border:1px solid #d9d6cb;'
             'border-radius:8px;background:#fbfaf6;color:#22262e;line-height:1.5">'
             f"<small>lecture {card.lecture}, {len(self.waiting)} to go</small>"
-            f"<p><b>{html.escape(card.question)}</b></p>{answer}</div>"
+            f"<p><b>{marked_up(card.question)}</b></p>{answer}</div>"
         )
 
     def __repr__(self):

@@ -288,6 +288,9 @@ def test_the_tests_command_line():
     assert "notebooks" in everything and "-n" in everything and threads == 1
     quick, _ = test.command(["--quick"], cores=2)
     assert "notebooks" not in quick and "not slow" in quick
+    for flag, place in test.APART.items():
+        apart, threads = test.command([flag, "-x"], cores=2)
+        assert apart[-2:] == [place, "-x"] and (ROOT / place).exists() and threads == 2
     one, threads = test.command(["tests/test_course.py", "-x"], cores=4)
     assert "notebooks" not in one and one[-2:] == ["tests/test_course.py", "-x"] and threads == 4
 
@@ -300,6 +303,7 @@ def test_zip_holds_the_package_and_is_the_same_twice(tmp_path):
     assert first == zip_tool.write(tmp_path / "b.zip").read_bytes()
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
     assert "helpers/model.py" in names and "helpers/assets/story.txt" in names
+    assert len([name for name in names if name.startswith("lecture_notes/")]) >= 43
     assert not [name for name in names if "__pycache__" in name or name.startswith(("/", ".."))]
 
 

@@ -1,10 +1,11 @@
 """Flash cards: read from the notes, asked until known, by buttons and by functions."""
 
 import datetime
+import re
 
 import pytest
 
-from helpers.flash_cards import DAYS, FlashCards, box_of, due_cards, grade, load_cards
+from helpers.flash_cards import DAYS, FlashCards, box_of, due_cards, grade, load_cards, marked_up
 
 TODAY = datetime.date(2026, 3, 1)
 
@@ -23,6 +24,18 @@ def test_every_note_has_cards_with_full_answers():
         assert "<!--" not in card.answer and "](" not in card.answer
     with pytest.raises(ValueError, match="lecture 99"):
         load_cards(99)
+
+
+def test_markup_is_set_and_nothing_else_is_trusted():
+    said = marked_up("**Why** `x * y` and *not* $a < b_1 * c$ <script>?")
+    assert said == ("<b>Why</b> <code>x * y</code> and <i>not</i> $a &lt; b_1 * c$ &lt;script&gt;?")
+
+
+def test_no_card_shows_its_markup():
+    for card in load_cards():
+        said = marked_up(card.question + "\n" + card.answer)
+        rest = re.sub(r"<code>.*?</code>|\$[^$]+\$", "", said, flags=re.DOTALL)
+        assert not set("`$*") & set(rest), card.name
 
 
 def test_a_known_card_comes_back_later_and_later():

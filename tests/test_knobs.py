@@ -44,6 +44,7 @@ def test_the_page_is_kept_for_readers_without_a_kernel(knobs):
     assert bundle["text/html"] == "<div>n=2, sign=*</div><b>**</b>"
     assert bundle[WIDGET_VIEW]["model_id"] == knobs.widget.model_id
     assert live_and_still("a", "b", knobs.widget)["text/html"] == "b"
+    assert "course-Knobs" in knobs.widget._dom_classes  # by this, tests and style sheets find it
 
 
 def test_values_and_parameters_must_fit():

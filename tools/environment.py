@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("lab", "test", "dev", "compare")
-LATER = ("book",)  # extras that the command of this name installs, the first time
+LATER = ("book", "browser")  # extras that are installed when they are first needed
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
 
@@ -244,7 +244,7 @@ def add_extra(name, root=ROOT):
     stamp, wanted = venv / f"{name}.stamp", fingerprint(root, (name,))
     if stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return
-    print(f"Installing what `course.py {name}` needs (a minute, once):")
+    print(f"Installing the packages of the {name} (a minute, once):")
     command = [*pip_command(venv), "install", "--prefer-binary", "-c", root / "constraints.txt"]
     packages = requirements(root, (name,))
     step(f"the packages of the {name}", [*map(str, command), *packages], venv / "setup.log")
@@ -257,6 +257,8 @@ def dispatch(name, arguments, needs_venv):
         python = ensure() if needs_venv else sys.executable
         if name in LATER:
             add_extra(name)
+        if name == "test" and "--browser" in arguments:
+            add_extra("browser")
     except SetupError as error:
         print(f"course.py: {error}", file=sys.stderr)
         return 1

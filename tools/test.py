@@ -1,7 +1,8 @@
-"""`course.py test [--quick] [pytest's options]`: unit tests, doctests and every notebook.
+"""`course.py test [--quick | --browser | --colab] [pytest's options]`: unit tests and every notebook.
 
 Notebooks run under nbval: each output is compared with the committed one. `--quick` leaves out the
-notebooks and the slow tests. Paths and options go to pytest: `course.py test tests/test_bpe.py -x`.
+notebooks and the slow tests. `--browser` uses every notebook in JupyterLab and Chromium instead,
+`--colab` runs some in a second environment with Colab's versions. Paths and options go to pytest: `course.py test tests/test_bpe.py -x`.
 """
 
 import os
@@ -12,15 +13,18 @@ from pathlib import Path
 from tools.lectures import ROOT
 
 WORKERS = 2
+APART = {"--browser": "tests/browser", "--colab": "tests/test_colab.py"}  # only when asked for
 
 
 def command(arguments, cores):
     """pytest's command line and the number of threads that each worker may use."""
     quick = "--quick" in arguments
-    rest = [argument for argument in arguments if argument != "--quick"]
+    rest = [argument for argument in arguments if argument not in ("--quick", *APART)]
     named = [item for item in rest if (ROOT / item.split("::")[0]).exists()]
     line = [sys.executable, "-m", "pytest", "-q", "-rsfE"]
     workers = 1
+    if apart := [place for flag, place in APART.items() if flag in arguments]:
+        return [*line, *apart, *rest], cores
     if quick:
         line += ["-m", "not slow"]
     if not named:

@@ -5,17 +5,20 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-INSIDE = ("helpers", "benchmarks", "notebooks", "pyproject.toml", "README.md", "LICENSE")
+# the flash cards read their questions in the notes
+FOLDERS = {"helpers": "*", "benchmarks": "*", "notebooks": "*", "lecture_notes": "*.md"}
+FILES = ("pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints"}
 
 
 def files(root):
     """What goes in, in a fixed order."""
-    for name in INSIDE:
-        path = root / name
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    for name, pattern in FOLDERS.items():
+        for file in sorted((root / name).rglob(pattern)):
             if file.is_file() and not LEFT_OUT & set(file.parts) and file.suffix != ".tmp":
                 yield file
+    for name in FILES:
+        yield root / name
 
 
 def write(target, root=ROOT):
