@@ -1,0 +1,94 @@
+"""JupyterLab and Chromium for the tests of this folder; whatever happens, both are gone at the end."""
+
+import contextlib
+import os
+import secrets
+import signal
+import threading
+import time
+
+import pytest
+
+from tests.browser import pages, server
+from tools import book_pdf
+
+ALL_SECONDS = int(os.environ.get("COURSE_BROWSER_SECONDS", 25 * 60))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the tab looked like when a test failed is kept as well."""
+    report = yield
+    tab = getattr(item, "funcargs", {}).get("tab")
+    if report.when == "call" and report.failed and tab is not None:
+        with contextlib.suppress(Exception):  # the browser itself may be gone
+            pages.PICTURES.mkdir(parents=True, exist_ok=True)
+            tab.screenshot(path=str(pages.PICTURES / f"failed_{item.callspec.id}.png"))
+    return report
+
+
+@pytest.fixture(scope="session")
+def mark():
+    """Marks every process that the tests start; at the end none with the mark is left."""
+    for module in ("jupyterlab", "playwright.sync_api"):
+        pytest.importorskip(
+            module, reason="python3 course.py test --browser installs what it needs"
+        )
+    try:
+        book_pdf.find_browser()
+    except book_pdf.NoBrowser:
+        pytest.skip("there is no Chromium or Chrome here (Debian, Ubuntu: apt install chromium)")
+    # a stop from outside ends the tests as Ctrl-C does: with everything put away
+    stopped = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before, value = {process.pid for process in server.family()}, secrets.token_hex(16)
+    os.environ[server.MARK] = value
+
+    def ours():
+        started = [each for each in server.family() if each.pid not in before]
+        return list({each.pid: each for each in [*started, *server.marked(value)]}.values())
+
+    try:
+        yield value
+    finally:
+        left = server.wait_until_gone(ours)
+        said = server.describe(left)
+        server.end_all(left)
+        del os.environ[server.MARK]
+        signal.signal(signal.SIGTERM, stopped)
+    assert not left, f"processes were left behind, and have now been killed:\n{said}"
+
+
+@pytest.fixture(scope="session")
+def lab(mark, tmp_path_factory):
+    with server.running(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(mark):
+    with book_pdf.browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def deadline():
+    """When all tests of this folder have to be over."""
+    return time.monotonic() + ALL_SECONDS
+
+
+@pytest.fixture
+def tab(lab, chromium, deadline, mark):
+    """A tab for one notebook. Past the deadline its processes are ended, so that nothing waits on."""
+    left = deadline - time.monotonic()
+    assert left > 0, f"the browser tests have taken {ALL_SECONDS} seconds: no time is left"
+    watch = threading.Timer(left, lambda: server.end_all(server.marked(mark)))
+    watch.start()
+    page = chromium.new_page(viewport=pages.SCREEN)
+    page.set_default_timeout(pages.ANSWER_SECONDS * 1000)
+    try:
+        yield page
+    finally:
+        watch.cancel()
+        page.close()
+        lab.end_kernels()
+        assert lab.kernels() == []
