@@ -3,10 +3,12 @@
 Shapes: N vectors, T tokens, C embedding dimensions.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
+from helpers.limits import check_whole
 from helpers.plots import COLORS, INK, PAPER, new_axes
 
 
@@ -47,7 +49,8 @@ def plot_windows(n_tokens: int, context_length: int, stride: int, ax=None):
 def principal_components(vectors, count: int = 2) -> np.ndarray:
     """Project (N, C) vectors on the `count` directions in which they differ most: (N, count).
 
-    Principal component analysis by singular values (Pearson 1901).
+    Principal component analysis by singular values (Pearson 1901). Each direction may be turned
+    around; here the largest number in it is positive, so that every machine draws the same map.
 
     >>> points = principal_components([[0.0, 0.0], [3.0, 4.0]], count=1)
     >>> abs(float(points[0, 0] - points[1, 0]))
@@ -55,8 +58,10 @@ def principal_components(vectors, count: int = 2) -> np.ndarray:
     """
     values = np.asarray(vectors, dtype=np.float64)
     values = values - values.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(values, full_matrices=False)
-    return left[:, :count] * sizes[:count]
+    left, sizes, directions = np.linalg.svd(values, full_matrices=False)
+    largest = np.abs(directions[:count]).argmax(axis=1)
+    signs = np.sign(directions[np.arange(len(largest)), largest])
+    return left[:, :count] * sizes[:count] * signs
 
 
 def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
@@ -89,6 +94,76 @@ def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
     ax.set_ylim(points[:, 1].min() - height / 20, points[:, 1].max() + height / 8)
     ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 8)
     return ax
+
+
+def nearest_words(word, vectors, labels: Sequence[str], count: int = 5) -> list[tuple[str, float]]:
+    """Return the `count` labels whose vectors point most nearly in the direction of a word's.
+
+    `vectors` is (N, C), one row for each of the N `labels`. Each neighbor comes with its cosine, the
+    best first, never the word itself; a vector of zeros has a cosine of 0 with all others. Raises
+    ValueError where the word is not among the labels, vectors and labels do not fit together, or
+    `count` is below 1.
+
+    >>> nearest_words("red", [[1.0, 0.0], [0.0, 3.0], [2.0, 0.0]], ["red", "monday", "blue"])
+    [('blue', 1.0), ('monday', 0.0)]
+    """
+    check_whole("count", count, least=1)
+    values = np.asarray(vectors, dtype=np.float64)
+    if values.ndim != 2 or len(values) != len(labels):
+        raise ValueError(f"vectors have shape {values.shape} for {len(labels)} labels")
+    if word not in labels:
+        raise ValueError(f"{word!r} is not among the {len(labels)} words")
+    row = list(labels).index(word)
+    lengths = np.linalg.norm(values, axis=1)  # (N,)
+    lengths[lengths == 0] = 1
+    cosines = values @ values[row] / (lengths * lengths[row])  # (N,)
+    order = [place for place in np.argsort(-cosines, kind="stable") if place != row]
+    return [(labels[place], float(cosines[place])) for place in order[:count]]
+
+
+def plot_neighbors(
+    points, labels: Sequence[str], word=None, neighbors: Sequence[str] = (), ax=None
+):
+    """Draw N points (N, 2), those of a word and its neighbors in color, their names in a column.
+
+    The word is red and bold. Without a word the points stand alone. Raises ValueError for a name that is not a label.
+    """
+    rows = {label: row for row, label in enumerate(labels)}
+    names = [] if word is None else [word, *neighbors]
+    if missing := [name for name in names if name not in rows]:
+        raise ValueError(f"{missing[0]!r} is not among the {len(labels)} words")
+    ax = ax if ax is not None else new_axes(7, 5.2)
+    ax.scatter(*points.T, s=6, color="#b9b6ac", linewidths=0)
+    marked = points[[rows[name] for name in names]]
+    width, height = (float(size) or 1.0 for size in np.ptp(points, axis=0))
+    column = marked[:, 0].max(initial=-np.inf) + width / 12
+    heights = _column(marked[:, 1], height / 22, points[:, 1].min(), points[:, 1].max())
+    for place, ((x, y), name) in enumerate(zip(marked, names, strict=True)):
+        color, weight = (COLORS[0], "normal") if place else (COLORS[1], "bold")
+        ax.scatter(x, y, s=22 if place else 45, color=color, zorder=3)
+        ax.plot([x, column], [y, heights[place]], color=color, linewidth=0.7)
+        paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+        options = {"color": color, "weight": weight, "va": "center", "bbox": paper}
+        ax.text(column + width / 90, heights[place], name, **options)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 4)
+    ax.set_ylim(points[:, 1].min() - height / 30, points[:, 1].max() + height / 30)
+    return ax
+
+
+def _column(heights, line: float, low: float, high: float) -> np.ndarray:
+    """Move heights apart, at least a `line` from one another, about their mean, in `low` to `high`."""
+    moved = np.array(heights, dtype=float)
+    if not len(moved):
+        return moved
+    order = np.argsort(-moved, kind="stable")
+    for above, below in itertools.pairwise(order):
+        moved[below] = min(moved[below], moved[above] - line)
+    moved += np.mean(heights) - np.mean(moved)
+    moved += max(0, low - moved.min())
+    return moved - max(0, moved.max() - high)
 
 
 def _spread(points, names, letter: float, line: float) -> list[float]:

@@ -49,7 +49,7 @@ def parse_score(reply):
     """
     found = re.search(r"-?\d+(?:\.\d+)?", str(reply))
     if found is None:
-        raise JudgeError(f"no score in {_short(reply)}")
+        raise JudgeError(f"no score in {short_reply(reply)}")
     score = float(found[0])
     if not 0 <= score <= 100:
         raise JudgeError(f"the score {found[0]} is outside 0 to 100")
@@ -64,7 +64,7 @@ def parse_choice(reply):
     """
     named = set(re.findall(r"\b[AB]\b", str(reply)))
     if len(named) != 1:
-        raise JudgeError(f"neither A nor B alone in {_short(reply)}")
+        raise JudgeError(f"neither A nor B alone in {short_reply(reply)}")
     return named.pop()
 
 
@@ -179,6 +179,11 @@ def _append(path, result):
         file.write("\n" * bool(torn) + json.dumps(result) + "\n")
 
 
-def _short(reply):
+def short_reply(reply):
+    """A reply on one line, quoted and cut, for a message.
+
+    >>> short_reply("No,\\nthank you.")
+    "'No, thank you.'"
+    """
     text = " ".join(str(reply).split())
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -9,7 +9,7 @@ questions themselves come from `helpers.quiz_bank`.
 import html
 from random import Random
 
-from helpers.chat_window import INK, LINE, PAPER
+from helpers.knobs import INK, LINE, PAPER, live_and_still
 from helpers.quiz_bank import (
     QuizQuestion,
     ask,
@@ -95,15 +95,16 @@ class Round:
 class Quiz:
     """One question at a time, four buttons A to D, and what is to be said to the one you press.
 
+    `begin` starts again, with other questions where they are given.
+
     All of it can be reached with Tab and pressed with Enter or the space bar. `round`, `number`,
     `heading`, `buttons`, `texts`, `verdict` and `next` are plain objects and widgets, so a test
     can use them without a browser. Without ipywidgets there is only the page that stands still.
     """
 
     def __init__(self, questions, seed=0):
-        self.questions, self.seed = list(questions), seed
-        self.round, self.number = Round(self.questions, seed), 0
         self.view = None
+        self.begin(questions, seed)
         try:
             import ipywidgets as widgets
         except ImportError:
@@ -142,9 +143,16 @@ class Quiz:
         """Show the next question, after the last one the result, and then begin again."""
         self.number += 1
         if self.number > len(self.questions):
-            self.seed += 1
-            self.round, self.number = Round(self.questions, self.seed), 0
-        self._show()
+            self.begin(self.questions, self.seed + 1)
+        else:
+            self._show()
+
+    def begin(self, questions, seed=0):
+        """Ask these questions from the first one on."""
+        self.questions, self.seed = list(questions), seed
+        self.round, self.number = Round(self.questions, seed), 0
+        if self.view is not None:
+            self._show()
 
     def _show(self):
         done = self.number == len(self.questions)
@@ -170,26 +178,29 @@ class Quiz:
         question = self.questions[self.number]
         so_far = f" So far {score}." if answered else ""
         return _card(
-            f"Question {self.number + 1} of {len(self.questions)}, lecture {question.lecture}."
+            f"Question {self.number + 1} of {len(self.questions)}, {html.escape(_source([question]))}."
             f"{so_far}<br><b>{html.escape(question.question)}</b>"
         )
 
     def __repr__(self):
-        lectures = sorted({question.lecture for question in self.questions})
-        many = f"lectures {lectures[0]} to {lectures[-1]}"
-        where = f"lecture {lectures[0]}" if len(lectures) == 1 else many
-        return f"Quiz({len(self.questions)} questions, {where})"
+        return f"Quiz({len(self.questions)} questions, {_source(self.questions)})"
 
     def _repr_mimebundle_(self, **_):
         """The live widget, and beside it the page that stands still, for where nothing runs."""
-        bundle = {"text/plain": repr(self), "text/html": self.round.html()}
-        if self.view is not None:
-            bundle["application/vnd.jupyter.widget-view+json"] = {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.view.model_id,
-            }
-        return bundle
+        words, still = repr(self), self.round.html()
+        if self.view is None:
+            return {"text/plain": words, "text/html": still}
+        return live_and_still(words, still, self.view)
+
+
+def _source(questions):
+    """The lectures that questions belong to, or the topic of questions from elsewhere."""
+    if any(question.lecture is None for question in questions):
+        return f"on {questions[0].topic}"
+    lectures = sorted({question.lecture for question in questions})
+    if len(lectures) == 1:
+        return f"lecture {lectures[0]}"
+    return f"lectures {lectures[0]} to {lectures[-1]}"
 
 
 def quiz(lecture=None, topic=None, n=None, seed=0):

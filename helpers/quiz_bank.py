@@ -28,14 +28,15 @@ COMMON = frozenset(
 class QuizQuestion:
     """One question of a lecture with its answer, three wrong answers, and the reason why.
 
-    Raises ValueError unless there are three wrong answers and all four differ.
+    `lecture` is None for a question that does not stem from the course. Raises ValueError unless
+    there are three wrong answers and all four differ.
     """
 
     question: str
     answer: str
     wrong: tuple[str, ...]
     why: str
-    lecture: int
+    lecture: int | None
     topic: str
 
     def __post_init__(self):
@@ -168,12 +169,17 @@ def _words_of_questions():
     return {q: _words(f"{q.topic} {q.question} {q.answer}") for q in _bank()}
 
 
+@cache
+def _words_of_explanations():
+    return {q: words | _words(q.why) for q, words in _words_of_questions().items()}
+
+
 def generate_questions(topic, n=3, seed=0) -> list[QuizQuestion]:
     """Pick `n` questions about a topic: the generator of lecture 1, over this bank.
 
-    A question fits if its topic, its text or its answer holds the words of `topic`; those with
-    most of them are taken, and those with that topic first. Fewer than `n` come back where fewer
-    fit. The same seed gives the same questions. Raises ValueError for `n` below 1, and where
+    A question fits if its topic, its text or its answer holds the words of `topic`, or else its
+    explanation; those with most of them are taken, and those with that topic first. Fewer than `n`
+    come back where fewer fit. The same seed gives the same questions. Raises ValueError for `n` below 1, and where
     nothing fits, with the nearest known topics.
 
     >>> all("softmax" in repr(question).lower() for question in generate_questions("softmax", 2))
@@ -182,9 +188,11 @@ def generate_questions(topic, n=3, seed=0) -> list[QuizQuestion]:
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
     wanted = _words(topic)
-    hits = {question: _hits(wanted, words) for question, words in _words_of_questions().items()}
-    best = max(hits.values(), default=0)
-    if not best:
+    for where in (_words_of_questions(), _words_of_explanations()):
+        hits = {question: _hits(wanted, words) for question, words in where.items()}
+        if best := max(hits.values(), default=0):
+            break
+    else:
         raise _unknown(topic)
     found = [question for question, count in hits.items() if count == best]
     Random(seed).shuffle(found)

@@ -15,6 +15,7 @@ Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" goe
 text, "chat" answers it), `respond(text)` and `reset()`, as ELIZA has.
 """
 
+import http.client
 import json
 import os
 import re
@@ -31,12 +32,14 @@ from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.corpora import data_folder
 from helpers.generate import generate
+from helpers.limits import check_whole
 from helpers.pretrained import load_gpt2
 from helpers.sources import CORPORA
 
 ASSETS = Path(__file__).parent / "assets"
 OLLAMA = "http://localhost:11434/v1"
 SECONDS = 60  # how long a named server may take
+UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
 class BaseGPT:
@@ -96,15 +99,18 @@ class BaseGPT:
 class ChatServer:
     """A chat model behind a server that speaks OpenAI's protocol; it hears the whole conversation.
 
-    Raises ValueError for an address that is not http or https.
+    It may take `seconds`, and its answer may have `max_tokens`. Raises ValueError for an address
+    that is not http or https.
     """
 
     kind = "chat"
 
-    def __init__(self, url, model, key=None, seconds=SECONDS):
+    def __init__(self, url, model, key=None, seconds=SECONDS, max_tokens=300):
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"{url!r} is no address: it must begin with http:// or https://")
         self.url, self.model, self.key, self.seconds = url.rstrip("/"), model, key, seconds
+        check_whole("max_tokens", max_tokens, least=1)
+        self.max_tokens = max_tokens
         self.name = f"{model} at {self.url.split('/')[2]}"
         self.reset()
 
@@ -119,7 +125,8 @@ class ChatServer:
         the conversation then stays as it was.
         """
         messages = [*self.messages, {"role": "user", "content": text}]
-        body = json.dumps({"model": self.model, "messages": messages, "max_tokens": 300}).encode()
+        order = {"model": self.model, "messages": messages, "max_tokens": self.max_tokens}
+        body = json.dumps(order).encode()
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -131,10 +138,10 @@ class ChatServer:
             raise ConnectionError(f"{self.name} answered {error.code} {error.reason}") from None
         except TimeoutError:
             raise ConnectionError(f"{self.name}: no answer in {self.seconds} seconds") from None
-        except OSError as error:
+        except (OSError, http.client.InvalidURL) as error:
             reason = getattr(error, "reason", error)
             raise ConnectionError(f"{self.name} cannot be reached: {reason}") from None
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        except (*UNREADABLE, http.client.HTTPException):
             raise ConnectionError(f"{self.name} sent something that is no chat answer") from None
         self.messages = [*messages, {"role": "assistant", "content": reply}]
         return reply

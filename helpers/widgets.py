@@ -12,10 +12,12 @@ space bar presses a button. Each keeps a still page, too, for where no kernel ru
 from helpers.attention_view import show_attention_explorer
 from helpers.chat_stream import StreamingWindow
 from helpers.chat_window import ChatWindow
+from helpers.embedding_explorer import EmbeddingExplorer
 from helpers.flash_cards import FlashCards
 from helpers.knobs import Knobs
 from helpers.landscape_view import LandscapeExplorer
 from helpers.merge_view import MergeExplorer
+from helpers.question_generator import QuestionGenerator, question_generator
 from helpers.quiz import Quiz, quiz
 from helpers.sampling_view import SamplingExplorer
 from helpers.token_view import show_tokens
@@ -26,6 +28,7 @@ WHAT = {
     show_tokens: "tokens as tiles, ids below them (it stands still)",
     TokenizerExplorer: "a box to type into, and where several tokenizers cut the text",
     MergeExplorer: "byte pair merges on a short text, one by one",
+    EmbeddingExplorer: "type a word: its neighbors in a plane of word vectors, and their cosines",
     show_attention_explorer: "pick a layer and a head, point at a token: where it looks",
     SamplingExplorer: "temperature, top-k and top-p over a distribution, and a token drawn from it",
     TrainingExplorer: "a training run as it goes, with its learning rate and a Stop button",
@@ -34,6 +37,8 @@ WHAT = {
     StreamingWindow: "talk to one model whose answer appears word by word",
     Quiz: "multiple-choice questions, one after the other",
     quiz: "the same for a lecture or a topic",
+    QuestionGenerator: "pick a topic, press Generate, get questions of the bank or of a model",
+    question_generator: "the same, with the servers that you named in the environment",
     FlashCards: "interview questions that come back until they are known",
     Knobs: "sliders over the HTML of any function",
 }

@@ -28,6 +28,8 @@ from helpers.device import choose_device, choose_precision
 from helpers.documents import DocumentLoader
 from helpers.eliza import Eliza
 from helpers.eliza_script import parse_script
+from helpers.embedding_explorer import EmbeddingExplorer
+from helpers.embedding_view import nearest_words, plot_neighbors
 from helpers.evaluate import is_right_answer, nearest_reference
 from helpers.generate import complete, generate, penalize_repetition, sample_next
 from helpers.instructions import Instruction, encode_conversation, fit_prompt, instruction_loader
@@ -39,6 +41,12 @@ from helpers.lora import apply_lora, load_adapter, merge_lora
 from helpers.loss import head_loss
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
+from helpers.question_generator import QuestionGenerator, find_questions, make_set
+from helpers.question_generator import question_generator as generator
+from helpers.question_writer import parse_question, question_prompt
+from helpers.quiz_bank import generate_questions
+from helpers.quiz_bank import questions as bank
+from helpers.talkers import ChatServer
 from helpers.tokenizer import WordTokenizer
 from helpers.train_loop import TrainConfig, evaluate_loss, saved_config, train
 
@@ -52,6 +60,8 @@ PLAIN = BPETokenizer.train("low", 256, special_tokens=())
 WORDS = WordTokenizer.from_text("a b c")
 NAN, INF = math.nan, math.inf
 LOADER = create_loader([1] * 9, 2, 1)
+SQUARE = [[0, 1], [1, 0], [0, -1], [-1, 0]]
+NO_ADDRESS = {"LLM_COURSE_CHAT_URL": "nowhere", "LLM_COURSE_CHAT_MODEL": "m"}
 DOCUMENTS = DocumentLoader([[5, 6], [7]], 0, 2)
 
 
@@ -275,6 +285,42 @@ CALLS = {
         (lambda: checks.check(5.1, str), ValueError, "no exercise '5.1'"),
         (lambda: choose_device("abacus"), ValueError, "unknown device 'abacus'; known: auto, cpu"),
         (lambda: choose_precision("fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
+    ],
+    "pages to touch": [
+        (lambda: EmbeddingExplorer([[1, 2]], "ab"), ValueError, r"shape \(1, 2\) for 2 labels"),
+        (lambda: EmbeddingExplorer([1, 2, 3], "abc"), ValueError, r"shape \(3,\) for 3 labels"),
+        (lambda: EmbeddingExplorer(SQUARE[:2], "ab"), ValueError, r"plane needs \(3, 2\) or more"),
+        (lambda: EmbeddingExplorer([[1], [2], [3]], "abc"), ValueError, r"needs \(3, 2\) or more"),
+        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "a label comes twice"),
+        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "that are not finite"),
+        (
+            lambda: EmbeddingExplorer(SQUARE, "abcd", "e"),
+            ValueError,
+            "'e' is not among the 4 words",
+        ),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 13), ValueError, "count is 13; .* 1 to 12"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 1.5), TypeError, "count is 1.5; .* whole"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", 7), TypeError, "word must be a str, not int"),
+        (lambda: nearest_words("e", SQUARE, "abcd"), ValueError, "'e' is not among the 4 words"),
+        (lambda: nearest_words("a", SQUARE, "abcd", 0), ValueError, "count is 0; it must be 1 or"),
+        (lambda: nearest_words("a", SQUARE, "abc"), ValueError, r"shape \(4, 2\) for 3 labels"),
+        (lambda: plot_neighbors(np.eye(2), "ab", "a", "c"), ValueError, "'c' is not among the 2"),
+        (lambda: find_questions("softmax", 0), ValueError, "n is 0; it must be 1 to 10"),
+        (lambda: find_questions("softmax", 11), ValueError, "n is 11; it must be 1 to 10"),
+        (lambda: find_questions(None), TypeError, "topic must be a word .* not NoneType"),
+        (lambda: find_questions("44"), ValueError, "lecture must be 1 to 43, not 44"),
+        (lambda: make_set("softmax", "3"), TypeError, "n is '3'; it must be a whole number"),
+        (lambda: generator("softmax", 99, {}), ValueError, "n is 99; it must be 1 to 10"),
+        (lambda: QuestionGenerator("softmax", -1), ValueError, "n is -1; it must be 1 to 10"),
+        (lambda: generator("softmax", 3, NO_ADDRESS), ValueError, "'nowhere' is no address"),
+        (lambda: question_prompt(" "), ValueError, "topic has 0 characters; it must have 1 to 100"),
+        (lambda: question_prompt("x" * 101), ValueError, "topic has 101 characters; .* 1 to 100"),
+        (lambda: parse_question([], "x"), ValueError, "JSON that cannot be read"),
+        (lambda: parse_question({}, "x"), ValueError, "no question, no choices, no right, no why"),
+        (lambda: generate_questions("qqq"), ValueError, "no questions about 'qqq'; near it are"),
+        (lambda: bank(topic="sofmtax"), ValueError, "'sofmtax'; near it are: .*softmax"),
+        (lambda: ChatServer("nowhere", "m"), ValueError, "must begin with http:// or https://"),
+        (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens is 0; .* 1 or"),
     ],
 }
 ROWS = [

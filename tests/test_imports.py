@@ -23,8 +23,8 @@ ORDER = {
     "adapt": "baselines classifier instructions lora difference dpo",
     "talk": "evaluate judge chat chat_model talkers knobs chat_window chat_stream",
     "page": "whiteboard token_view embedding_view attention_drawings attention_view attention_plots bpe_view sampling_view anatomy blueprints plots_field "
-    "tokenizer_view merge_view training_view landscape_view "
-    "checks flash_cards quiz_bank quiz widgets",
+    "tokenizer_view merge_view training_view landscape_view embedding_explorer "
+    "checks flash_cards quiz_bank quiz question_writer question_generator widgets",
 }
 PLACE = {name: place for place, name in enumerate(" ".join(ORDER.values()).split())}
 

@@ -1,5 +1,6 @@
 """The quiz page: its state without a browser, what it says, and what stands still."""
 
+import dataclasses
 import re
 import sys
 
@@ -130,3 +131,19 @@ def test_which_questions_are_asked():
             quiz(lecture=9, n=n)
     with pytest.raises(ValueError, match="lecture must be 1 to 43, not 99"):
         quiz(lecture=99)
+
+
+def test_a_page_can_begin_again_with_other_questions():
+    page = Quiz(questions(7)[:2])
+    page.press(0)
+    page.next.click()
+    page.begin(questions(9)[:3], seed=2)
+    assert "Question 1 of 3, lecture 9.<br>" in page.heading.value and page.verdict.value == ""
+    assert {button.button_style for button in page.buttons} == {""}
+    assert page.round.answers == {} and page.seed == 2 and page.questions == questions(9)[:3]
+
+
+def test_questions_from_elsewhere_belong_to_a_topic():
+    page = Quiz([dataclasses.replace(SHARP, lecture=None, topic="a < b")])
+    assert "Question 1 of 1, on a &lt; b.<br>" in page.heading.value
+    assert repr(page) == "Quiz(1 questions, on a < b)"

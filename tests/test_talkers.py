@@ -106,6 +106,9 @@ def test_a_chat_server_hears_the_whole_conversation(server):
     gpt.reset()
     gpt.respond("new")
     assert len(Server.heard[-1][2]["messages"]) == 1
+    assert Server.heard[-1][2]["max_tokens"] == 300
+    ChatServer(server, "parrot", max_tokens=7).respond("new")
+    assert Server.heard[-1][2]["max_tokens"] == 7
 
 
 @pytest.mark.parametrize(
@@ -128,6 +131,8 @@ def test_a_chat_server_that_is_not_there_gets_one_line(server):
     gpt = ChatServer("http://127.0.0.1:9/v1", "nobody", seconds=2)
     with pytest.raises(ConnectionError, match="nobody at 127.0.0.1:9 cannot be reached"):
         gpt.respond("hello")
+    with pytest.raises(ConnectionError, match="cannot be reached: nonnumeric port: 'x'"):
+        ChatServer("http://127.0.0.1:x/v1", "nobody").respond("hello")
     with pytest.raises(ValueError, match="is no address"):
         ChatServer("file:///etc/passwd", "nobody")
 
