@@ -153,7 +153,13 @@ def print_page(chromium, address: str, pdf: Path) -> None:
     if faults := page.evaluate(UNRENDERED):
         raise ValueError(f"{len(faults)} formulas could not be set, the first: {faults[0]}")
     page.emulate_media(media="print")
-    page.pdf(path=str(pdf), prefer_css_page_size=True, outline=True, tagged=True)
+    page.pdf(
+        path=str(pdf),
+        prefer_css_page_size=True,
+        print_background=True,
+        outline=True,
+        tagged=True,
+    )
     page.close()
 
 
