@@ -395,3 +395,41 @@ def test_the_workflow_covers_the_three_systems_and_both_ends():
     assert {re.sub("-.*", "", system) for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
     low, high = course.LOWEST, course.HIGHEST
     assert {f"3.{low[1]}", f"3.{high[1]}"} <= set(matrix["python"])
+
+
+@pytest.mark.slow
+def test_repo_sets_every_notebook_and_takes_it_back(tmp_path):
+    """In a copy: badges, set-up cells and links in all notebooks, and then the same bytes as before."""
+    for folder in ("tools", "notebooks", "lecture_notes", "helpers"):
+        ignored = shutil.ignore_patterns("__pyc*", "figures", "assets", ".ipynb_ch*", "*.tmp")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+
+    def repo(name):
+        line = [sys.executable, "-m", "tools.repo", *name]
+        said = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert said.returncode == 0, said.stderr
+        return said.stdout
+
+    def everything():
+        paths = sorted(
+            path for path in tmp_path.rglob("*") if path.suffix in (".ipynb", ".md", ".toml")
+        )
+        return {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in paths}
+
+    before = everything()
+    assert "no address yet" in repo([])
+    repo(["someone/course"])
+    assert repo([]) == "https://github.com/someone/course\n"
+    after = everything()
+    books = [name for name in after if name.endswith(".ipynb")]
+    assert len(books) == 9
+    for name in books:
+        text = after[name].decode()
+        page = f"https://colab.research.google.com/github/someone/course/blob/main/{name}"
+        assert text.count(page) == 1, name
+        assert text.count('REPOSITORY = \\"https://github.com/someone/course\\"') == 1, name
+    assert {name for name in after if after[name] != before[name]} == {*books, "pyproject.toml"}
+    repo(["none"])
+    assert everything() == before
