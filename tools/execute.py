@@ -11,7 +11,7 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-CELL_SECONDS = 600
+CELL_SECONDS = 1800
 STARTUP_SECONDS = 120
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -101,7 +101,7 @@ def describe(client, error):
     if isinstance(error, CellExecutionError):
         said = COLORS.sub("", error.traceback or "").strip() or f"{error.ename}: {error.evalue}"
     elif isinstance(error, CellTimeoutError):
-        said = f"It ran for more than {client.timeout} s."
+        said = f"It ran for more than {client.timeout} s; --timeout gives it longer."
     else:
         said = "The kernel died; most often the memory was full."
     return f"Cell {index + 1}:\n\n{cell.source}\n\n{said}"
@@ -120,7 +120,7 @@ def execute(notebook, folder, left_out=frozenset(), cell_seconds=CELL_SECONDS):
         kernel_name="python3",
         store_widget_state=False,
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # a warning about its ports is no output
+        extra_arguments=["--log-level=CRITICAL"],  # what a kernel logs as it ends is no output
         resources={"metadata": {"path": str(folder)}},
     )
     client.left_out = left_out
