@@ -25,7 +25,7 @@ HAS_RUN = """() => {
 }"""
 KINDS = """names => [...document.querySelectorAll('.jp-OutputArea-output [class*="course-"]')]
     .flatMap(place => [...place.classList])
-    .filter(name => name.startsWith('course-')).map(name => name.slice(7))"""
+    .filter(name => /^course-[A-Z]/.test(name)).map(name => name.slice(7))"""
 
 
 def widgets_in(path):
@@ -39,8 +39,8 @@ def widgets_in(path):
     return found
 
 
-def open_and_run(page, lab, name, seconds):
-    """Open a notebook, press Run All Cells in its menu, wait until all have run."""
+def open_notebook(page, lab, name):
+    """Open a notebook and wait until its kernel is ready."""
     page.goto(lab.page(name), timeout=OPEN_SECONDS * 1000)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=OPEN_SECONDS * 1000)
     end = time.monotonic() + OPEN_SECONDS
@@ -49,6 +49,10 @@ def open_and_run(page, lab, name, seconds):
         page.wait_for_timeout(300)
     idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
     page.wait_for_selector(idle, timeout=OPEN_SECONDS * 1000)
+
+
+def run_all(page, seconds):
+    """Press Run All Cells in the menu, wait until all have run."""
     page.click(".lm-MenuBar-item:has-text('Run')")
     page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
     page.wait_for_function(HAS_RUN, timeout=seconds * 1000, polling=500)

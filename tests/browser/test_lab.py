@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser import pages, uses
+from tests.browser import explorers, pages, uses
 from tools.lectures import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -16,8 +16,8 @@ PATIENCE = 4
 def test_it_runs_and_its_widgets_answer(number, lab, tab):
     path, broken = NOTEBOOKS[number], []
     tab.on("pageerror", lambda error: broken.append(str(error)))
-    seconds = 60 * MINUTES.get(number, 2) * PATIENCE
-    pages.open_and_run(tab, lab, path.name, seconds)
+    pages.open_notebook(tab, lab, path.name)
+    pages.run_all(tab, 60 * MINUTES.get(number, 2) * PATIENCE)
     assert pages.faults(tab) == []
     wanted = pages.widgets_in(path)
     tab.wait_for_function(f"({pages.KINDS})().length >= {len(wanted)}")
@@ -29,7 +29,7 @@ def test_it_runs_and_its_widgets_answer(number, lab, tab):
             name = f"{number}_{kind}" + (f"_{place + 1}" if wanted.count(kind) > 1 else "")
             use_and_keep(widget, name, use)
     for explorer in tab.locator(pages.EXPLORER).all():
-        use_and_keep(explorer, f"{number}_attention", uses.use_attention)
+        use_and_keep(explorer, f"{number}_attention", explorers.use_attention)
     assert pages.faults(tab) == [] and broken == []
 
 
