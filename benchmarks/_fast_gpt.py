@@ -1,8 +1,8 @@
-"""The GPT of `time_to_loss`: GPT-2's shape with what the field has learned since, each idea a switch.
+"""The GPT of `time_to_loss`: GPT-2's, with what the field has learned since, each idea a switch.
 
     rotary         queries and keys are turned by their position, instead of a position table
     qk_norm        queries and keys are normalized, so that no attention score explodes
-    squared_relu   the feed-forward network bends by ReLU squared, cheaper than GELU and as good
+    squared_relu   the feed-forward network bends by ReLU squared, cheaper than GELU
     zero_init      what a block adds starts at zero: at first the model is its embedding alone
     token_shift    each token also sees a learned share of the token before it, at the very start
 
@@ -16,8 +16,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.attention import fused_attention
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -27,7 +25,7 @@ class Shape:
     context_length: int = 64
     embedding_dim: int = 128
     n_heads: int = 4
-    n_layers: int = 4
+    n_layers: int = 3
     rotary: bool = True
     qk_norm: bool = True
     squared_relu: bool = True
@@ -45,51 +43,68 @@ def norm(x):
 
 
 def rotary_table(context_length, head_dim, base=10_000.0):
-    """Cosines and sines, (T, D) each: pair i of position t turns by t / base^(2i/D).
+    """Complex numbers (T, 1, D / 2) of length 1: that of position t, pair i has angle t / base^(2i/D).
 
-    The two numbers of a pair stand half a vector apart. Source: Su et al. 2021 (RoFormer).
+    To multiply by one turns a pair of numbers in its plane. Source: Su et al. 2021 (RoFormer).
     """
     rates = base ** (-torch.arange(0, head_dim, 2) / head_dim)  # (D / 2,)
-    angles = torch.arange(context_length)[:, None] * rates  # (T, D / 2)
-    cos, sin = angles.cos(), angles.sin()
-    return torch.cat([cos, cos], dim=1), torch.cat([-sin, sin], dim=1)
+    angles = torch.arange(context_length)[:, None, None] * rates
+    return torch.polar(torch.ones_like(angles), angles)
 
 
-def rotate(x, cos, sin):
-    """Turn each pair of numbers of (B, H, T, D) by the angle of its position."""
-    length, half = x.shape[2], x.shape[3] // 2
-    return x * cos[:length] + x.roll(half, dims=-1) * sin[:length]
+def rotate(x, table):
+    """Turn each pair of neighboring numbers of (B, T, H, D) by the angle of its position."""
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, T, H, D / 2)
+    return torch.view_as_real(pairs * table[: x.shape[1]]).flatten(3)
+
+
+class SquaredReLU(torch.autograd.Function):
+    """ReLU, squared. Source: So et al. 2021 (Primer).
+
+    By hand, since PyTorch would take six passes over the largest tensor where four are enough.
+    """
+
+    @staticmethod
+    def forward(context, x):
+        positive = F.relu(x)
+        context.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    def backward(context, gradient):
+        (positive,) = context.saved_tensors
+        return (gradient * positive).mul_(2)
 
 
 class Attention(nn.Module):
-    """Causal self-attention, (B, T, C) to (B, T, C): one product makes queries, keys and values."""
+    """Causal self-attention, (B, T, C) to (B, T, C)."""
 
     def __init__(self, shape):
         super().__init__()
-        self.shape = shape
-        width = shape.embedding_dim
-        self.query_key_value = nn.Linear(width, 3 * width, bias=False)
+        self.shape, width = shape, shape.embedding_dim
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
         self.output = nn.Linear(width, width, bias=False)
-        if shape.rotary:
-            for name, table in zip(
-                ("cos", "sin"), rotary_table(shape.context_length, shape.head_dim), strict=True
-            ):
-                self.register_buffer(name, table, persistent=False)
+        table = rotary_table(shape.context_length, shape.head_dim)
+        self.register_buffer("table", table, persistent=False)
 
     def forward(self, x):
-        parts = self.query_key_value(x).unflatten(-1, (3, self.shape.n_heads, -1))
-        queries, keys, values = parts.float().permute(2, 0, 3, 1, 4)  # (B, H, T, D) each
+        heads = (-1, x.shape[1], self.shape.n_heads, self.shape.head_dim)
+        queries, keys, values = (  # (B, T, H, D) each
+            linear(x).float().view(heads) for linear in (self.query, self.key, self.value)
+        )
         if self.shape.qk_norm:  # Henry et al. 2020
             queries, keys = norm(queries), norm(keys)
         if self.shape.rotary:
-            queries = rotate(queries, self.cos, self.sin)
-            keys = rotate(keys, self.cos, self.sin)
-        context = fused_attention(queries, keys, values, is_causal=True)  # (B, H, T, D)
+            queries, keys = rotate(queries, self.table), rotate(keys, self.table)
+        by_head = (part.transpose(1, 2) for part in (queries, keys, values))  # (B, H, T, D)
+        context = F.scaled_dot_product_attention(*by_head, is_causal=True)
         return self.output(context.transpose(1, 2).flatten(2))  # (B, T, C)
 
 
 class FeedForward(nn.Module):
-    """Work on each token alone, (B, T, C) to (B, T, C). Source: So et al. 2021 (squared ReLU)."""
+    """Work on each token alone, (B, T, C) to (B, T, C)."""
 
     def __init__(self, shape):
         super().__init__()
@@ -99,7 +114,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x):
         x = self.expand(x)  # (B, T, 4C)
-        x = F.relu(x).square() if self.squared_relu else F.gelu(x, approximate="tanh")
+        x = SquaredReLU.apply(x) if self.squared_relu else F.gelu(x, approximate="tanh")
         return self.project(x)  # (B, T, C)
 
 
