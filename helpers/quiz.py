@@ -165,7 +165,8 @@ class Quiz:
         for button, text, choice in choices:
             button.button_style, button.tooltip = "", choice
             text.value = (
-                f'<div style="background:{PAPER};color:{INK};border-radius:4px;padding:2px 8px;'
+                f'<div style="background:{PAPER};color:{INK};border-radius:4px;padding:5px 8px;'
+                "box-sizing:border-box;max-width:50.6em;"  # as high as a button, as wide as a card
                 f'line-height:1.4;white-space:normal">{html.escape(choice)}</div>'
             )
 
