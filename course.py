@@ -13,7 +13,7 @@ LOWEST, HIGHEST = (3, 11), (3, 13)
 COMMANDS = (
     ("lab", True, "set up, then open JupyterLab on the first notebook"),
     ("setup", True, "make .venv and install the tested packages, nothing else"),
-    ("test", True, "unit tests and every notebook; --quick leaves out what is slow"),
+    ("test", True, "unit tests and every notebook; --quick, --browser, --colab: see test --help"),
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),
