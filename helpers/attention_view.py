@@ -27,7 +27,7 @@ _STYLE = """
 @id input:checked~.pane,@id .head:focus-within .pane{display:block}
 @id .live:has(.head:focus-within) .head:not(:focus-within) .pane{display:none}
 @id .say{margin:6px 0 2px;font-size:13px;color:@ink}
-@id .token,@id .row i{display:inline-block;width:@widthem;height:2.7em;margin:1px;padding:2px 0;
+@id .token,@id .row i{display:inline-block;width:@widthem;height:3em;margin:1px;padding:2px 0;
  border-radius:4px;text-align:center;font-style:normal;font-size:13px;vertical-align:top;
  white-space:nowrap}
 @id .token{height:1.7em;background:#e8e5da;cursor:pointer}
@@ -39,7 +39,7 @@ _STYLE = """
 @id .token:hover .row{display:block;z-index:3}
 @id .row i{background:rgb(31 111 180/calc(var(--w,0)*1%));border:1px solid #d9d5c8}
 @id .row i.dark{color:#fff}
-@id .row i.self{border:2px solid @ink}
+@id .row i.self{border-color:@ink;box-shadow:inset 0 0 0 1px @ink}
 @id .row b{font-weight:400;opacity:.35}
 @id .row small{display:block;font-size:11px}
 """
