@@ -5,22 +5,11 @@ import math
 import torch
 
 from helpers.whiteboard import Board
+from helpers.whiteboard.six_tokens import INPUTS, JOURNEY, WORDS
 
-WORDS = ["Your", "journey", "starts", "with", "one", "step"]
-INPUTS = torch.tensor(
-    [
-        [0.43, 0.15, 0.89],
-        [0.55, 0.87, 0.66],
-        [0.57, 0.85, 0.64],
-        [0.22, 0.58, 0.33],
-        [0.77, 0.25, 0.10],
-        [0.05, 0.80, 0.55],
-    ]
-)
 SCORES = INPUTS @ INPUTS.T
 WEIGHTS = torch.softmax(SCORES, dim=-1)
 CONTEXT = WEIGHTS @ INPUTS
-JOURNEY = 1
 
 
 def one_context_vector():

@@ -3,22 +3,10 @@
 import torch
 
 from helpers.whiteboard import Board
+from helpers.whiteboard.six_tokens import INPUTS, JOURNEY, WORDS, first_head
 
-WORDS = ["Your", "journey", "starts", "with", "one", "step"]
-INPUTS = torch.tensor(
-    [
-        [0.43, 0.15, 0.89],
-        [0.55, 0.87, 0.66],
-        [0.57, 0.85, 0.64],
-        [0.22, 0.58, 0.33],
-        [0.77, 0.25, 0.10],
-        [0.05, 0.80, 0.55],
-    ]
-)
-GENERATOR = torch.Generator().manual_seed(123)
-W_QUERY, W_KEY, W_VALUE = (torch.rand(3, 2, generator=GENERATOR) for _ in range(3))
+W_QUERY, W_KEY, W_VALUE = first_head()
 QUERIES, KEYS, VALUES = INPUTS @ W_QUERY, INPUTS @ W_KEY, INPUTS @ W_VALUE
-JOURNEY = 1
 
 
 def three_projections():

@@ -3,18 +3,8 @@
 import torch
 
 from helpers.whiteboard import Board
+from helpers.whiteboard.six_tokens import INPUTS, WORDS
 
-WORDS = ["Your", "journey", "starts", "with", "one", "step"]
-INPUTS = torch.tensor(
-    [
-        [0.43, 0.15, 0.89],
-        [0.55, 0.87, 0.66],
-        [0.57, 0.85, 0.64],
-        [0.22, 0.58, 0.33],
-        [0.77, 0.25, 0.10],
-        [0.05, 0.80, 0.55],
-    ]
-)
 GENERATOR = torch.Generator().manual_seed(123)
 HEADS = [[torch.rand(3, 2, generator=GENERATOR) for _ in range(3)] for _ in range(2)]
 MAY_LOOK = torch.ones(6, 6).tril().bool()
