@@ -99,7 +99,6 @@ class EmbeddingExplorer:
                 widgets.HBox([self.page, self.image], layout={**rows, "align_items": "flex-start"}),
             ]
         )
-        self.widget.add_class("course-embedding-explorer")
 
     @property
     def word(self):
@@ -117,8 +116,8 @@ class EmbeddingExplorer:
         return [name for name, _ in self.neighbors()]
 
     def go(self, number):
-        """Go on to the word on button `number`."""
-        self.box.value = self.choices()[number]
+        """Go on to the word on button `number`; a button that is not shown does nothing."""
+        self.box.value = self.buttons[number].description or self.box.value
 
     def describe(self):
         """What the page shows, in plain words."""
@@ -126,13 +125,16 @@ class EmbeddingExplorer:
             alike = ", ".join(self.choices()) or "none of them"
             said = f"{self.box.value!r} is not among the {len(self.labels):,} words."
             return f"{said} Spelled like it: {alike}."
+        return f"Nearest to {self.word} by the cosine: {', '.join(self.choices())}. {self._note()}"
+
+    def _note(self):
+        """How far the picture can be trusted."""
         names = self.choices()
         near = set(nearest_in_plane(self.word, self.points, self.labels, len(names)))
         return (
-            f"{len(self.labels):,} words in a plane that shows {self.plane_share:.0%} of their "
-            f"spread. By the cosine in all {self.vectors.shape[1]} dimensions, nearest to "
-            f"{self.word}: {', '.join(names)}. "
-            f"By the distance in the plane {len(near & set(names))} of {len(names)} would be found."
+            f"The cosine is taken in all {self.vectors.shape[1]} dimensions. The plane shows "
+            f"{self.plane_share:.0%} of the variance of {len(self.labels):,} words; by the "
+            f"distance in it, {len(near & set(names))} of these {len(names)} would be found."
         )
 
     def html(self):
@@ -144,7 +146,7 @@ class EmbeddingExplorer:
         table = f'<table style="{style}"><tbody>{rows}</tbody></table>'
         return card(
             f"<b>{html.escape(self.word)}</b> and its neighbors, by cosine{table}"
-            f'<div style="max-width:24em;font-size:90%">{html.escape(self.describe())}</div>'
+            f'<div style="max-width:15em;font-size:90%">{self._note()}</div>'
         )
 
     def draw(self):
@@ -153,13 +155,13 @@ class EmbeddingExplorer:
         return plot_neighbors(self.points, self.labels, self.word, names)
 
     def _changed(self, _=None):
-        self.page.value = self.html()
-        self.image.value = png_bytes(self.draw())
         choices = self.choices()
         for number, button in enumerate(self.buttons):
             shown = number < len(choices)
             button.layout.display = None if shown else "none"
             button.description = choices[number] if shown else ""
+        self.page.value = self.html()
+        self.image.value = png_bytes(self.draw())  # last, since it takes longest
 
     def __repr__(self):
         return f"EmbeddingExplorer({len(self.labels)} words, {self.box.value!r})"

@@ -132,7 +132,7 @@ def plot_neighbors(
     names = [] if word is None else [word, *neighbors]
     if missing := [name for name in names if name not in rows]:
         raise ValueError(f"{missing[0]!r} is not among the {len(labels)} words")
-    ax = ax if ax is not None else new_axes(7, 5.2)
+    ax = ax if ax is not None else new_axes(4.8, 4.4)
     ax.scatter(*points.T, s=6, color="#b9b6ac", linewidths=0)
     marked = points[[rows[name] for name in names]]
     width, height = (float(size) or 1.0 for size in np.ptp(points, axis=0))
@@ -148,7 +148,7 @@ def plot_neighbors(
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
-    ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 4)
+    ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 2.8)
     ax.set_ylim(points[:, 1].min() - height / 30, points[:, 1].max() + height / 30)
     return ax
 

@@ -109,7 +109,7 @@ def _from_bank(topic, n, seed, instead=""):
 
 
 def _short_of(count, n):
-    return f" Only {count} of {n}." if count < n else ""
+    return f" Only {count} instead of {n}." if count < n else ""
 
 
 def find_writers(environment=None):
@@ -160,7 +160,6 @@ class QuestionGenerator:
         offers = widgets.HBox(self.suggestions, layout=rows)
         parts = [knobs, self.said, offers, self.quiz.view]
         self.widget = widgets.VBox(parts, layout={"width": "99%"})
-        self.widget.add_class("course-question-generator")
 
     def generate(self):
         """Do what the button does: get a set of questions and show the first."""
@@ -174,8 +173,8 @@ class QuestionGenerator:
             self.button.disabled = False
 
     def take(self, number):
-        """Generate questions on the suggested topic on button `number`."""
-        self.box.value = self.set.suggestions[number]
+        """Take the topic on suggestion `number`; a button that is not shown does nothing."""
+        self.box.value = self.suggestions[number].description or self.box.value
 
     def _typed(self, _=None):
         """Enter asks the bank at once; a server is asked only by the button."""

@@ -70,8 +70,8 @@ def test_the_plane_can_lie():
     assert nearest_in_plane("a", points, labels, 1) == ["b"]
     assert nearest_words("a", vectors, labels, 1)[0][0] == "c"
     view = EmbeddingExplorer(vectors, labels, "a", 1)
-    assert "By the distance in the plane 0 of 1 would be found." in view.describe()
-    assert "shows 99% of their spread" in view.describe() and 0.97 < view.plane_share < 1
+    assert "by the distance in it, 0 of these 1 would be found." in view.describe()
+    assert "shows 99% of the variance of 5 words" in view.describe() and 0.97 < view.plane_share < 1
 
 
 def test_the_map_is_the_same_whichever_way_the_directions_come_out():
@@ -172,7 +172,9 @@ def test_a_reader_without_a_kernel_sees_list_and_picture():
     bundle = view._repr_mimebundle_()
     assert listed(bundle["text/html"]) == listed(view.page.value)
     alt = re.search(r'<img alt="([^"]*)"', bundle["text/html"])[1]
-    assert alt == html.escape(view.describe()) and "nearest to north: north-east, east" in alt
+    assert alt == html.escape(view.describe()) and alt.startswith(
+        "Nearest to north by the cosine: north-east, east."
+    )
     assert bundle["text/plain"] == "EmbeddingExplorer(6 words, 'north')"
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.widget.model_id
 

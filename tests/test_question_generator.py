@@ -136,7 +136,7 @@ def test_fewer_questions_than_wanted_are_announced():
         if 0 < len(_all(word)) < 10
     )  # fmt: skip
     found = make_set(topic, 10)
-    assert found.words.endswith(f" Only {len(found.questions)} of 10.")
+    assert found.words.endswith(f" Only {len(found.questions)} instead of 10.")
 
 
 def _all(word):
@@ -180,7 +180,7 @@ def test_what_a_server_writes_badly_is_left_out_and_said(server):
     Server.mode = "half"
     found = make_set("sums", 3, writer=server)
     assert len(found.questions) == 2
-    assert found.words.endswith(" Only 2 of 3. Left out: 2 choices instead of 4.")
+    assert found.words.endswith(" Only 2 instead of 3. Left out: 2 choices instead of 4.")
 
 
 @pytest.mark.parametrize(
