@@ -7,6 +7,10 @@ averaged over all, so the step is that of one process with the whole batch. With
 holds the whole model. With FSDP each holds a share of every matrix, and the whole of a block only
 while it computes with it: for models larger than one card.
 
+The losses are those of one process to five decimals. With Muon they are to four, since it rounds
+to bfloat16 on its way. With dropout each process draws masks of its own, so that a run differs
+from that of one process as it does from that of another seed.
+
 Everything here also works in a process that is alone, and then does nothing.
 Sources: Li et al. 2020 (DDP); Zhao et al. 2023 (FSDP).
 """

@@ -7,6 +7,7 @@ with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --r
 """
 
 import argparse
+import contextlib
 import json
 import sys
 from dataclasses import asdict, fields, replace
@@ -32,6 +33,8 @@ from helpers.distributed import (
 from helpers.generate import complete
 from helpers.model import GPT
 from helpers.token_files import prepare_file
+from helpers.train_board import Board, check_tensorboard
+from helpers.train_compiled import check_compiler
 from helpers.train_loop import (
     History,
     TrainConfig,
@@ -102,7 +105,10 @@ def prepare(text, vocab_size, held_out_share=0.1):
     return tokenizer, train_ids, held_out_ids, train_text, held_out_text
 
 
-def run(text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False):
+def run(
+    text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False,
+    compiled=False, tensorboard=False,
+):  # fmt: skip
     """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
 
     `text` may be the Path of a text file: then it is never in memory as a whole.
@@ -128,10 +134,14 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
         text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
         shown = " ".join(text.split())
         _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
+        if board:
+            board.validation(step, history.validation_losses[-1])
 
-    history = train(
-        model, train_ids, held_out_ids, config, folder, resume, tokenizer, on_evaluate=sample
-    )
+    with _board(folder, resume, tensorboard) as board:
+        history = train(
+            model, train_ids, held_out_ids, config, folder, resume, tokenizer,
+            on_evaluate=sample, compiled=compiled, on_step=board and board.step,
+        )  # fmt: skip
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return {"interrupted": True, "step": history.step}
@@ -149,6 +159,16 @@ def run(text, preset, config, folder, resume=False, device="auto", prompt="The "
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         save_curves(history, folder / "curves.png")
     return report
+
+
+@contextlib.contextmanager
+def _board(folder, resume, wanted):
+    """A `Board` for the first process, where one is wanted, else None."""
+    if not (wanted and is_first()):
+        yield None
+        return
+    with contextlib.closing(Board(folder, resume)) as board:
+        yield board
 
 
 def _prepare_any(text, vocab_size, folder):
@@ -186,6 +206,8 @@ def _parser():
     parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument("--fsdp", action="store_true", help="share the model between processes")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the training steps")
+    parser.add_argument("--tensorboard", action="store_true", help="curves for TensorBoard")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     for field in fields(TrainConfig):
         flag = f"--{field.name.replace('_', '-')}"
@@ -223,6 +245,10 @@ def main(arguments=None):
 def _train_and_report(options):
     if options.stream and not options.text:
         raise ValueError("--stream needs a file: give --text")
+    if options.compile:
+        check_compiler()
+    if options.tensorboard:
+        check_tensorboard()
     text = options.text if options.stream else None
     if text is None:
         text = read_text(options.text) if options.text else load_corpus(options.corpus)
@@ -230,8 +256,9 @@ def _train_and_report(options):
     folder = options.out or Path("runs") / f"{source}-{options.preset}"
     config = _config_from(options, folder)
     report = run(
-        text, options.preset, config, folder, options.resume, options.device, fsdp=options.fsdp
-    )
+        text, options.preset, config, folder, options.resume, options.device, fsdp=options.fsdp,
+        compiled=options.compile, tensorboard=options.tensorboard,
+    )  # fmt: skip
     for name, bits in report.get("bits_per_byte", {}).items():
         print(f"{name:>12}: {bits:.3f} bits a byte on held-out text")
     return 130 if report.get("interrupted") else 0

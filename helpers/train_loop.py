@@ -3,7 +3,6 @@
 Shapes: B sequences, T tokens, V tokens in the vocabulary. Losses are in nats a token.
 """
 
-import contextlib
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from helpers.limits import check_number, check_whole
 from helpers.loaders import create_loader, fingerprint
 from helpers.loss import IGNORED, head_loss
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
+from helpers.train_compiled import Compiled
 from helpers.train_progress import ProgressBar, StopButton
 from helpers.train_safety import (
     append_log,
@@ -109,8 +109,10 @@ def evaluate_loss(model, tokens, batch_size=16, batches=None):
 
     `tokens` may be a loader, too: then its batches are read, and `batch_size` is its own.
     `batches` limits how many batches are read, the same ones each time (None: all).
-    Raises ValueError where `tokens` are fewer than one window.
+    Raises ValueError where `tokens` are fewer than one window, or for less than one batch.
     """
+    if batches is not None:
+        check_whole("batches", batches, least=1)
     was_training = model.training
     model.eval()
     loader = _loader(tokens, model, batch_size, shuffle=False, drop_last=False)
@@ -135,6 +137,8 @@ def train(
     tokenizer=None,
     on_evaluate=None,
     progress=True,
+    compiled=False,
+    on_step=None,
 ):
     """Train `model` in place and return its `History`.
 
@@ -142,8 +146,9 @@ def train(
     With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
     the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
     and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
-    each evaluation, with the model in evaluation mode. Among many processes (`helpers.distributed`)
-    all call this alike, and share each batch. Raises ValueError for a text too short, nothing to
+    each evaluation, with the model in evaluation mode, and `on_step(step, loss, learning_rate,
+    tokens_a_second)` after each step. `compiled` sends the steps through `torch.compile`. Among
+    many processes (`helpers.distributed`) all call this alike, and share each batch. Raises ValueError for a text too short, nothing to
     resume or a folder in use; FloatingPointError where the loss explodes or is no number, and
     OSError where the disk is full: both name the last good checkpoint.
     """
@@ -167,25 +172,26 @@ def train(
             state |= {"loader": loader.state_dict()} | run
             save_checkpoint(folder, model, optimizer, state, tokenizer)
 
-    with naming_the_last_checkpoint(folder):
-        _take_steps(model, optimizer, loader, config, history, evaluate, save, progress)
+    bar = ProgressBar(config, loader, history.step, progress and is_first(), on_step)
+    trained = Compiled(in_parallel(model)) if compiled else in_parallel(model)
+    with naming_the_last_checkpoint(folder), bar:
+        _take_steps(model, trained, optimizer, loader, config, history, evaluate, save, bar)
     model.eval()
     return history
 
 
-def _take_steps(model, optimizer, loader, config, history, evaluate, save, progress):
+def _take_steps(model, trained, optimizer, loader, config, history, evaluate, save, bar):
     """Train from where `history` stands to the end or Ctrl-C; evaluate and save on the way."""
-    batches, trained = own_rows(_endless(loader)), in_parallel(model)
+    batches = own_rows(_endless(loader))
     vary_dropout(config.seed + history.step)
-    bar = ProgressBar(config, loader, history.step, progress and is_first())
     model.train()
-    with StopButton() as stop, bar:
+    with StopButton() as stop:
         while history.step < config.steps and not mean_of_all(stop.pressed):
             loss = mean_of_all(training_step(trained, optimizer, batches, config, history.step))
             check_loss(loss, model.config.vocab_size, history.step, optimizer)
             history.train_losses.append(loss)
             history.step += 1
-            bar.update(loss)
+            bar.update(history.step, loss, optimizer.param_groups[0]["lr"])
             if history.step % config.evaluate_every == 0 or history.step == config.steps:
                 evaluate()
             if config.checkpoint_every and history.step % config.checkpoint_every == 0:
@@ -288,6 +294,4 @@ def _to_device_of(model, *tensors):
 
 
 def _autocast(device, precision):
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -24,24 +24,29 @@ def stop_when(event):
 
 
 class ProgressBar:
-    """A bar with the loss and the tokens a second; tqdm adds the time that is left."""
+    """A bar with the loss and the tokens a second; tqdm adds the time that is left.
 
-    def __init__(self, config, loader, done, wanted):
+    `on_step(step, loss, learning_rate, tokens_a_second)` is called at every step.
+    """
+
+    def __init__(self, config, loader, done, wanted, on_step=None):
         from tqdm.auto import tqdm
 
         self.tokens_a_step = config.accumulate * loader.batch_size * loader.tokens_a_row
         self.bar = tqdm(
             total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
         )
-        self.before = time.perf_counter()
+        self.before, self.on_step = time.perf_counter(), on_step
 
-    def update(self, loss):
+    def update(self, step, loss, learning_rate):
         """Count a step, and say its loss and speed."""
         now = time.perf_counter()
         speed = self.tokens_a_step / (now - self.before)
         self.before = now
         self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
         self.bar.update()
+        if self.on_step is not None:
+            self.on_step(step, loss, learning_rate, speed)
 
     def __enter__(self):
         return self

@@ -109,6 +109,12 @@ CALLS = {
             ValueError,
             "2 tokens .* context of 16: at least 17",
         ),
+        (lambda: evaluate_loss(MODEL, [1] * 99, batches=0), ValueError, "batches is 0; .* 1 or mo"),
+        (
+            lambda: evaluate_loss(MODEL, [1] * 99, batches=1.5),
+            TypeError,
+            "batches is 1.5; .* whole",
+        ),
         (lambda: saved_config(None), ValueError, "no checkpoint in None"),
         (lambda: training.split_text("abc", 1.5), ValueError, "held_out_share is 1.5; .* 0 and 1"),
     ],

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,10 @@ QUICK = TrainConfig(
 TOKENS = np.random.default_rng(0).integers(0, 50, 400)
 
 
-def go_on(folder, fsdp=False, device="cpu", config=QUICK):
+def go_on(folder, fsdp=False, device="cpu", config=QUICK, shape=SHAPE):
     """Begin the run in a folder, or go on with it; return its history."""
     torch.manual_seed(0)
-    model = GPT(SHAPE).to(device)
+    model = GPT(shape).to(device)
     model = shard(model) if fsdp else model
     resume = from_first(bool(checkpoints(folder)))
     return train(model, TOKENS, TOKENS, config, folder, resume, progress=False)
@@ -104,6 +105,28 @@ def test_two_processes_have_the_losses_and_checkpoints_of_one(tmp_path, alone, w
     assert done.stdout.count("from the first") == 1 and "mean 1.5" in done.stdout
 
 
+@pytest.mark.parametrize("way", ["ddp-muon", "fsdp-muon"])
+def test_muon_in_two_processes_has_the_losses_of_one(tmp_path, way):
+    go_on(tmp_path / "alone", config=replace(QUICK, optimizer="muon"))
+    resumed = first_part(tmp_path / "alone", tmp_path / "resumed")
+    done = in_two_processes(way, tmp_path / "both", resumed)
+    assert done.returncode == 0, done.stderr[-3000:]
+    expected = pytest.approx(losses(tmp_path / "alone"), abs=1e-4)  # Muon rounds to bfloat16
+    assert losses(tmp_path / "both") == expected
+    assert losses(resumed) == expected
+
+
+@pytest.mark.parametrize("way", ["ddp-dropout", "fsdp-dropout"])
+def test_dropout_draws_other_masks_in_each_process(tmp_path, way):
+    go_on(tmp_path / "alone", shape=replace(SHAPE, dropout=0.2))
+    done = in_two_processes(way, tmp_path / "both", tmp_path / "again")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "each draws its own" in done.stdout
+    one, both = losses(tmp_path / "alone"), losses(tmp_path / "both")
+    assert both == losses(tmp_path / "again")  # the seed decides all masks
+    assert both != one and both == pytest.approx(one, abs=0.1)  # other masks, the same learning
+
+
 def test_the_command_runs_in_two_processes(tmp_path):
     text = tmp_path / "words.txt"
     words = np.random.default_rng(0).choice("the cat sat on a mat and saw one dog".split(), 3000)
@@ -149,12 +172,22 @@ def test_a_card_trains_by_nccl(tmp_path, monkeypatch, fsdp):
 
 
 def worker(way, *folders):
-    """What each of the processes does: train in each folder, and speak if it is the first."""
+    """What each of the processes does: train in each folder, and speak if it is the first.
+
+    `way` is "ddp" or "fsdp", then "-muon" or "-dropout" where these are wanted.
+    """
     torch.set_num_threads(1)
+    config = replace(QUICK, optimizer="muon") if "muon" in way else QUICK
+    shape = replace(SHAPE, dropout=0.2) if "dropout" in way else SHAPE
     with joined("cpu"):
         for folder in folders:
-            history = go_on(Path(folder), way == "fsdp")
+            history = go_on(Path(folder), "fsdp" in way, config=config, shape=shape)
             assert history.step == QUICK.steps
+        mask = torch.nn.functional.dropout(torch.ones(64), 0.5).sum().item()
+        every_mask = [None] * n_processes()
+        torch.distributed.all_gather_object(every_mask, torch.rand(3).tolist() + [mask])
+        if is_first():
+            print("each draws its own" if every_mask[0] != every_mask[1] else "all draw alike")
         model = GPT(SHAPE)
         assert mean_of_all(evaluate_loss(model, TOKENS)) > 0
         average = mean_of_all(rank() + 1)

@@ -41,7 +41,8 @@ def requirements():
 
 def extra_requirements():
     """What some commands install only when they are called."""
-    return [Requirement(line) for extra in environment.LATER for line in EXTRAS[extra]]
+    extras = (*environment.LATER, *environment.BY_HAND)
+    return [Requirement(line) for extra in extras for line in EXTRAS[extra]]
 
 
 def test_the_base_install_is_small():
@@ -55,8 +56,8 @@ def test_torch_comes_first():
 
 
 def test_every_extra_is_installed():
-    assert {*environment.EXTRAS, *environment.LATER} == set(EXTRAS)
-    assert not set(environment.EXTRAS) & set(environment.LATER)
+    extras = [*environment.EXTRAS, *environment.LATER, *environment.BY_HAND]
+    assert sorted(extras) == sorted(EXTRAS)
 
 
 def test_colab_keeps_its_versions():

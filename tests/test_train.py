@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +22,8 @@ from helpers.loaders import create_loader
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
 from helpers.train import main, prepare, split_text
+from helpers.train_board import Board
+from helpers.train_compiled import check_compiler
 from helpers.train_loop import TrainConfig, evaluate_loss, next_token_loss, train, training_step
 
 SHAPE = GPTConfig(50, 8, 16, 2, 2, dropout=0.1)
@@ -27,6 +31,14 @@ QUICK = TrainConfig(
     steps=12, batch_size=4, learning_rate=1e-2, warmup_steps=2, evaluate_every=4,
     evaluate_batches=2, checkpoint_every=5, precision="fp32",
 )  # fmt: skip
+
+
+def has_compiler():
+    try:
+        check_compiler()
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -304,3 +316,98 @@ def test_a_killed_command_resumes_to_the_same_log(tmp_path, text_file):
     reports = [json.loads((run / "report.json").read_text()) for run in (whole, part)]
     assert reports[0]["validation_loss"] == reports[1]["validation_loss"]
     assert re.match(r"\d", str(reports[0]["bits_per_byte"]["this model"]))
+
+
+def first_checkpoint_alone(folder):
+    """Make a finished run one that was stopped at its checkpoint of step 10."""
+    shutil.rmtree(checkpoints(folder)[-1])
+    assert [path.name for path in checkpoints(folder)] == ["step-00000010"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_compiler(), reason="torch.compile needs a C++ compiler")
+def test_compiled_steps_have_the_same_losses_and_checkpoints(tmp_path, tokens, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
+    shape, folders = replace(SHAPE, dropout=0.0), {}
+    for compiled in (False, True):
+        folder = folders[compiled] = tmp_path / f"compiled-{compiled}"
+        model = new_model(shape=shape)
+        history = train(model, tokens, tokens, QUICK, folder, progress=False, compiled=compiled)
+        if not compiled:
+            expected = pytest.approx(history.train_losses, abs=1e-4)
+        assert history.train_losses == expected
+    for compiled, folder in folders.items():  # each goes on from the other's checkpoint
+        first_checkpoint_alone(folder)
+        history = train(
+            new_model(1, shape), tokens, tokens, QUICK, folder, True, progress=False,
+            compiled=not compiled,
+        )  # fmt: skip
+        assert history.train_losses == expected
+        names = [name for name, _ in load_model(checkpoints(folder)[-1])[0].named_parameters()]
+        assert names == [name for name, _ in model.named_parameters()]
+
+
+def test_without_a_compiler_one_line_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    assert main(["--corpus", "story", "--compile", "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: compiling needs the C++ compiler") and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_tensorboard_one_line_says_how_to_install_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("helpers.train_board.find_spec", lambda name: None)
+    assert main(["--corpus", "story", "--tensorboard", "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert "pip install -c constraints.txt tensorboard" in error and error.count("\n") == 1
+    with pytest.raises(ValueError, match="no TensorBoard here"):
+        Board(tmp_path)
+
+
+def test_a_board_is_told_every_step_and_validation_loss(tmp_path, tokens, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder, purge_step):
+            written.append((folder, purge_step))
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    monkeypatch.setattr("helpers.train_board.find_spec", lambda name: True)
+    board = Board(tmp_path)
+    history = train(
+        new_model(), tokens, tokens, QUICK, tmp_path, progress=False, on_step=board.step
+    )
+    board.validation(12, history.validation_losses[-1])
+    assert written[0] == (str(tmp_path / "tensorboard"), None)
+    losses = [(value, step) for name, value, step in written[1:] if name == "loss/training"]
+    assert losses == [(loss, step) for step, loss in enumerate(history.train_losses, 1)]
+    rates = [value for name, value, _ in written[1:] if name == "learning rate"]
+    assert rates == [
+        learning_rate_at(step, 12, 1e-2, QUICK.warmup_steps, QUICK.final_share)
+        for step in range(12)
+    ]
+    assert all(value > 0 for name, value, _ in written[1:] if name == "tokens a second")
+    assert written[-1] == ("loss/validation", history.validation_losses[-1], 12)
+    Board(tmp_path, resume=True)
+    assert written[-1] == (str(tmp_path / "tensorboard"), 13)
+
+
+def test_tensorboard_reads_what_the_command_wrote(tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    flags = "--corpus story --preset tiny --device cpu --precision fp32 --steps 4 --batch-size 4"
+    folder = tmp_path / "run"
+    assert (
+        main([*flags.split(), "--evaluate-every", "2", "--tensorboard", "--out", str(folder)]) == 0
+    )
+    events = reader.EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss/training")] == [1, 2, 3, 4]
+    lines = [json.loads(line) for line in (folder / "log.jsonl").open()]
+    found = [(event.step, event.value) for event in events.Scalars("loss/validation")]
+    assert found == [(line["step"], pytest.approx(line["validation"])) for line in lines]
+    assert {"learning rate", "tokens a second"} <= set(events.Tags()["scalars"])

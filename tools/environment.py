@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("lab", "test", "dev", "compare")
 LATER = ("book", "browser")  # extras that are installed when they are first needed
+BY_HAND = ("tensorboard",)  # extras that a reader installs who wants them
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
 
