@@ -71,6 +71,8 @@ class StreamingWindow(ChatWindow):
                     break
         except (ValueError, OSError) as error:
             said[self.chat.name] = f"[{error}]"
+        except Exception as error:  # nobody would see it: an error in a thread is in no cell
+            said[self.chat.name] += f"[{type(error).__name__}: {error}]"
         finally:
             pieces.close()
             if self.chat.left_out:

@@ -20,6 +20,8 @@ class Slow:
     def stream(self, text):
         if text == "fail":
             raise ValueError("there is no text to answer")
+        if text == "break":
+            raise KeyError("weights")
         try:
             for word in self.words:
                 assert self.go.acquire(timeout=30)
@@ -88,3 +90,11 @@ def test_waiting_has_an_end():
     for _ in range(3):
         talker.go.release()
     window.wait()
+
+
+def test_an_error_that_nobody_expects_is_shown_as_well():
+    window = StreamingWindow(Slow())
+    window.send("break")
+    window.wait()
+    assert "KeyError" in answer(window) and "weights" in window.page.value
+    assert window.stop_button.disabled and not window.busy

@@ -87,7 +87,6 @@ def place(tmp_path):
 def execute(python, place, notebook):
     """Run a notebook in the folder, by a kernel of the environment; returns it with its outputs."""
     from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
     kernels, empty = place.parent / "kernels", place.parent / "home"
@@ -100,11 +99,12 @@ def execute(python, place, notebook):
     nbformat.write(notebook, str(place / "notebook.ipynb"))
     client = NotebookClient(
         notebook,
-        km=AsyncKernelManager(kernel_name="colab", kernel_spec_manager=specs),
+        kernel_name="colab",
         timeout=CELL_SECONDS,
         store_widget_state=False,
         resources={"metadata": {"path": str(place)}},
     )
+    client.create_kernel_manager().kernel_spec_manager = specs  # it ends the kernel, too
     ours = ("LLM_COURSE", "TIKTOKEN", "PYTHON")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     clean |= {"LLM_COURSE_DATA": str(empty), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

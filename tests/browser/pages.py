@@ -12,6 +12,7 @@ from tools.lectures import ROOT
 SCREEN = {"width": 1250, "height": 1400}
 PICTURES = ROOT / "build" / "screens"
 OPEN_SECONDS, ANSWER_SECONDS = 120, 60
+expect.set_options(timeout=ANSWER_SECONDS * 1000)
 ERROR = "[data-mime-type='application/vnd.jupyter.error']"
 STDERR = "[data-mime-type='application/vnd.jupyter.stderr']"
 EXPLORER = "[aria-label='Attention explorer']"

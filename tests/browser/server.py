@@ -40,12 +40,18 @@ class Lab:
         """The address of a notebook's page."""
         return f"{self.base}/lab/tree/notebooks/{name}?token={self.token}&reset"
 
-    def ask(self, path, method="GET"):
+    def ask(self, path, method="GET", tries=5):
         """Ask its interface; returns the answer's bytes."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.base}/api/{path}", headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code < 500 or tries == 1:
+                raise
+        time.sleep(1)  # so it answers while a kernel is only half there
+        return self.ask(path, method, tries - 1)
 
     def kernels(self):
         """The kernels that run: id, state and so on."""

@@ -159,7 +159,7 @@ def use_generator(generator):
     rows = generator.locator(".widget-hbox:has(> button):has(> .widget-html)")
     choices = [plain(text) for text in rows.locator(".widget-html").all_inner_texts()]
     press(rows.locator("button").nth(choices.index(plain(asked.answer))))
-    expect(generator.get_by_text("Right.")).to_be_visible()
+    expect(generator.get_by_role("status").last).to_contain_text(f"Right. {plain(asked.why)}")
     box.fill("softmacks")
     box.press("Enter")
     expect(said).to_contain_text("softmacks")
