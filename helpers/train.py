@@ -122,13 +122,11 @@ def run(
     tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
     torch.manual_seed(config.seed)
     model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
-    n_parameters = model.n_parameters()
-    if fsdp:
-        model = shard(model)
     print(
-        f"{n_parameters:,} parameters, {len(train_ids):,} tokens to learn from, "
+        f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
         f"{len(held_out_ids):,} held out, {config.precision}"
     )
+    model = shard(model) if fsdp else model
 
     def sample(step, model, history):
         text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
@@ -146,6 +144,11 @@ def run(
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return {"interrupted": True, "step": history.step}
     save_model(folder / "model", model, tokenizer)
+    return _report(folder, model, tokenizer, texts, history, config)
+
+
+def _report(folder, model, tokenizer, texts, history, config):
+    """Write down how good a finished run is, and draw its losses; return the report."""
     report = {
         "steps": history.step,
         "validation_loss": history.validation_losses[-1],

@@ -154,8 +154,7 @@ def train(
     """
     precision = precision_name(config.precision, model.token_embedding.weight.device)
     config = replace(config, precision=from_first(precision))
-    create = OPTIMIZERS[config.optimizer]
-    optimizer = create(model, config.learning_rate, config.weight_decay)
+    optimizer = OPTIMIZERS[config.optimizer](model, config.learning_rate, config.weight_decay)
     loader = _loader(train_tokens, model, config.batch_size, seed=config.seed)
     check_share(loader)
     torch.manual_seed(config.seed)
@@ -176,7 +175,6 @@ def train(
     trained = Compiled(in_parallel(model)) if compiled else in_parallel(model)
     with naming_the_last_checkpoint(folder), bar:
         _take_steps(model, trained, optimizer, loader, config, history, evaluate, save, bar)
-    model.eval()
     return history
 
 
@@ -199,6 +197,7 @@ def _take_steps(model, trained, optimizer, loader, config, history, evaluate, sa
     history.interrupted = history.step < config.steps
     if history.interrupted or config.checkpoint_every:
         save()
+    model.eval()
 
 
 def training_step(model, optimizer, batches, config, step):
