@@ -1,6 +1,6 @@
 """Time to loss: nanoGPT's small CPU recipe and ours, to the same loss on Tiny Shakespeare.
 
-    python3 course.py bench time_to_loss            about eight minutes on two quiet cores
+    python3 course.py bench time_to_loss            about nine minutes on two quiet cores
     python3 course.py bench time_to_loss --quick    a few steps of everything; nothing is written
 
 Both see the same characters, 90 % to learn from and 10 % held out, at a context of 64.
@@ -19,7 +19,6 @@ the machine meets them alike. Where there is a CUDA device, baseline and ours ru
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks import _record
+from benchmarks import _time_to_loss_report as report
 from benchmarks._fast_gpt import FastGPT, Shape
 from helpers.config import GPTConfig
 from helpers.corpora import available, load_corpus
@@ -42,8 +42,7 @@ CODE = [
     "benchmarks/_fast_gpt.py",
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim")),
 ]
-CONTEXT, SEEDS, SHARE_OF_TIME = 64, 3, 0.2
-REPORTED = 1.88  # the loss that nanoGPT's documentation gives for its recipe
+CONTEXT, SEEDS = 64, 3
 
 
 @dataclass(frozen=True)
@@ -191,71 +190,14 @@ def measure(found, text, seeds, device="cpu"):
     return runs
 
 
-def summary(recipe, runs):
-    """What the tables say of one recipe's runs: medians, and the spread from least to most."""
-    seconds, losses = ([run[key] for run in runs] for key in ("seconds", "loss"))
-    n_tokens = recipe.steps * recipe.batch_size * CONTEXT
-    return {
-        "steps": recipe.steps,
-        "batch_size": recipe.batch_size,
-        "precision": recipe.precision,
-        "seconds": statistics.median(seconds),
-        "seconds_spread": [min(seconds), max(seconds)],
-        "loss": statistics.median(losses),
-        "loss_spread": [min(losses), max(losses)],
-        "tokens_a_second": n_tokens / statistics.median(seconds),
-    }
-
-
-def targets(runs):
-    """The two targets, over the seeds' pairs of runs."""
-    pairs = list(zip(runs["ours"], runs["baseline"], strict=True))
-    share = statistics.median(ours["seconds"] / theirs["seconds"] for ours, theirs in pairs)
-    losses = [statistics.median(run["loss"] for run in runs[name]) for name in ("ours", "baseline")]
-    return [
-        _record.target("wall time, of the baseline's", share, "at most", SHARE_OF_TIME),
-        _record.target("loss it reaches, baseline's the limit", losses[0], "at most", losses[1]),
-        _record.target("loss it reaches, nanoGPT's own report", losses[0], "at most", REPORTED),
-    ]
-
-
-def table(found):
-    """The summaries of one device as lines of a Markdown table."""
-    lines = [
-        "| recipe | steps | precision | seconds | least to most | characters/s | loss | least to most |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, row in found.items():
-        lines.append(
-            f"| {name} | {row['steps']:,} | {row['precision']} | {row['seconds']:.1f} "
-            f"| {row['seconds_spread'][0]:.1f} to {row['seconds_spread'][1]:.1f} "
-            f"| {row['tokens_a_second']:,.0f} | {row['loss']:.3f} "
-            f"| {row['loss_spread'][0]:.3f} to {row['loss_spread'][1]:.3f} |"
-        )
-    return lines
-
-
-def section(record):
-    """The README's section, as lines."""
-    lines = [*_record.made_by("time_to_loss", record), ""]
-    lines += [
-        "nanoGPT's CPU recipe on the characters of Tiny Shakespeare, and ours on the same split.",
-        f"Medians over {record['seeds']} seeds; wall time of the steps alone, {record['threads']} threads;",
-        "the loss, in nats a character, is that of the last step over all held-out windows of 64.",
-        "Each row below ours changes one idea and keeps the number of steps.",
-        "", *_record.target_table(record["targets"]), "", *table(record["runs"]),
-    ]  # fmt: skip
-    if "cuda" in record:
-        lines += ["", f"On {record['cuda_device']}:", "", *table(record["cuda"])]
-    return lines
-
-
 def main(arguments=None):
     """Measure, write `time_to_loss.json` and the README's section; 0 where the targets are met."""
     parser = argparse.ArgumentParser(prog="course.py bench time_to_loss")
     parser.add_argument("--quick", action="store_true", help="a few steps; nothing is written")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs of each; {SEEDS}")
     options = parser.parse_args(arguments)
+    if options.seeds < 1:
+        parser.error(f"--seeds is {options.seeds}; it must be 1 or more")
     if not options.quick and not available("tinyshakespeare", shows="the time to a loss on it"):
         return 1
     found, seeds = recipes(), options.seeds
@@ -266,17 +208,19 @@ def main(arguments=None):
     text = load_corpus("story" if options.quick else "tinyshakespeare")
     record = {"seeds": seeds, "threads": torch.get_num_threads()}
     runs = measure(found, text, seeds)
-    record |= {"targets": targets(runs)}
-    record["runs"] = {name: summary(found[name], of) for name, of in runs.items()}
+    record |= {"targets": report.targets(runs)}
+    record["runs"] = {
+        name: report.summary(found[name], of, runs["ours"], CONTEXT) for name, of in runs.items()
+    }
     if torch.cuda.is_available():
         record |= measure_cuda(found, text, seeds)
     if options.quick:
-        print("\n".join(table(record["runs"])))
+        print("\n".join(report.table(record["runs"])))
         return 0
     path = _record.write("time_to_loss", COMMAND, CODE, ["torch"], record)
     record = json.loads(path.read_text("utf-8"))
-    _record.write_section("Time to loss", section(record))
-    print("\n".join(section(record)))
+    _record.write_section("Time to loss", report.section(record))
+    print("\n".join(report.section(record)))
     return 0 if all(met for *_, met in record["targets"]) else 1
 
 
@@ -284,7 +228,9 @@ def measure_cuda(found, text, seeds):
     """Baseline and ours on the card."""
     pair = {name: found[name] for name in ("baseline", "ours")}
     runs = measure(pair, text, seeds, "cuda")
-    summaries = {name: summary(pair[name], of) for name, of in runs.items()}
+    summaries = {
+        name: report.summary(pair[name], of, runs["ours"], CONTEXT) for name, of in runs.items()
+    }
     return {"cuda_device": torch.cuda.get_device_name(), "cuda": summaries}
 
 
