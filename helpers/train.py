@@ -248,6 +248,8 @@ def main(arguments=None):
 def _train_and_report(options):
     if options.stream and not options.text:
         raise ValueError("--stream needs a file: give --text")
+    if options.compile and options.fsdp:
+        raise ValueError("--compile does not go with --fsdp: leave out one of the two")
     if options.compile:
         check_compiler()
     if options.tensorboard:
