@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from helpers.attention import MultiHeadAttention, causal_mask
-from helpers.layers import FeedForward, LayerNorm
+from helpers.layers import FeedForward, LayerNorm, Linear
 
 
 class TransformerBlock(nn.Module):
@@ -53,7 +53,7 @@ class GPT(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
         self.final_norm = LayerNorm(config.embedding_dim)
-        self.output_head = nn.Linear(config.embedding_dim, config.vocab_size, bias=False)
+        self.output_head = Linear(config.embedding_dim, config.vocab_size, bias=False)
         self._initialize()
         if config.tie_weights:
             self.output_head.weight = self.token_embedding.weight

@@ -41,6 +41,7 @@ from helpers.lora import apply_lora, load_adapter, merge_lora
 from helpers.loss import head_loss
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
+from helpers.quantize import quantize_int8, quantize_rows
 from helpers.question_generator import QuestionGenerator, find_questions, make_set
 from helpers.question_generator import question_generator as generator
 from helpers.question_writer import parse_question, question_prompt
@@ -208,6 +209,11 @@ CALLS = {
         (lambda: causal_mask(-1, 2), ValueError, "-1 queries cannot end at key 2"),
         (lambda: KVCache(MODEL.config, 0), ValueError, "batch_size is 0; it must be 1 or more"),
         (lambda: KVCache(MODEL.config, 1, 99), ValueError, "max_length 99 must be 1 to .* 16"),
+        (lambda: quantize_rows(torch.ones(3)), ValueError, r"shape \(3,\); give a matrix \(N, C\)"),
+        (lambda: quantize_rows(torch.tensor([[NAN]])), ValueError, "numbers that are not finite"),
+        (lambda: quantize_rows([[1.0]]), TypeError, "x must be a tensor .*, not list"),
+        (lambda: quantize_int8("model"), TypeError, "model must be a module, not str"),
+        (lambda: quantize_int8(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
         (
             lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, 5])),
             ValueError,
@@ -425,6 +431,7 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (training, "--precision fp7", "unknown precision 'fp7'; known: auto, fp32, bf16"),
     (training, "--optimizer sgd", "unknown optimizer 'sgd'; known: adamw, muon"),
     (training, "--final-share 2", "final_share is 2.0; .* at most 1"),
+    (training, "--compile --fsdp", "--compile does not go with --fsdp"),
     (training, "--resume --out empty-folder", "no checkpoint in empty-folder"),
     (course_gpt, "--steps 0", "steps is 0; it must be 1 or more"),
     (course_gpt, "--tales 0", "tales is 0; it must be 1 or more"),

@@ -1,0 +1,209 @@
+"""Generation at 124M: tokens a second of ours and of transformers, and of 8-bit weights.
+
+    python3 course.py bench generation            about five minutes on two quiet cores
+    python3 course.py bench generation --quick    a toy size in seconds; nothing is written
+
+GPT-2's smallest shape with random weights (no word depends on the speed, and no speed on the
+words), 128 tokens after 32, greedy, with a key-value cache; batches of 1 and 8. Ours is
+`helpers.generate.generate`; transformers' is `model.generate` with PyTorch's fused attention. Both
+stop at nothing. The third form is ours after `helpers.quantize.quantize_int8`, from fp32 weights.
+
+To make a token, every weight but the embeddings' has to be read once, whatever the batch: the bytes
+of all blocks and of the output head. The share of the limit is that number over what the memory can
+deliver in the time of a step, measured in the same run by summing half a gigabyte.
+"""
+
+import argparse
+import copy
+import json
+import sys
+from functools import partial
+from importlib.util import find_spec
+
+import torch
+from torch import nn
+
+from benchmarks import _record, _speed
+from helpers.config import PRESETS, GPTConfig
+from helpers.device import use_every_core
+from helpers.generate import generate
+from helpers.model import GPT
+from helpers.quantize import QuantizedLinear, bits_of_x, quantize_int8
+
+COMMAND = "python3 course.py bench generation"
+CODE = [
+    "benchmarks/generation.py",
+    "benchmarks/_speed.py",
+    *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
+    "helpers/quantize.py",
+]
+CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
+TOY = GPTConfig(97, 32, 16, 2, 2, dropout=0.0)
+THEIRS = "transformers"
+TARGETS = {"fp32": 1.3, "bf16": 1.5}  # times transformers' speed, at batch 1
+INT8_TARGET = 2.0  # times our own fp32 speed, at batch 1
+
+
+def bytes_a_step(model):
+    """Bytes of weights that one more token has to read: of every linear layer, biases left out."""
+    total = 0
+    for module in model.modules():
+        if isinstance(module, QuantizedLinear):
+            total += module.numbers.nbytes + module.scales.nbytes
+        elif isinstance(module, nn.Linear):
+            total += module.weight.nbytes
+    return total
+
+
+def transformers_model(config, dtype, device):
+    """GPT-2 of `transformers` in the same shape, ready to generate."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    shape = GPT2Config(
+        vocab_size=config.vocab_size, n_positions=config.context_length,
+        n_embd=config.embedding_dim, n_layer=config.n_layers, n_head=config.n_heads,
+        bos_token_id=0, eos_token_id=None, pad_token_id=0, attn_implementation="sdpa",
+    )  # fmt: skip
+    return GPT2LMHeadModel(shape).to(device, dtype).eval()
+
+
+def our_run(model, token_ids, n_new):
+    """Generate with ours, and see that all came."""
+    assert len([*generate(model, token_ids, n_new)]) == n_new
+
+
+def their_run(model, token_ids, n_new):
+    """Generate with `transformers`, and see that all came."""
+    with torch.inference_mode():
+        found = model.generate(
+            token_ids, attention_mask=torch.ones_like(token_ids), use_cache=True,
+            max_new_tokens=n_new, min_new_tokens=n_new, do_sample=False,
+        )  # fmt: skip
+    assert found.shape[1] == token_ids.shape[1] + n_new
+
+
+def models(config, device):
+    """Every form that is measured: name to (function that generates, bytes of a step)."""
+    torch.manual_seed(0)
+    ours, found = GPT(config).to(device).eval(), {}
+    for precision, dtype in _speed.DTYPES.items():
+        model = copy.deepcopy(ours).to(dtype)
+        found[f"helpers {precision}"] = partial(our_run, model), bytes_a_step(model)
+        if find_spec("transformers"):
+            theirs = transformers_model(config, dtype, device)
+            found[f"{THEIRS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
+    small = quantize_int8(ours)
+    found["helpers int8"] = partial(our_run, small), bytes_a_step(small)
+    return found
+
+
+def measure(config, n_prompt, n_new, rounds, device="cpu", batches=BATCHES):
+    """Tokens a second of every form at every batch size, the ratios, and the shares of the limit."""
+    forms, limit = models(config, device), _speed.read_bandwidth(device)
+    found = {"read_bytes_a_second": limit, "batches": {}}
+    for batch_size in batches:
+        ids = torch.randint(config.vocab_size, (batch_size, n_prompt), device=device)
+        runs = {name: partial(run, ids, n_new) for name, (run, _) in forms.items()}
+        times = _speed.paired(runs, rounds, device)
+        limit = max(limit, _speed.read_bandwidth(device))
+        rows = {}
+        for name, seconds in times.items():
+            speed = _speed.spread([batch_size * n_new / each for each in seconds])
+            steps = speed["median"] / batch_size
+            rows[name] = {"tokens_a_second": speed, "bytes_a_step": forms[name][1]}
+            rows[name]["share_of_limit"] = steps * forms[name][1] / limit
+        found["batches"][str(batch_size)] = {"rows": rows, "ratios": ratios(times)}
+    return found | {"read_bytes_a_second": limit}
+
+
+def ratios(times):
+    """How many times faster ours is than transformers', and 8 bits than our fp32."""
+    found = {"int8": _speed.ratios(times, "helpers int8", ["helpers fp32"])}
+    for precision in _speed.DTYPES:
+        if f"{THEIRS} {precision}" in times:
+            others = [f"{THEIRS} {precision}"]
+            found[precision] = _speed.ratios(times, f"helpers {precision}", others)
+    return found
+
+
+def targets_of(found):
+    """The targets of batch 1."""
+    measured, rows = found["batches"]["1"]["ratios"], []
+    for precision, limit in TARGETS.items():
+        if precision in measured:
+            what = f"{precision}, batch 1: tokens a second, times transformers'"
+            rows.append(_record.target(what, measured[precision]["median"], "at least", limit))
+    what = "int8 weights, batch 1: tokens a second, times our fp32"
+    return [*rows, _record.target(what, measured["int8"]["median"], "at least", INT8_TARGET)]
+
+
+def table(found):
+    """All forms and batch sizes as a Markdown table."""
+    lines = [
+        "| batch | form | tokens/s (quartiles) | MB read a step | share of the memory's limit |",
+        "|---|---|---|---|---|",
+    ]
+    for batch_size, each in found["batches"].items():
+        for name, row in each["rows"].items():
+            lines.append(
+                f"| {batch_size} | {name} | {_speed.rate(row['tokens_a_second'])} "
+                f"| {row['bytes_a_step'] / 1e6:,.0f} | {row['share_of_limit']:.0%} |"
+            )
+    lines += ["", "| batch | compared | times as fast (quartiles) |", "|---|---|---|"]
+    for batch_size, each in found["batches"].items():
+        for name, ratio in each["ratios"].items():
+            ours = f"helpers {name} beside {ratio['beside']}"
+            lines.append(f"| {batch_size} | {ours} | {_speed.times_faster(ratio)} |")
+    return lines
+
+
+def section(record):
+    """The README's section, as lines."""
+    cpu = record["cpu"]
+    lines = [
+        *_record.made_by("generation", record),
+        f"{record['new']} tokens after {record['prompt']}, greedy, {record['threads']} threads; "
+        f"medians of {record['rounds']} interleaved rounds. The memory is read at "
+        f"{cpu['read_bytes_a_second'] / 1e9:.1f} GB/s; the product of bytes is "
+        f"{'there' if record['bits_of_x'] else 'missing: weights were widened'}.",
+        "", *_record.target_table(record["targets"]), "", *table(cpu),
+    ]  # fmt: skip
+    if "cuda" in record:
+        lines += ["", f"On {record['cuda_device']}:", "", *table(record["cuda"])]
+    return lines
+
+
+def run(config, n_prompt, n_new, rounds):
+    """Measure on the CPU, and on the GPU where there is one."""
+    record = {
+        "prompt": n_prompt, "new": n_new, "rounds": rounds, "threads": torch.get_num_threads(),
+        "parameters": GPT(config).n_parameters(), "bits_of_x": bits_of_x(),
+    }  # fmt: skip
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        record[device] = measure(config, n_prompt, n_new, rounds, device)
+    if "cuda" in record:
+        record["cuda_device"] = torch.cuda.get_device_name()
+    return record | {"targets": targets_of(record["cpu"])}
+
+
+def main(arguments=None):
+    """Measure, write `generation.json` and the README's section; 0 where the targets are met."""
+    parser = argparse.ArgumentParser(prog="course.py bench generation")
+    parser.add_argument("--quick", action="store_true", help="a toy size; nothing is written")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        print("\n".join(table(run(TOY, 4, 8, 2)["cpu"])))
+        return 0
+    use_every_core()
+    libraries = ["torch", "transformers"] if find_spec("transformers") else ["torch"]
+    path = _record.write("generation", COMMAND, CODE, libraries, run(CONFIG, PROMPT, NEW, ROUNDS))
+    record = json.loads(path.read_text("utf-8"))
+    _record.write_section("Generation", section(record))
+    print("\n".join(section(record)))
+    return 0 if all(met for *_, met in record["targets"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
