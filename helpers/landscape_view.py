@@ -41,6 +41,7 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
         ax.plot(0, 0, "+", color=COLORS[1], markersize=12, markeredgewidth=2.5)
         ax.set(title=name, xlabel="first direction", ylabel="second direction", aspect="equal")
         ax.grid(False)
+        ax.locator_params(nbins=5)  # so that no two numbers touch
     bar = {"shrink": 0.8, "ticks": levels[::2], "format": "%.2f"}
     axes[0].figure.colorbar(mesh, ax=list(axes[:-1]), label="loss (nats a token)", **bar)
     for color, mark, (name, each) in zip(COLORS, MARKS, landscapes.items(), strict=False):

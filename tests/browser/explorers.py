@@ -3,7 +3,6 @@
 import re
 
 import torch
-from playwright.sync_api import expect
 
 from helpers.bpe import BPETokenizer
 from helpers.corpora import load_corpus
@@ -11,7 +10,7 @@ from helpers.generate import next_token_probabilities
 from helpers.sampling_view import describe
 from helpers.tokenizer import split_words
 from helpers.training_view import RATES
-from tests.browser.pages import press, turn
+from tests.browser.pages import expect, press, turn
 
 LONG = 120_000  # milliseconds: a model trains
 
@@ -105,14 +104,14 @@ def use_landscape(explorer):
     """The slice moves, and the view comes nearer: the sentence and the picture follow."""
     page, image = explorer.locator(".widget-html").last, explorer.locator("img")
     expect(page).to_contain_text("on the slice at 0.")
-    place = float(turn(explorer, "slice at", "ArrowRight", 3))
-    assert place > 0
+    place = float(turn(explorer, "slice at", "End"))
     expect(page).to_contain_text(f"on the slice at {place:.2g}.")
-    before = image.get_attribute("src")
-    highest = _highest(page)
-    turn(explorer, "how far", "ArrowLeft", 2)
-    expect(image).not_to_have_attribute("src", before)
-    assert all(near <= far for near, far in zip(_highest(page), highest, strict=True))
+    before, highest = image.get_attribute("src"), _highest(page)
+    reach = float(turn(explorer, "how far", "ArrowLeft", 2))
+    assert 0 < reach < place
+    expect(page).to_contain_text(f"on the slice at {reach:.2g}.")  # it cannot lie outside
+    assert image.get_attribute("src") != before
+    assert _highest(page)[-1] < highest[-1]  # nearer to the bottom of the trained one's bowl
 
 
 def _highest(page):
@@ -137,8 +136,11 @@ def use_sampling(explorer):
     press(explorer.get_by_role("button", name="Draw a token"))
     expect(page).to_have_text("Drawn: forward")
     assert turn(explorer, "top-k", "ArrowRight", 2) == "3"
+    left = next_token_probabilities(LOGITS, 1.5, 3, 0.8)
+    expect(page).to_have_text(describe(left, WORDS))
     press(explorer.get_by_role("button", name="Draw a token"), "Space")
-    expect(page).to_have_text(re.compile(r"Drawn: (forward|toward|closer)"))
+    drawn = [word for word, share in zip(WORDS, left.tolist(), strict=True) if share]
+    expect(page).to_have_text(re.compile(f"Drawn: ({'|'.join(drawn)})"))
 
 
 def use_embeddings(explorer):

@@ -2,14 +2,12 @@
 
 import re
 
-from playwright.sync_api import expect
-
 from helpers.eliza import Eliza
 from helpers.flash_cards import load_cards
 from helpers.question_generator import make_set
 from helpers.quiz_bank import load_quiz
 from tests.browser import explorers
-from tests.browser.pages import plain, press, turn
+from tests.browser.pages import expect, plain, press, turn
 
 LONG = 120_000  # milliseconds: a model answers, or trains
 
