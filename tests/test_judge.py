@@ -1,9 +1,7 @@
 """A judge that answers well, badly, late or not at all: nothing is lost and everything is said."""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -19,6 +17,7 @@ from helpers.judge import (
     server_judge,
 )
 from helpers.talkers import ChatServer
+from tests.local_server import ChatHandler, serving
 
 ITEMS = [
     {"question": f"What is {n} + 1?", "reference": str(n + 1), "answer": str(n + 1 - n % 2)}
@@ -48,13 +47,13 @@ class Counted:
         return self.ask(prompt)
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(ChatHandler):
     """Speaks OpenAI's protocol, in the way its `mode` says."""
 
     mode = "fair"
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         assert len(body["messages"]) == 1, "each prompt must start anew"
         if self.mode == "refuse":
             return self.send_error(429, "Too Many Requests")
@@ -62,28 +61,14 @@ class Server(BaseHTTPRequestHandler):
             time.sleep(1.5)
         content = fair(body["messages"][0]["content"])
         answer = {"choices": [{"message": {"content": content}}]}
-        data = b"<html>" if self.mode == "html" else json.dumps(answer).encode()
-        try:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(data)
-        except BrokenPipeError:
-            pass
-
-    def log_message(self, *_):
-        pass
+        self.send(b"<html>" if self.mode == "html" else json.dumps(answer).encode())
 
 
 @pytest.fixture
 def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    httpd = HTTPServer(("127.0.0.1", 0), Server)
     Server.mode = "fair"
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    yield ChatServer(f"http://127.0.0.1:{httpd.server_port}/v1", "judge", seconds=1)
-    httpd.shutdown()
-    httpd.server_close()
+    with serving(Server, monkeypatch) as address:
+        yield ChatServer(address, "judge", seconds=1)
 
 
 @pytest.mark.parametrize(

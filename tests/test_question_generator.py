@@ -3,9 +3,7 @@
 import html
 import json
 import re
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -21,6 +19,7 @@ from helpers.question_generator import (
 from helpers.quiz import QuizQuestion, load_quiz
 from helpers.quiz_bank import nearest_topics
 from helpers.talkers import OLLAMA, ChatServer
+from tests.local_server import ChatHandler, serving
 
 BANK = set(load_quiz())
 
@@ -37,7 +36,7 @@ def entries(count):
     ]
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(ChatHandler):
     """Speaks OpenAI's protocol, in the way its `mode` says."""
 
     mode = "well"
@@ -52,7 +51,7 @@ class Server(BaseHTTPRequestHandler):
         return json.dumps(good)
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         self.heard.append(body)
         if self.mode == "busy":
             return self.send_error(429, "Too Many Requests")
@@ -65,29 +64,14 @@ class Server(BaseHTTPRequestHandler):
         data = {"html": b"<html>", "deep": b"[" * 90_000}.get(
             self.mode, json.dumps(answer).encode()
         )
-        try:
-            self.send_response(200)
-            if self.mode == "cut":
-                self.send_header("Content-Length", str(len(data) + 99))
-            self.end_headers()
-            self.wfile.write(data)
-        except BrokenPipeError:
-            pass
-
-    def log_message(self, *_):
-        pass
+        self.send(data, promised=len(data) + 99 if self.mode == "cut" else None)
 
 
 @pytest.fixture
 def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    httpd = HTTPServer(("127.0.0.1", 0), Server)
     Server.mode, Server.heard = "well", []
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    yield ChatServer(f"http://127.0.0.1:{httpd.server_port}/v1", "writer", seconds=1)
-    httpd.shutdown()
-    httpd.server_close()
+    with serving(Server, monkeypatch) as address:
+        yield ChatServer(address, "writer", seconds=1)
 
 
 def visible(buttons):

@@ -1,8 +1,6 @@
 """The GPTs that stand beside ELIZA: found in order, asked politely, refused in one line."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import torch
@@ -15,6 +13,7 @@ from helpers.corpora import data_folder
 from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.talkers import BaseGPT, ChatServer, choose_gpt, find_gpts, gpt2_tokenizer, tidy_end
+from tests.local_server import ChatHandler, serving
 
 
 @pytest.fixture
@@ -25,14 +24,14 @@ def small_gpt():
     return GPT(config).eval(), tokenizer
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(ChatHandler):
     """A chat server that repeats what it heard, or misbehaves as its `mode` says."""
 
     mode = "echo"
     heard = []
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         self.heard.append((self.path, dict(self.headers), body))
         if self.mode == "refuse":
             return self.send_error(401, "Unauthorized")
@@ -40,26 +39,14 @@ class Server(BaseHTTPRequestHandler):
         answer = {"choices": [{"message": {"content": content}}]}
         if self.mode == "empty":
             answer = {"choices": []}
-        data = b"<html>" if self.mode == "html" else json.dumps(answer).encode()
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+        self.send(b"<html>" if self.mode == "html" else json.dumps(answer).encode())
 
 
 @pytest.fixture
 def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    httpd = HTTPServer(("127.0.0.1", 0), Server)
     Server.mode, Server.heard = "echo", []
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}/v1/"
-    httpd.shutdown()
-    httpd.server_close()
+    with serving(Server, monkeypatch) as address:
+        yield f"{address}/"
 
 
 def test_tidy_end():
