@@ -49,6 +49,7 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
         axes[-1].plot(places, line, color=color, marker=mark, markersize=3, label=name)
     axes[-1].set(xlabel="first direction", ylabel="loss", title="along the dashed line")
     axes[-1].set_ylim(low - 0.04 * (high - low), high + 0.2 * (high - low) + 1e-6)
+    axes[-1].locator_params(axis="x", nbins=5)
     axes[-1].legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
     return axes
 

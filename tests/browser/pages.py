@@ -19,6 +19,7 @@ else:
     expect.set_options(timeout=ANSWER_SECONDS * 1000)
 ERROR = "[data-mime-type='application/vnd.jupyter.error']"
 STDERR = "[data-mime-type='application/vnd.jupyter.stderr']"
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 EXPLORER = "[aria-label='Attention explorer']"
 # True when the last code cell has a number, and none waits
 HAS_RUN = """() => {
@@ -52,8 +53,7 @@ def open_notebook(page, lab, name):
     while [kernel["execution_state"] for kernel in lab.kernels()] != ["idle"]:
         assert time.monotonic() < end, f"{name}: no kernel after {OPEN_SECONDS} seconds"
         page.wait_for_timeout(300)
-    idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-    page.wait_for_selector(idle, timeout=OPEN_SECONDS * 1000)
+    page.wait_for_selector(IDLE, timeout=OPEN_SECONDS * 1000)
 
 
 def run_all(page, seconds):
@@ -101,8 +101,10 @@ def turn(widget, name, key, times=1):
 
 
 def picture(element, name):
-    """Keep what an element looks like in build/screens."""
+    """Keep what an element looks like in build/screens, once the kernel has answered."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     element.scroll_into_view_if_needed()
-    element.page.wait_for_timeout(200)
+    for _ in range(2):
+        element.page.wait_for_timeout(200)
+        element.page.wait_for_selector(IDLE)
     element.screenshot(path=str(PICTURES / f"{name}.png"))
