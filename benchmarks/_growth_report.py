@@ -13,7 +13,7 @@ TITLES = {
     "corpus": "Against the size of the corpus: 3.7 million parameters, context 256, streamed",
 }
 PICTURE = (
-    "Six curves on logarithmic axes: tokens a second above, peak memory below. Left: with a longer "
+    "Six curves: tokens a second above, peak memory below. Left: with a longer "
     "context, speed falls. Middle: with a larger model, speed falls and memory rises. Right: with a "
     "larger corpus, both stay where they are."
 )
@@ -78,11 +78,15 @@ def draw(curves, path):
         speed.plot(places, [row["tokens_a_second"] for row in rows], "o-", color=COLORS[0])
         memory.plot(places, [row["peak_megabytes"] for row in rows], "o-", color=COLORS[1])
         memory.set_xlabel(label)
+        names = [row["model"] if kind == "model" else f"{row[key]:,}" for row in rows]
         for ax in (speed, memory):
-            ax.set_xscale("log", base=2 if kind == "context" else 10)
-            ax.set_yscale("log")
-        if kind == "corpus":  # a flat line is to look flat
-            memory.set_ylim(min(axes[1, 1].get_ylim()[0], 100), axes[1, 1].get_ylim()[1])
+            ax.set_xscale("log")
+            ax.set_xticks(places, names)
+            ax.minorticks_off()
+            if kind == "model":
+                ax.set_yscale("log")
+            else:
+                ax.set_ylim(0, 1.1 * ax.get_ylim()[1])  # what is flat is to look flat
     axes[0, 0].set_ylabel("tokens a second")
     axes[1, 0].set_ylabel("peak memory, MB")
     path.write_bytes(png_bytes(axes))
