@@ -10,7 +10,7 @@ the most that the process ever held (its resident set), Python and PyTorch inclu
     context    10.7 million parameters, 2,048 tokens a step, however they are cut into sequences
     model      a context of 256, 1,024 tokens a step
     corpus     tales as a text file, encoded by `helpers.token_files` in pieces and trained on from
-               the token files; the files lie in a temporary folder that is removed afterwards
+               the token files; they lie in a temporary folder, at most 1.5 GB, removed afterwards
 
 Memory must not grow with the corpus. Where there is a CUDA device, context and model are measured
 there too, with the memory of the card.
