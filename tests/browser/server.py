@@ -20,7 +20,7 @@ import psutil
 from tools.lectures import ROOT
 
 MARK = "COURSE_BROWSER_TEST"  # in the environment of every process that the tests start
-START_SECONDS, END_SECONDS = 120, 20
+START_SECONDS, END_SECONDS = 120, 40
 QUIET = "jupyterlab.NeverCheckForUpdate"
 CHOSEN = {  # every cell is drawn, and no question is asked
     "notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
@@ -129,8 +129,11 @@ def running(folder):
         yield lab
     finally:
         process.send_signal(signal.SIGTERM)  # it ends its kernels as well
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def marked(mark):
