@@ -1,6 +1,6 @@
 """Training steps: tokens a second of a 10.7M GPT, beside transformers and llms-from-scratch.
 
-    python3 course.py bench steps              about five minutes on two quiet cores
+    python3 course.py bench steps              about a quarter of an hour on two quiet cores
     python3 course.py bench steps --quick      a toy size in seconds; nothing is written
 
 6 layers, 6 heads, 384 wide, context 256, batch 16, vocabulary 65, dropout 0, biases everywhere. A
@@ -9,6 +9,9 @@ step is forward, backward, clipping at 1 and AdamW (PyTorch's fused form), the s
 no cache, and the same autocast in bf16. `llms-from-scratch` has two models: the book's, and
 `GPTModelFast`, which is the one to beat; it is measured where it is installed, by
 `pip install --no-deps llms-from-scratch==1.0.19` (without its dependencies, which are many).
+
+Where there is a C++ compiler, every model is measured through `torch.compile` as well, ours by what
+`helpers.train --compile` does.
 
 The share of the peak is the operations of a step's matrix products over those that a large square
 product does in the same time, measured in the same run. A token takes, with L layers, C wide, T
@@ -35,6 +38,7 @@ from helpers.config import GPTConfig
 from helpers.device import use_every_core
 from helpers.model import GPT
 from helpers.optim import create_optimizer
+from helpers.train_compiled import Compiled, check_compiler
 from helpers.train_loop import TrainConfig, training_step
 
 COMMAND = "python3 course.py bench steps"
@@ -43,10 +47,11 @@ CODE = [
     "benchmarks/_speed.py",
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "loss", "optim")),
     "helpers/train_loop.py",
+    "helpers/train_compiled.py",
 ]
 CONFIG, BATCH, ROUNDS = GPTConfig(65, 256, 384, 6, 6, dropout=0.0), 16, 7
 TOY, TOY_BATCH = GPTConfig(65, 16, 24, 2, 2, dropout=0.0), 2
-OURS, TARGET = "helpers", 1.3
+OURS, COMPILED, TARGET = "helpers", ", compiled", 1.3
 
 
 def flops_a_step(config, batch_size):
@@ -57,21 +62,23 @@ def flops_a_step(config, batch_size):
     return 3 * forward * batch_size * length
 
 
-def our_step(config, inputs, targets, precision):
-    """One step of `helpers`, as `helpers.train` takes it."""
+def our_step(config, inputs, targets, precision, compiled=False):
+    """One step of `helpers`, as `helpers.train` takes it, with --compile or without."""
     model = GPT(config).to(inputs.device).train()
     optimizer, plan = create_optimizer(model), TrainConfig(precision=precision)
-    return partial(training_step, model, optimizer, repeat((inputs, targets)), plan, 100)
+    trained = Compiled(model) if compiled else model
+    return partial(training_step, trained, optimizer, repeat((inputs, targets)), plan, 100)
 
 
-def their_step(model, inputs, targets, precision):
+def their_step(model, inputs, targets, precision, compiled=False):
     """The same step for any other model, written as one would: `model(inputs)` gives logits."""
     model = model.to(inputs.device).train()
     optimizer, device = create_optimizer(model), inputs.device.type
+    forward = torch.compile(model) if compiled else model
 
     def step():
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            logits = model(inputs)
+            logits = forward(inputs)
             logits = getattr(logits, "logits", logits)  # (B, T, V)
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         loss.backward()
@@ -119,14 +126,16 @@ def others():
     return found
 
 
-def measure(config, batch_size, rounds, precision, device="cpu"):
+def measure(config, batch_size, rounds, precision, device="cpu", compiled=False):
     """Tokens a second of every model in one precision, our ratios, and the share of the peak."""
     torch.manual_seed(0)
     shape = batch_size, config.context_length
     inputs, targets = torch.randint(config.vocab_size, (2, *shape), device=device)
-    steps = {OURS: our_step(config, inputs, targets, precision)}
-    for name, create in others().items():
-        steps[name] = their_step(create(config), inputs, targets, precision)
+    steps = {}
+    for end, form in [("", False), (COMPILED, True)][: 1 + compiled]:
+        steps[OURS + end] = our_step(config, inputs, targets, precision, form)
+        for name, create in others().items():
+            steps[name + end] = their_step(create(config), inputs, targets, precision, form)
     peak = _speed.matrix_peak(precision, device)
     times = _speed.paired(steps, rounds, device)
     peak = max(peak, _speed.matrix_peak(precision, device))
@@ -137,19 +146,31 @@ def measure(config, batch_size, rounds, precision, device="cpu"):
         rows[name] = {"tokens_a_second": speed}
         rows[name]["share_of_peak"] = flops / n_tokens * speed["median"] / peak
         rows[name]["ours_is_faster"] = _speed.ratios(times, OURS, [name])
-    found = {"peak_flops": peak, "rows": rows}
-    if rivals := [name for name in times if name != OURS]:
-        found["ratio"] = _speed.ratios(times, OURS, rivals)
+    return {"peak_flops": peak, "rows": rows} | ratios(times, compiled)
+
+
+def ratios(times, compiled):
+    """Ours over the best other: both as they come, ours compiled, both compiled."""
+    rivals = [*others()]
+    if not rivals:
+        return {}
+    found = {"ratio": _speed.ratios(times, OURS, rivals)}
+    if compiled:
+        both = [name + COMPILED for name in rivals]
+        found["ours_compiled"] = _speed.ratios(times, OURS + COMPILED, rivals)
+        found["both_compiled"] = _speed.ratios(times, OURS + COMPILED, both)
     return found
 
 
 def targets_of(found):
-    """A target a precision: how many times faster than the best of the others."""
+    """Targets of a precision: how many times faster than the best of the others, as they come."""
     rows = []
     for precision, each in found.items():
-        if ratio := each.get("ratio"):
-            what = f"{precision}: tokens a second, times those of {ratio['beside']}, the best other"
-            rows.append(_record.target(what, ratio["median"], "at least", TARGET))
+        for key, words in (("ratio", ""), ("ours_compiled", ", ours compiled")):
+            if ratio := each.get(key):
+                what = f"{precision}{words}: tokens a second, times those of {ratio['beside']}"
+                what += ", the best other"
+                rows.append(_record.target(what, ratio["median"], "at least", TARGET))
     return rows
 
 
@@ -183,22 +204,36 @@ def section(record):
         + ".",
         "", *_record.target_table(record["targets"]), "", *table(record["cpu"]),
     ]  # fmt: skip
+    for precision, each in record["cpu"].items():
+        if both := each.get("both_compiled"):
+            lines += ["", f"Both compiled, {precision}: ours is {_speed.times_faster(both)} times as "
+                      f"fast as {both['beside']}."]  # fmt: skip
     if "cuda" in record:
         lines += ["", f"On {record['cuda_device']}:", "", *table(record["cuda"])]
     return lines
 
 
-def run(config, batch_size, rounds):
+def run(config, batch_size, rounds, compiled=False):
     """Measure both precisions on the CPU, and on the GPU where there is one."""
     record = {
         "parameters": GPT(config).n_parameters(), "batch_size": batch_size, "rounds": rounds,
         "context_length": config.context_length, "threads": torch.get_num_threads(),
     }  # fmt: skip
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        record[device] = {p: measure(config, batch_size, rounds, p, device) for p in _speed.DTYPES}
+        how = config, batch_size, rounds
+        record[device] = {p: measure(*how, p, device, compiled) for p in _speed.DTYPES}
     if "cuda" in record:
         record["cuda_device"] = torch.cuda.get_device_name()
     return record | {"targets": targets_of(record["cpu"])}
+
+
+def can_compile():
+    """Whether there is a compiler for `torch.compile`."""
+    try:
+        check_compiler()
+    except ValueError:
+        return False
+    return True
 
 
 def main(arguments=None):
@@ -212,7 +247,9 @@ def main(arguments=None):
     use_every_core()
     libraries = ["torch", "transformers"] if find_spec("transformers") else ["torch"]
     libraries += ["llms-from-scratch"] if find_spec("llms_from_scratch") else []
-    path = _record.write("steps", COMMAND, CODE, libraries, run(CONFIG, BATCH, ROUNDS))
+    path = _record.write(
+        "steps", COMMAND, CODE, libraries, run(CONFIG, BATCH, ROUNDS, can_compile())
+    )
     record = json.loads(path.read_text("utf-8"))
     _record.write_section("Steps", section(record))
     print("\n".join(section(record)))

@@ -83,6 +83,19 @@ def test_steps_record(tmp_path):
     assert text.count("| helpers |") == 2 and "## Steps" in text
 
 
+def test_steps_compiled_stand_beside(monkeypatch):
+    monkeypatch.setattr(steps.torch, "compile", lambda f: f)
+    monkeypatch.setattr(steps, "others", lambda: {"other": lambda config: GPT(config)})
+    record = steps.run(steps.TOY, steps.TOY_BATCH, 2, compiled=True)
+    for found in record["cpu"].values():
+        assert [*found["rows"]] == ["helpers", "other", "helpers, compiled", "other, compiled"]
+        assert found["ours_compiled"]["beside"] == "other"
+        assert found["both_compiled"]["beside"] == "other, compiled"
+    assert ["compiled" in what for what, *_ in record["targets"]] == [False, True] * 2
+    lines = steps.section(record | {"command": "", "machine": _record.machine(["torch"])})
+    assert sum(line.startswith("Both compiled") for line in lines) == 2
+
+
 def test_a_missing_package_says_so(monkeypatch):
     monkeypatch.setattr(steps, "find_spec", lambda name: None)
     monkeypatch.setattr(generation, "find_spec", lambda name: None)
