@@ -14,8 +14,8 @@ def at_work(lab, tab):
 
 
 def test_fails(at_work):
-    raise AssertionError("as it was meant to")
+    assert at_work.locator(".jp-Notebook").count() == 0, "as it was meant to: the notebook is open"
 
 
 def test_waits(at_work):
-    at_work.wait_for_selector(".never-there", timeout=300_000)
+    assert at_work.wait_for_selector(".never-there", timeout=300_000)
