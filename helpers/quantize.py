@@ -42,8 +42,8 @@ class QuantizedLinear(nn.Module):
     """A linear layer whose weights have eight bits and a scale a row; (..., C) to (..., V).
 
     It is made from a linear layer, for use alone: nothing in it can be trained. Where PyTorch
-    multiplies bytes on this processor, x is rounded to bytes as well, with one scale for all of it;
-    elsewhere the weights are widened first, which is right and slow.
+    multiplies bytes on this processor, each row of x is rounded to bytes as well; elsewhere the
+    weights are widened first, which is right and slow.
 
     >>> layer = nn.Linear(3, 2)
     >>> x = torch.ones(1, 3)
@@ -75,21 +75,34 @@ class QuantizedLinear(nn.Module):
         if bits is None:
             return F.linear(x.float(), self.weight, self.bias).to(x.dtype)
         if self._packed is None:
-            self._packed = pack(self.weight, self.scales, self.bias)
-        return product_of_bytes(x.float(), self._packed, bits).to(x.dtype)
+            self._packed = pack(self.weight, self.scales)
+        found = product_of_rows(x.float(), self._packed, bits)
+        return (found if self.bias is None else found + self.bias).to(x.dtype)
 
 
-def pack(weight, scales, bias=None):
-    """Lay a matrix of bytes times scales, and a bias, out as the product wants them."""
+def pack(weight, scales):
+    """Lay a matrix of bytes times scales out as the product wants it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch means to move this type to another package
         no_shift = torch.zeros(len(weight), dtype=torch.long)
         rows = torch.quantize_per_channel(weight, scales.flatten(), no_shift, 0, torch.qint8)
-    return torch.ops.quantized.linear_prepack(rows, bias)
+    return torch.ops.quantized.linear_prepack(rows, None)
+
+
+def product_of_rows(x, packed, bits):
+    """Round each row of x (..., C) to `bits` bits and multiply it with a packed matrix: (..., V).
+
+    The product has one scale for all of x. The first token of a text often has far larger numbers
+    than the others, so all rows are brought to one size before it, and back after it.
+    """
+    if x.numel() == x.shape[-1]:
+        return product_of_bytes(x, packed, bits)
+    sizes = x.abs().amax(dim=-1, keepdim=True).clamp(min=1e-30)
+    return product_of_bytes(x / sizes, packed, bits) * sizes
 
 
 def product_of_bytes(x, packed, bits):
-    """Round x (..., C) to `bits` bits and multiply it with a packed matrix: (..., V)."""
+    """Round x (..., C) to `bits` bits, one scale for all, and multiply it: (..., V)."""
     return torch.ops.quantized.linear_dynamic(x, packed, bits == 7)
 
 

@@ -61,9 +61,16 @@ def test_seven_bits_for_older_processors_are_near_too():
         pytest.skip("no product of 8-bit numbers here")
     linear, x = nn.Linear(48, 30), torch.randn(4, 48)
     layer = QuantizedLinear(linear)
-    packed = quantize.pack(layer.weight, layer.scales, layer.bias)
-    found = quantize.product_of_bytes(x, packed, bits=7)
-    assert_close(found, linear(x).detach(), atol=0.05, rtol=0)
+    found = quantize.product_of_rows(x, quantize.pack(layer.weight, layer.scales), bits=7)
+    assert_close(found + layer.bias, linear(x).detach(), atol=0.05, rtol=0)
+
+
+def test_a_row_of_large_numbers_does_not_blur_the_others(product):
+    torch.manual_seed(0)
+    linear, x = nn.Linear(48, 30), torch.randn(4, 48)
+    with torch.no_grad():
+        wanted, found = linear(x), QuantizedLinear(linear)(x * torch.tensor([[1e4], [1], [1], [1]]))
+    assert_close(found[1:], wanted[1:], atol=0.02, rtol=0)
 
 
 def test_a_processor_that_overflows_is_found_out(monkeypatch):
