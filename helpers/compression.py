@@ -62,13 +62,16 @@ def text_bits(model, token_ids, batch_size=16):
 def bits_per_byte(model, tokenizer, text, batch_size=16):
     """Bits a byte of `text` under the model, with the end-of-text token before it.
 
+    `text` may be a list of documents: each is then read by itself, and its end counts as well.
     Raises ValueError for an empty text or a tokenizer without <|endoftext|>.
     """
     end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
     if not text or end_of_text is None:
         raise ValueError("bits_per_byte needs a text and a tokenizer with <|endoftext|>")
-    token_ids = [end_of_text, *tokenizer.encode_ordinary(text)]
-    return text_bits(model, token_ids, batch_size) / len(text.encode())
+    texts, end = ([text], []) if isinstance(text, str) else (text, [end_of_text])
+    rows = [[end_of_text, *tokenizer.encode_ordinary(each), *end] for each in texts]
+    bits = sum(text_bits(model, ids, batch_size) for ids in rows)
+    return bits / sum(len(each.encode()) for each in texts)
 
 
 def _half_overlapping(ids, context, batch_size):

@@ -35,8 +35,22 @@ def head_loss(hidden, weight, targets):
     low, high = scored.min().item(), scored.max().item()
     if low < 0 or high >= len(weight):
         raise ValueError(f"target {low if low < 0 else high} is outside 0 to {len(weight) - 1}")
-    rows, wanted = hidden.flatten(0, -2), targets.flatten()
+    rows, wanted = _only_scored(hidden.flatten(0, -2), targets.flatten())
     return _HeadLoss.apply(rows, weight, wanted, torch.is_grad_enabled())
+
+
+def _only_scored(rows, targets):
+    """The rows that count, filled up to whole slices; all of them where that saves no slice.
+
+    Slices of ever new sizes would fill the kernels' cache.
+    """
+    places = (targets != IGNORED).nonzero()[:, 0]
+    missing = -len(places) % SLICE
+    if len(places) + missing >= len(targets):
+        return rows, targets
+    filled = torch.cat([places, places[:1].expand(missing)])
+    nothing = targets.new_full((missing,), IGNORED)
+    return rows[filled], torch.cat([targets[places], nothing])
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -51,7 +65,6 @@ class _HeadLoss(torch.autograd.Function):
         for_hidden = torch.empty_like(hidden)
         for_weight = torch.zeros_like(weight)
         loss = hidden.new_zeros((), dtype=torch.float32)
-        # Padding goes along and is zeroed: slices of ever new sizes would fill the kernels' cache.
         counts = (targets != IGNORED)[:, None]
         targets = targets.clamp(min=0)[:, None]
         for start in range(0, len(targets), SLICE):

@@ -48,6 +48,16 @@ def test_uniform_model_needs_the_logarithm_of_the_vocabulary(small_gpt):
     assert bits_per_byte(small_gpt, tokenizer, "héllo") == pytest.approx(math.log2(300), rel=1e-5)
 
 
+def test_documents_are_read_one_by_one_and_their_ends_count(small_gpt):
+    tokenizer = BPETokenizer.train("", 257, special_tokens=("<|endoftext|>",))
+    texts, end = ["one text", "and another"], tokenizer.special_tokens["<|endoftext|>"]
+    bits = sum(
+        bits_one_by_one(small_gpt, [end, *tokenizer.encode_ordinary(text), end]) for text in texts
+    )
+    n_bytes = sum(len(text.encode()) for text in texts)
+    assert bits_per_byte(small_gpt, tokenizer, texts) == pytest.approx(bits / n_bytes, rel=1e-4)
+
+
 def test_random_bytes_do_not_compress_and_repeats_do():
     letters = random.Random(0)
     noise = "".join(letters.choice("abcdefghijklmnop") for _ in range(20_000))

@@ -79,3 +79,21 @@ def test_bad_input_is_named():
         head_loss(torch.ones(4, 3), torch.ones(5, 2), torch.zeros(4, dtype=torch.long))
     with pytest.raises(ValueError, match="nothing to predict"):
         head_loss(torch.ones(1, 2), torch.ones(5, 2), torch.tensor([IGNORED]))
+
+
+def test_rows_that_are_not_scored_cost_no_slice(monkeypatch):
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(4000, 8, requires_grad=True), torch.randn(20, 8)
+    targets = torch.full((4000,), IGNORED)
+    targets[::7] = torch.randint(0, 20, (572,))
+    sizes, real = [], loss_module.F.log_softmax
+    monkeypatch.setattr(
+        loss_module.F, "log_softmax", lambda x, dim: sizes.append(len(x)) or real(x, dim=dim)
+    )
+    loss = head_loss(hidden, weight, targets)
+    assert sizes == [loss_module.SLICE] * 2
+    monkeypatch.undo()
+    (gradient,) = torch.autograd.grad(loss, hidden)
+    wanted = F.cross_entropy(hidden @ weight.T, targets)
+    torch.testing.assert_close(loss, wanted)
+    torch.testing.assert_close(gradient, torch.autograd.grad(wanted, hidden)[0])
