@@ -1,6 +1,6 @@
 """Train the course's own GPT: `python -m helpers.course_gpt --out runs/course_gpt`.
 
-It reads what `helpers.course_texts` gathers, for about half an hour on two cores. Ctrl-C saves,
+It reads what `helpers.course_texts` gathers, for about an hour on two cores. Ctrl-C saves,
 --resume goes on to the same numbers. The folder then holds model, tokenizer and a card with
 everything that was measured; `helpers/assets/course_gpt` is such a folder.
 """
@@ -11,17 +11,18 @@ import json
 import math
 import platform
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from helpers import tales
-from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import get_preset
-from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources, pack
+from helpers.course_rows import END_OF_TEXT, prepare
+from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources
 from helpers.device import precision_name, use_every_core
 from helpers.documents import DocumentLoader
 from helpers.limits import check_whole
@@ -30,38 +31,20 @@ from helpers.train_loop import TrainConfig, evaluate_loss, train
 
 __all__ = ["HELD_OUT_TALES_SEED", "card", "measure", "prepare", "run", "tale_loader"]
 
-END_OF_TEXT = "<|endoftext|>"
 COMMAND = "python -m helpers.course_gpt --out runs/course_gpt"
+N_TALES = 72_000
 RECIPE = TrainConfig(
-    steps=2000,
-    batch_size=32,
+    steps=3500,
+    batch_size=256,
     learning_rate=0.015,
     warmup_steps=50,
     weight_decay=0.01,
-    evaluate_every=200,
-    evaluate_batches=8,
-    checkpoint_every=200,
+    evaluate_every=350,
+    evaluate_batches=64,
+    checkpoint_every=350,
     optimizer="muon",
     final_share=0.0,
 )
-
-
-def prepare(sources, vocab_size):
-    """Train the tokenizer and encode everything.
-
-    Returns (tokenizer, training token ids, held-out token ids): rows of documents, each closed by
-    the end-of-text token, every source read `times` times.
-    """
-    training = [text for source in sources.values() for text in source.training * source.times]
-    sample = [text for source in sources.values() for text in source.training[:8000]]
-    tokenizer = BPETokenizer.train(sample, vocab_size, special_tokens=(END_OF_TEXT,))
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
-    held_out = [text for source in sources.values() for text in source.held_out]
-    rows = [
-        pack([tokenizer.encode_ordinary(text) for text in texts], end_id)
-        for texts in (training, held_out)
-    ]
-    return tokenizer, *rows
 
 
 def measure(model, tokenizer, sources):
@@ -74,7 +57,7 @@ def measure(model, tokenizer, sources):
     for name, source in sources.items():
         training, text = "\n\n".join(source.training), "\n\n".join(source.held_out)
         report["bits_per_byte"][name] = {
-            "this model": bits_per_byte(model, tokenizer, text),
+            "this model": bits_per_byte(model, tokenizer, source.held_out),
             **compressor_bits_per_byte(training[-4_000_000:], text),
         }
     return report
@@ -87,15 +70,17 @@ def tale_loader(tokenizer, texts):
     return DocumentLoader(rows, end_id, 50, shuffle=False, drop_last=False)
 
 
-def run(folder, config, n_tales=100_000, resume=False):
+def run(folder, config, n_tales=N_TALES, resume=False):
     """Train into a folder and return the report, or None where Ctrl-C stopped the run."""
     folder = Path(folder)
     sources = course_sources(n_tales)
     shape = get_preset("course")
-    tokenizer, training, held_out = prepare(sources, shape.vocab_size)
+    tokenizer, training, held_out = prepare(sources, shape, config.batch_size)
+    n_tokens = sum(map(len, training.documents)) + len(training.documents)
     torch.manual_seed(config.seed)
     model = GPT(replace(shape, vocab_size=tokenizer.vocab_size))
-    print(f"{model.n_parameters():,} parameters, {len(training):,} tokens, {config.precision}")
+    print(f"{model.n_parameters():,} parameters, {n_tokens:,} tokens, {config.precision}")
+    start = time.perf_counter()
     history = train(model, training, held_out, config, folder, resume, tokenizer)
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
@@ -103,7 +88,9 @@ def run(folder, config, n_tales=100_000, resume=False):
     save_model(folder / "model", model, tokenizer, torch.bfloat16)
     report = {
         "parameters": model.n_parameters(),
-        "training_tokens": len(training),
+        "training_tokens": n_tokens,
+        "epochs": round(config.steps / len(training), 2),
+        "minutes": None if resume else round((time.perf_counter() - start) / 60, 1),
         "sources": {name: _describe(source) for name, source in sources.items()},
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
@@ -145,7 +132,8 @@ def card(report):
             f"- Python {report['python']}, torch {report['torch']}, CPU, "
             f"{report['train_config']['precision']}",
             f"- {report['training_tokens']:,} training tokens, "
-            f"{report['train_config']['steps']:,} steps",
+            f"{report['train_config']['steps']:,} steps, {report['epochs']} epochs"
+            + (f", {report['minutes']} minutes" if report["minutes"] else ""),
             f"- SHA-256 of `model.safetensors`: `{report['sha256']}`",
             f"- held-out tales: {told['loss']:.4f} nats a token; the floor is "
             f"{told['floor']:.4f}, so {excess:.1f}% above it",
@@ -188,7 +176,7 @@ def main(arguments=None):
     parser.add_argument("--out", type=Path, default=Path("runs/course_gpt"))
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    parser.add_argument("--tales", type=int, default=100_000, help="how many tales to read")
+    parser.add_argument("--tales", type=int, default=N_TALES, help="how many tales to read")
     options = parser.parse_args(arguments)
     use_every_core()
     precision = precision_name()

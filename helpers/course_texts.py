@@ -5,30 +5,40 @@ for fine-tuning, `inbox` and `tasks`, only the training split is learned from. N
 The lecture notes are read from the folder beside `helpers`.
 """
 
+import random
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from helpers import inbox, tales, tasks
 from helpers.corpora import load_corpus
+from helpers.task_words import in_words, wordings
 
 NOTES = Path(__file__).parent.parent / "lecture_notes"
 HELD_OUT_EVERY = 20  # of the pieces of a longer text, one in so many is held out
-TALES_SEED, HELD_OUT_TALES_SEED = 1, 999
+TALES_SEED, HELD_OUT_TALES_SEED, TASKS_SEED = 1, 999, 1
+# Kinds of tasks that a small model learns slowly are read twice as often as the others.
+SLOW_KINDS = (
+    "arithmetic", "compare", "complete", "extract", "format", "opposite", "pick", "plural", "sort",
+    "tense",
+)  # fmt: skip
+SUMS_SHARE = 0.05  # of the tasks read, so many are sums beyond those of the grammar
 
 
 class Source(NamedTuple):
-    """One kind of text: documents to learn from, documents held out, and how often to read them."""
+    """One kind of text: documents to learn from, documents held out, and how often to read them.
+
+    `asks` says that each block of a document is a question whose last line is the answer.
+    """
 
     training: list[str]
     held_out: list[str]
     times: int = 1
+    asks: bool = False
 
 
-def course_sources(n_tales=100_000, notes_folder=NOTES) -> dict[str, Source]:
-    """Every source by name: tales, as many tasks, a fifth as many messages, story, notes, pydocs.
+def course_sources(n_tales=72_000, notes_folder=NOTES) -> dict[str, Source]:
+    """Every source by name: tales, three times as many rows of tasks, messages, notes and more.
 
     Raises ValueError where the folder holds no lecture notes.
 
@@ -38,9 +48,9 @@ def course_sources(n_tales=100_000, notes_folder=NOTES) -> dict[str, Source]:
     few = min(500, n_tales)
     return {
         "tales": Source(tales.sample(n_tales, TALES_SEED), tales.sample(few, HELD_OUT_TALES_SEED)),
-        "tasks": Source(task_texts(n_tales, "train"), task_texts(few, "validation")),
+        "tasks": Source(task_texts(3 * n_tales, "train"), task_texts(few, "validation"), asks=True),
         "inbox": Source(
-            [message.text for message in inbox.sample(n_tales // 5, 1, "train")],
+            [message.text for message in inbox.sample(n_tales // 16, 1, "train")],
             [message.text for message in inbox.sample(few, 1, "validation")],
         ),
         "notes": Source(*_parts(note_pieces(notes_folder)), times=8),
@@ -50,12 +60,45 @@ def course_sources(n_tales=100_000, notes_folder=NOTES) -> dict[str, Source]:
 
 
 def task_texts(n: int, split: str) -> list[str]:
-    """Tasks as plain text: what is asked, what about, and the answer, a line each.
+    """Texts of one to four tasks each: what is asked, what about, and the answer, a line each.
 
-    >>> task_texts(1, "train")[0].count("\\n") in (1, 2)
-    True
+    Every line begins with a blank, as nearly every word in a text does: so a word that is copied
+    from one line to another stays the same token, wherever it stands.
+
+    >>> print(task_texts(2, "train")[1])
+     Complete this list with the next one.
+     brown, yellow, brown, yellow, brown
+     yellow
     """
-    return ["\n".join(filter(None, task[1:])) for task in tasks.sample(n, 1, split)]
+    rng = random.Random(TASKS_SEED)
+    sizes = [rng.randint(1, 4) for _ in range(n)]
+    drawn = tasks.sample(sum(sizes), TASKS_SEED, split, (*tasks.KINDS, *SLOW_KINDS))
+    if split == "train":
+        drawn = [large_sum(rng) if rng.random() < SUMS_SHARE else task for task in drawn]
+    lines = iter(["\n".join(f" {part}" for part in task[1:] if part) for task in drawn])
+    return ["\n\n".join(next(lines) for _ in range(size)) for size in sizes]
+
+
+def large_sum(rng: random.Random) -> tasks.Task:
+    """A sum or a difference of numbers to 99, at least one of them beyond 20, asked as a task is.
+
+    The sums of `helpers.tasks` go to 20 and some are held out; here a model sees how digits add.
+
+    >>> large_sum(random.Random(1))[1:]
+    ('Calculate the result.', '38 - 37', '1')
+    """
+    whole = rng.randint(21, 99)
+    part = rng.randint(1, whole - 1)
+    plus = rng.random() < 0.5
+    first, second, result = (part, whole - part, whole) if plus else (whole, part, whole - part)
+    form = rng.choice(("arithmetic.plain", "arithmetic.words"))
+    wording = rng.choice([w for w in wordings()[form] if not w.held_out])
+    if form == "arithmetic.words":
+        first, second, result = map(in_words, (first, second, result))
+    sign = "plus" if plus else "minus"
+    if form == "arithmetic.plain" and rng.random() < 0.5:
+        sign = "+" if plus else "-"
+    return tasks.Task("arithmetic", *wording.ask(f"{first} {sign} {second}"), str(result))
 
 
 def note_pieces(folder=NOTES) -> list[str]:
@@ -79,17 +122,6 @@ def plain_text(markdown: str) -> str:
     text = re.sub(r"^!\[.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
-
-
-def pack(documents: list[list[int]], end_id: int, seed: int = 0) -> np.ndarray:
-    """One long row of token ids: the documents in shuffled order, each closed by `end_id`.
-
-    >>> pack([[5, 6], [7]], end_id=0, seed=1).tolist()
-    [0, 5, 6, 0, 7, 0]
-    """
-    order = np.random.RandomState(seed).permutation(len(documents))
-    row = [[end_id]] + [ids for i in order for ids in (documents[i], [end_id])]
-    return np.concatenate([np.asarray(ids, dtype=np.int64) for ids in row])
 
 
 def _sections(markdown: str) -> list[str]:

@@ -29,8 +29,10 @@ class DocumentLoader:
     the middle of an epoch. Rows are padded to a multiple of `round_to`: with fewer lengths the
     processor prepares fewer kernels, in less time and memory. `scored` says of each token of each
     document, and of the end that closes it, whether the loss counts it (None: all count); a prompt
-    is read and not scored. Raises ValueError for a batch size below 1, for no full batch, for an
-    empty document and for `scored` of another length.
+    is read and not scored. With `batch_tokens` a batch of long documents has fewer rows, as many as
+    that number of places holds, so that every token has about the same weight; no batch is left
+    out then. Raises ValueError for a batch size below 1, for no full batch, for an empty document,
+    for `scored` of another length, and for `batch_tokens` that do not hold the longest document.
 
     >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
     >>> inputs, targets = next(iter(loader))
@@ -48,6 +50,7 @@ class DocumentLoader:
         drop_last=True,
         round_to=1,
         scored=None,
+        batch_tokens=None,
     ):
         check_whole("batch_size", batch_size, least=1)
         check_whole("round_to", round_to, least=1)
@@ -61,11 +64,19 @@ class DocumentLoader:
         self.scored = _checked(scored, self.documents)
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
-        self.tokens_a_row = sum(map(len, self.documents)) / len(self.documents) + 1
         self.epoch, self.position, self._go_on = 0, 0, False
+        longest = self._places(max(map(len, self.documents)))
+        if batch_tokens is not None:
+            check_whole("batch_tokens", batch_tokens, least=longest)
+        self.batch_tokens = batch_tokens
+        n_tokens = sum(map(len, self.documents)) + len(self.documents)
+        rows = len(self.documents) if batch_tokens is None else len(self) * batch_size
+        self.tokens_a_row = n_tokens / rows  # on average
 
     def __len__(self) -> int:
         """Batches in one epoch."""
+        if self.batch_tokens is not None:
+            return len(self._batches(self.epoch))
         whole, rest = divmod(len(self.documents), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
@@ -73,7 +84,7 @@ class DocumentLoader:
         self.position = self.position if self._go_on else 0
         self._go_on = False
         batches = self._batches(self.epoch)
-        while self.position < len(self):
+        while self.position < len(batches):
             self.position += 1
             yield self.batch(batches[self.position - 1])
         self.epoch, self.position = self.epoch + 1, 0
@@ -81,7 +92,7 @@ class DocumentLoader:
     def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
         """The documents of these numbers as inputs and targets (B, T)."""
         chosen = [self.documents[i] for i in indices]
-        length = -(-(max(map(len, chosen)) + 1) // self.round_to) * self.round_to
+        length = self._places(max(map(len, chosen)))
         inputs = np.full((len(chosen), length), self.end_id, dtype=np.int64)
         targets = np.full((len(chosen), length), IGNORED, dtype=np.int64)
         for row, (number, ids) in enumerate(zip(indices, chosen, strict=True)):
@@ -112,6 +123,7 @@ class DocumentLoader:
             "seed": self.seed,
             "shuffle": self.shuffle,
             "drop_last": self.drop_last,
+            "batch_tokens": self.batch_tokens,
         }
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
@@ -121,14 +133,41 @@ class DocumentLoader:
         n = len(self.documents)
         order = rng.permutation(n) if self.shuffle else np.arange(n)
         lengths = np.array([len(ids) for ids in self.documents])
+        if self.batch_tokens is None:
+            batches = self._of_one_size(order, lengths)
+        else:
+            batches = self._of_one_width(order, lengths)
+        return [batches[i] for i in rng.permutation(len(batches))] if self.shuffle else batches
+
+    def _of_one_size(self, order, lengths) -> list[np.ndarray]:
+        """Batches of `batch_size` documents, neighbors in length within a pool."""
         batches, pool = [], self.batch_size * _POOL
-        for start in range(0, n, pool):
+        for start in range(0, len(order), pool):
             near = order[start : start + pool]
             if self.shuffle:
                 near = near[np.argsort(lengths[near], kind="stable")]
-            batches += [near[i : i + self.batch_size] for i in range(0, len(near), self.batch_size)]
-        full = [batch for batch in batches if len(batch) == self.batch_size or not self.drop_last]
-        return [full[i] for i in rng.permutation(len(full))] if self.shuffle else full
+            batches += _cut(near, self.batch_size)
+        return [b for b in batches if len(b) == self.batch_size or not self.drop_last]
+
+    def _of_one_width(self, order, lengths) -> list[np.ndarray]:
+        """Batches of rows of one width, as many as `batch_tokens` places hold.
+
+        Nearly all batches of a width have one shape, so the processor prepares for it once.
+        """
+        width = self._places(lengths[order])
+        return [
+            batch
+            for w in np.unique(width)
+            for batch in _cut(order[width == w], min(self.batch_size, self.batch_tokens // w))
+        ]
+
+    def _places(self, length):
+        """The places that a row of so many tokens and its end take, rounded up."""
+        return -(-(length + 1) // self.round_to) * self.round_to
+
+
+def _cut(rows, size) -> list[np.ndarray]:
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def _checked(scored, documents):

@@ -15,7 +15,7 @@ from functools import partial
 from helpers import task_sentences
 from helpers.task_answers import LETTERS
 from helpers.task_sentences import fill, pair
-from helpers.task_words import Item, frames, split_of, stable_hash, words
+from helpers.task_words import Item, frames, in_words, split_of, stable_hash, words
 
 
 def draw(form: str, rng: random.Random) -> Item:
@@ -80,9 +80,8 @@ def _arithmetic(rng):
 
 def _arithmetic_words(rng):
     first, sign, second, result, split = _sum(rng)
-    number = (*words("ones"), words("tens")[0])
     sign = {"+": "plus", "-": "minus"}[sign]
-    return Item(f"{number[first]} {sign} {number[second]}", number[result], split)
+    return Item(f"{in_words(first)} {sign} {in_words(second)}", in_words(result), split)
 
 
 def _arithmetic_story(rng):
@@ -134,14 +133,10 @@ def _after(rng):
 def _numeral(rng, to_words):
     """A number up to 100, maybe with a noun. It is held out in one direction, never in both."""
     number = rng.randint(0, 100)
-    tens, ones = divmod(number, 10)
-    name = words("ones")[number] if number < 20 else words("tens")[tens - 2]
-    if number > 20 and ones:
-        name = f"{name}-{words('ones')[ones]}"
     noun = "" if rng.random() < 0.5 else " " + pair(rng, "object")[number != 1]
     held_out = {0: "test", 1: "validation"} if to_words else {2: "test", 3: "validation"}
     split = held_out.get(stable_hash("numeral", number) % 10, "train")
-    forms = (f"{number}{noun}", f"{name}{noun}")
+    forms = (f"{number}{noun}", f"{in_words(number)}{noun}")
     return Item(*forms, split) if to_words else Item(*forms[::-1], split)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import helpers
-from helpers import course_gpt, tales
+from helpers import course_gpt, course_rows, tales
 from helpers.checkpoint import load_model
 from helpers.config import PRESETS, GPTConfig
 from helpers.course_texts import Source
@@ -49,12 +49,48 @@ def test_the_command_trains_resumes_and_writes_a_card(quick, tmp_path, capsys):
         json.loads((folder / "model" / "report.json").read_text("utf-8"))
         for folder in (whole, broken)
     )
+    assert second.pop("minutes") is None and first.pop("minutes") >= 0
     assert first == second
     card = (whole / "model" / "README.md").read_text("utf-8")
     assert first["sha256"] in card and f"{first['tales']['loss']:.4f}" in card
     assert first["tales"]["loss"] > first["tales"]["floor"] > 0
     model, tokenizer = load_model(whole / "model")
     assert model.config.vocab_size == tokenizer.vocab_size
+
+
+def test_rows_begin_with_documents_and_long_ones_go_on(quick):
+    shape = course_gpt.replace(PRESETS["course"], context_length=64)
+    tokenizer, training, held_out = course_rows.prepare(quick, shape, batch_size=4)
+    texts = [text for source in quick.values() for text in source.training * source.times]
+    assert "".join(tokenizer.decode(row.tolist()) for row in training.documents) == "".join(texts)
+    assert max(map(len, training.documents)) == 63
+    assert sum(bool(marks[-1]) for marks in training.scored) == len(texts)
+    assert all(marks[:-1].all() for marks in training.scored)
+    assert len(held_out.documents) >= 11
+
+
+def test_of_tasks_only_answers_are_scored_but_for_one_text_in_four(quick):
+    asked = " Name the opposite.\n bad\n good\n\n What is 3 + 4?\n 7"
+    quick["tasks"] = Source([asked] * 8, [asked], asks=True)
+    tokenizer, training, _ = course_rows.prepare(quick, PRESETS["course"], batch_size=4)
+    scored = []
+    for ids, marks in zip(training.documents[-8:], training.scored[-8:], strict=True):
+        assert tokenizer.decode(ids.tolist()) == asked and marks[-1]
+        scored.append(
+            tokenizer.decode([i for i, mark in zip(ids, marks[:-1], strict=True) if mark])
+        )
+    assert scored == [asked, *[" good\n\n 7"] * 3] * 2
+
+
+def test_the_tokenizer_has_single_digits_and_whole_chat_marks(quick):
+    tokenizer, *_ = course_rows.prepare(quick, PRESETS["course"], batch_size=4)
+    for mark in course_rows.CHAT_MARKS:
+        assert [tokenizer.decode([i]) for i in tokenizer.encode_ordinary(f".{mark}")][-1] == mark
+    pieces = [tokenizer.decode([i]) for i in tokenizer.encode_ordinary("a 365 and 1966")]
+    assert [piece.strip() for piece in pieces if piece.strip().isdigit()] == list("3651966")
+    assert [tokenizer.decode([i]) for i in tokenizer.encode_ordinary("zzzyed")][-1] == "ed"
+    strange = "é 漢字 \t x2!?  \n\n<| |> don't\n"
+    assert tokenizer.decode(tokenizer.encode(strange)) == strange
 
 
 def test_nothing_to_resume_is_one_line(quick, tmp_path, capsys):
@@ -87,6 +123,6 @@ def test_its_loss_on_tales_is_that_of_the_card():
     held_out = tales.sample(500, course_gpt.HELD_OUT_TALES_SEED)
     loader = course_gpt.tale_loader(tokenizer, held_out)
     assert evaluate_loss(model, loader) == pytest.approx(report["tales"]["loss"], abs=0.005)
-    end = tokenizer.special_tokens[course_gpt.END_OF_TEXT]
+    end = tokenizer.special_tokens[course_rows.END_OF_TEXT]
     with torch.no_grad():
         assert model(torch.tensor([[end]])).argmax() != end

@@ -1,8 +1,18 @@
 """What the course's GPT reads: nothing hidden, nothing held out that is also read."""
 
+import random
+
 import pytest
 
-from helpers.course_texts import HELD_OUT_EVERY, course_sources, note_pieces, pack, plain_text
+from helpers import tasks
+from helpers.course_texts import (
+    HELD_OUT_EVERY,
+    course_sources,
+    large_sum,
+    note_pieces,
+    plain_text,
+    task_texts,
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +60,24 @@ def test_a_folder_without_notes_is_refused(tmp_path):
         note_pieces(tmp_path)
 
 
-def test_packing_keeps_every_document_whole():
-    documents = [[1, 2], [3], [4, 5, 6]]
-    row = pack(documents, end_id=0, seed=5).tolist()
-    assert row[0] == row[-1] == 0
-    inside = " ".join(map(str, row[1:-1])).split(" 0 ")
-    assert sorted(inside) == ["1 2", "3", "4 5 6"]
-    assert row == pack(documents, end_id=0, seed=5).tolist()
+def test_rows_of_tasks_hold_one_to_four_whole_tasks_with_a_blank_before_each_line():
+    texts = task_texts(200, "train")
+    assert {text.count("\n\n") for text in texts} == {0, 1, 2, 3}
+    for block in "\n\n".join(texts).split("\n\n"):
+        lines = block.split("\n")
+        assert 2 <= len(lines) <= 3 and all(line[0] == " " != line[1] for line in lines)
+    held_out = {block for text in task_texts(200, "validation") for block in text.split("\n\n")}
+    assert not held_out & set("\n\n".join(texts).split("\n\n"))
+
+
+def test_large_sums_are_right_and_none_is_held_out():
+    rng = random.Random(0)
+    drawn = [large_sum(rng) for _ in range(3000)]
+    assert all(tasks.solve(task) == task.output for task in drawn)
+    held_out = {
+        tasks.item_of(task)
+        for split in ("test", "validation")
+        for task in tasks.sample(4000, 3, split, ["arithmetic"])
+    }
+    assert not held_out & {tasks.item_of(task) for task in drawn}
+    assert {tasks.item_of(task)[0] for task in drawn} == {"arithmetic.plain", "arithmetic.words"}

@@ -45,6 +45,30 @@ def test_rows_are_rounded_up_with_padding():
     assert sorted(documents_of(loader)) == sorted(DOCUMENTS)
 
 
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=60),
+    st.integers(1, 9),
+    st.booleans(),
+    st.sampled_from([1, 8]),
+)
+def test_batches_of_so_many_tokens_hold_every_document_once(lengths, batch_size, shuffle, round_to):
+    documents = [[1 + i % 30] * length for i, length in enumerate(lengths)]
+    options = dict(batch_tokens=96, shuffle=shuffle, round_to=round_to)
+    loader = DocumentLoader(documents, 0, batch_size, drop_last=False, **options)
+    n_batches, shapes = len(loader), [inputs.shape for inputs, _ in loader]
+    assert len(shapes) == n_batches
+    assert all(rows * places <= 96 and rows <= batch_size for rows, places in shapes)
+    assert sorted(documents_of(loader)) == sorted(documents)
+
+
+def test_long_documents_come_in_small_batches():
+    documents = [[1] * 15] * 32 + [[2] * 63] * 8
+    loader = DocumentLoader(documents, 0, 16, batch_tokens=128)
+    assert sorted(inputs.shape for inputs, _ in loader) == [(2, 64)] * 4 + [(8, 16)] * 4
+    with pytest.raises(ValueError, match="batch_tokens is 63; it must be 64 or more"):
+        DocumentLoader(documents, 0, 16, batch_tokens=63)
+
+
 def test_without_shuffling_the_order_stays():
     loader = DocumentLoader(DOCUMENTS, 0, 2, shuffle=False, drop_last=False)
     assert documents_of(loader) == DOCUMENTS
