@@ -17,7 +17,7 @@ import torch
 from helpers.checkpoint import load_model
 from helpers.difference import NAME, add_difference
 from helpers.generate import generate
-from helpers.instructions import fit_prompt, format_phi3
+from helpers.instructions import fit_prompt, format_chat
 from helpers.limits import check_number, check_whole
 from helpers.lora import load_adapter, merge_lora
 
@@ -38,7 +38,7 @@ class ChatModel:
 
     kind = "chat"
 
-    def __init__(self, name, load, prompt_format=format_phi3, max_new_tokens=100, **options):
+    def __init__(self, name, load, prompt_format=format_chat, max_new_tokens=100, **options):
         check_whole("max_new_tokens", max_new_tokens, least=1)
         self.name, self._load, self.prompt_format = name, load, prompt_format
         self.max_new_tokens, self.options = max_new_tokens, options
@@ -50,7 +50,7 @@ class ChatModel:
 
     def reset(self):
         """Forget the conversation."""
-        self.turns = []  # (text, answer)
+        self.turns = []  # (text, answer as it was made, with the blank it may begin with)
         self.left_out = ""
 
     def respond(self, text):
@@ -78,10 +78,11 @@ class ChatModel:
                 if token.item() == end_id:
                     break
                 piece = decoder.decode(tokenizer.decode_bytes([token.item()]))
+                shown = piece if said.strip() else piece.lstrip()
                 said += piece
-                yield piece
+                yield shown
         finally:
-            self.turns.append((text.strip(), said.strip()))
+            self.turns.append((text.strip(), said))
 
     def _prompt(self, text):
         """The conversation as token ids: as many whole turns as fit, the newest always."""

@@ -18,26 +18,28 @@ from pathlib import Path
 import torch
 
 from helpers import tasks
-from helpers.chat import BASE_MODEL
+from helpers.chat import BASE_MODEL, ChatModel
 from helpers.checkpoint import load_model
 from helpers.course_qa import questions
 from helpers.device import precision_name, use_every_core
 from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
-from helpers.instructions import Instruction, format_phi3, instruction_loader
+from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.train_loop import TrainConfig, train
 
 COMMAND = "python -m helpers.chat_model --out runs/chat_model"
 N_TASKS, TASKS_SEED, TEST_TASKS_SEED = 40_000, 1, 2
-QUESTION_TIMES, CONVERSATION_SHARE = 12, 0.4
-N_MEASURED_TASKS = 1200
+QUESTION_TIMES = 12
+# Long ones too: a place in the context at which nothing was learned is a place to get lost.
+CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.25, (2, 3, 4, 5, 6)
+N_MEASURED_TASKS, N_MEASURED_LATE = 1200, 100
 SMALL_WORDS = frozenset(
     "a an the is are was do does did can could you me tell explain what how why of in on to it we i "
     "please say about".split()
 )
 OPENINGS = ("Can you tell me", "Please explain:", "I want to know:", "Tell me,", "Hello,", "And")
 RECIPE = TrainConfig(
-    steps=1300,
+    steps=1600,
     batch_size=24,
     learning_rate=0.005,
     warmup_steps=50,
@@ -51,7 +53,7 @@ RECIPE = TrainConfig(
 
 
 def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEED):
-    """What the chat model learns from: single turns, and some conversations of two or three.
+    """What the chat model learns from: single turns, and some conversations of two to six.
 
     Every training wording of every question comes `question_times` times, beside `n_tasks` tasks.
     """
@@ -62,12 +64,12 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
     for question, answer in asked:
         varied = vary(question, rng)
         kept = question if _bare(varied) in held_out else varied
-        turns.append(Instruction(kept, output=answer))
-    turns += map(_turn, tasks.sample(n_tasks, seed, "train"))
+        turns.append(_turn(kept, answer))
+    turns += map(_task_turn, tasks.sample(n_tasks, seed, "train"))
     rng.shuffle(turns)
     found, place = [], 0
     while place < len(turns):
-        length = rng.choice((2, 3)) if rng.random() < CONVERSATION_SHARE else 1
+        length = rng.choice(CONVERSATION_LENGTHS) if rng.random() < CONVERSATION_SHARE else 1
         found.append(turns[place : place + length])
         place += length
     return found
@@ -97,17 +99,18 @@ def measure(model, tokenizer):
     """
     asked = questions("test")
     references = list(dict.fromkeys(answer for _, answer in asked))
-    answers = answer_all(model, tokenizer, [format_phi3(q) for q, _ in asked], 90)
+    answers = answer_all(model, tokenizer, [format_chat(q) for q, _ in asked], 90)
     right = [
         is_right_answer(answer, own, references)
         for answer, (_, own) in zip(answers, asked, strict=True)
     ]
     overlap = [token_f1(a, own) for a, (_, own) in zip(answers, asked, strict=True)]
     items = tasks.sample(N_MEASURED_TASKS, TEST_TASKS_SEED, "test")
-    said = answer_all(model, tokenizer, [format_phi3(t.instruction, t.input) for t in items], 40)
+    said = answer_all(model, tokenizer, [format_chat(t.instruction, t.input) for t in items], 40)
     exact = [exact_match(answer, task.output) for answer, task in zip(said, items, strict=True)]
     return {
         "questions": {"asked": len(asked), "right": _mean(right), "token_f1": _mean(overlap)},
+        "late_questions": {"asked": N_MEASURED_LATE, "right": measure_late(model, tokenizer)},
         "tasks": {
             "asked": len(items),
             "right": _mean(exact),
@@ -126,6 +129,18 @@ def measure(model, tokenizer):
     }  # fmt: skip
 
 
+def measure_late(model, tokenizer, seed=0):
+    """Share of held-out wordings answered right after two other questions and their answers."""
+    rng, right = random.Random(seed), []
+    asked = questions("test")
+    references = list(dict.fromkeys(answer for _, answer in asked))
+    for question, own in rng.choices(asked, k=N_MEASURED_LATE):
+        chat = ChatModel("chat", lambda: (model, tokenizer))
+        chat.turns = [(q, f" {a}") for q, a in rng.sample(asked, 2)]
+        right.append(is_right_answer(chat.respond(question), own, references))
+    return _mean(right)
+
+
 def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     """Fine-tune into a folder and return the report, or None where Ctrl-C stopped the run."""
     folder = Path(folder)
@@ -135,9 +150,10 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     before = measure(model, tokenizer)
     learned = conversations(n_tasks)
     options = {"batch_size": config.batch_size, "max_tokens": limit, "round_to": 16}
+    options |= {"prompt_format": format_chat}
     loader = instruction_loader(tokenizer, learned, seed=config.seed, **options)
-    held_out = [Instruction(q, output=a) for q, a in questions("test")]
-    held_out += list(map(_turn, tasks.sample(len(held_out), 3, "validation")))
+    held_out = [_turn(*asked) for asked in questions("test")]
+    held_out += list(map(_task_turn, tasks.sample(len(held_out), 3, "validation")))
     validation = instruction_loader(tokenizer, held_out, shuffle=False, **options)
     start = time.perf_counter()
     history = train(model, loader, validation, config, folder, resume, tokenizer)
@@ -196,6 +212,8 @@ def card(report):
             "|---|---|---|",
             f"| course questions ({after['questions']['asked']}) "
             f"| {before['questions']['right']:.1%} | {after['questions']['right']:.1%} |",
+            f"| the same, asked as third ({after['late_questions']['asked']}) "
+            f"| {before['late_questions']['right']:.1%} | {after['late_questions']['right']:.1%} |",
             f"| tasks ({after['tasks']['asked']}), exact match | {before['tasks']['right']:.1%} "
             f"| {after['tasks']['right']:.1%} |",
             *kinds,
@@ -209,8 +227,12 @@ def _bare(question):
     return "".join(c for c in question.lower() if c.isalnum() or c == " ").strip()
 
 
-def _turn(task):
-    return Instruction(task.instruction, task.input, task.output)
+def _turn(instruction, output, input=""):
+    return Instruction(instruction, input, f" {output}")
+
+
+def _task_turn(task):
+    return _turn(task.instruction, task.output, task.input)
 
 
 def _without_answers(measured):

@@ -49,7 +49,21 @@ def format_phi3(instruction, input=""):
     return f"<|user|>\n{question}<|end|>\n<|assistant|>\n"
 
 
-FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3}
+def format_chat(instruction, input=""):
+    """Return the prompt as the course's chat model reads it: Phi-3's format, blanks before lines.
+
+    Most tokens are a word with the blank before it. With a blank at the start of each line, a word
+    is the same token at every place, and can be copied from one to another. The answer begins with
+    a blank as well.
+
+    >>> format_chat("Add up.", "2 and 3")
+    '<|user|>\\n Add up.\\n 2 and 3<|end|>\\n<|assistant|>\\n'
+    """
+    lines = [text.replace("\n", "\n ") for text in (instruction, input) if text]
+    return format_phi3(*(f" {line}" for line in lines))
+
+
+FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3, "chat": format_chat}
 
 
 def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt=True):

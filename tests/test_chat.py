@@ -16,7 +16,7 @@ from helpers.bpe import BPETokenizer
 from helpers.chat import ChatModel, load_chat_model, main
 from helpers.checkpoint import save_model
 from helpers.config import GPTConfig
-from helpers.instructions import Instruction, instruction_loader
+from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.train_loop import TrainConfig, train
@@ -28,11 +28,14 @@ ROOT = Path(__file__).parent.parent
 def parts():
     """A GPT that has learned two answers by heart."""
     torch.manual_seed(0)
-    turns = [Instruction("hello", output="good day, é!"), Instruction("count", output="1 2 3 4 5")]
+    turns = [
+        Instruction("hello", output=" good day, é!"),
+        Instruction("count", output=" 1 2 3 4 5"),
+    ]
     text = "hello count good day 1 2 3 4 5 <|user|>\n<|assistant|>\n" * 20
     tokenizer = BPETokenizer.train(text, 300, ("<|endoftext|>",))
     model = GPT(GPTConfig(tokenizer.vocab_size, 96, 32, 2, 2, dropout=0.0))
-    loader = instruction_loader(tokenizer, [*turns, turns, turns[::-1]] * 2, 4)
+    loader = instruction_loader(tokenizer, [*turns, turns, turns[::-1]] * 2, 4, format_chat)
     config = TrainConfig(steps=150, learning_rate=1e-2, warmup_steps=5, evaluate_every=150)
     history = train(model, loader, loader, config, progress=False)
     assert history.train_losses[-1] < 0.1
@@ -54,7 +57,7 @@ def test_it_remembers_and_forgets(parts):
     chat = talker(parts, max_new_tokens=20)
     chat.respond("hello")
     chat.respond("count")
-    assert chat.turns == [("hello", "good day, é!"), ("count", "1 2 3 4 5")]
+    assert chat.turns == [("hello", " good day, é!"), ("count", " 1 2 3 4 5")]
     model, tokenizer = parts
     shown = tokenizer.decode(chat._prompt("hello"))
     assert shown.count("<|user|>") == 3 and "1 2 3 4 5<|endoftext|>" in shown
@@ -78,7 +81,7 @@ def test_who_stops_listening_is_remembered_that_far(parts):
     answer = chat.stream("count")
     first = next(answer) + next(answer)
     answer.close()
-    assert chat.turns == [("count", first.strip())]
+    assert chat.turns == [("count", f" {first}")]
 
 
 def test_a_special_token_in_a_text_is_only_text(parts):

@@ -12,6 +12,7 @@ from helpers.instructions import (
     encode_conversation,
     fit_prompt,
     format_alpaca,
+    format_chat,
     format_phi3,
     instruction_loader,
 )
@@ -35,7 +36,12 @@ def test_alpaca_to_the_letter():
 
 def test_phi3_to_the_letter():
     assert format_phi3("Say hello.") == "<|user|>\nSay hello.<|end|>\n<|assistant|>\n"
-    assert set(FORMATS) == {"alpaca", "phi3"}
+    assert set(FORMATS) == {"alpaca", "phi3", "chat"}
+
+
+def test_the_chat_format_has_a_blank_before_each_line_of_the_text():
+    assert format_chat("Say hello.") == format_phi3(" Say hello.")
+    assert format_chat("Add.\nNow.", "2\n3") == format_phi3(" Add.\n Now.", " 2\n 3")
 
 
 def test_only_answers_and_their_ends_are_scored():
