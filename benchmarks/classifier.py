@@ -35,10 +35,10 @@ from helpers.model import GPT
 SEEDS, SIZES, TEST_SIZE = range(5), (50, 150, 500), 1000
 STEPS, BATCH_SIZE = 80, 16
 RATES = {
-    "pretrained, everything": 3e-4,
-    "pretrained, LoRA": 1e-3,
-    "pretrained, head alone": 1e-2,
-    "random start, everything": 3e-4,
+    "pretrained, everything": 1e-3,
+    "pretrained, LoRA": 3e-3,
+    "pretrained, head alone": 3e-2,
+    "random start, everything": 1e-3,
 }
 SMS_EPOCHS, SMS_TOKENS = 5, 128
 CODE = [
