@@ -133,7 +133,7 @@ def served(folder: Path):
 @contextlib.contextmanager
 def browser():
     """A headless Chromium, closed at the end. Raises NoBrowser."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     path = find_browser()
     with sync_playwright() as playwright:
@@ -141,7 +141,9 @@ def browser():
         try:
             yield chromium
         finally:
-            chromium.close()
+            # after Ctrl-C it may no longer answer; the driver, which ends next, takes it along
+            with contextlib.suppress(Error):
+                chromium.close()
 
 
 def print_page(chromium, address: str, pdf: Path) -> None:
