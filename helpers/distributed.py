@@ -16,6 +16,8 @@ Sources: Li et al. 2020 (DDP); Zhao et al. 2023 (FSDP).
 """
 
 import contextlib
+import gc
+import importlib
 import os
 
 import torch
@@ -50,6 +52,8 @@ def joined(device_type):
     if "WORLD_SIZE" not in os.environ or distributed.is_initialized():
         yield
         return
+    # imported later, its functions would keep the group, whose threads would then outlive Python
+    importlib.import_module("torch.distributed.nn")
     here = int(os.environ["LOCAL_RANK"])
     if device_type == "cuda":
         torch.cuda.set_device(here)
@@ -59,7 +63,10 @@ def joined(device_type):
     distributed.init_process_group("nccl" if device_type == "cuda" else "gloo")
     try:
         yield
+        if device_type != "cuda":
+            distributed.barrier()  # the threads of gloo come to rest; FSDP keeps them to the end
     finally:
+        gc.collect()  # models that hold the group by a cycle
         distributed.destroy_process_group()
 
 
