@@ -21,6 +21,9 @@ long and V tokens in the vocabulary,
 
 operations: the matrices of the blocks, the head, and every query with every key and value. (The
 half that the causal mask throws away is counted, as is usual.) Backward takes twice as many.
+
+In the same rounds these products are made alone, with nothing between them: the speed that no step
+on these kernels can pass.
 """
 
 import argparse
@@ -33,7 +36,7 @@ from itertools import repeat
 import torch
 from torch.nn import functional as F
 
-from benchmarks import _record, _speed
+from benchmarks import _products, _record, _speed
 from helpers.config import GPTConfig
 from helpers.device import use_every_core
 from helpers.model import GPT
@@ -45,6 +48,7 @@ COMMAND = "python3 course.py bench steps"
 CODE = [
     "benchmarks/steps.py",
     "benchmarks/_speed.py",
+    "benchmarks/_products.py",
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "loss", "optim")),
     "helpers/train_loop.py",
     "helpers/train_compiled.py",
@@ -136,6 +140,7 @@ def measure(config, batch_size, rounds, precision, device="cpu", compiled=False)
         steps[OURS + end] = our_step(config, inputs, targets, precision, form)
         for name, create in others().items():
             steps[name + end] = their_step(create(config), inputs, targets, precision, form)
+    steps[_products.NAME] = _products.products_alone(config, batch_size, precision, device)
     peak = _speed.matrix_peak(precision, device)
     times = _speed.paired(steps, rounds, device)
     peak = max(peak, _speed.matrix_peak(precision, device))
@@ -155,6 +160,7 @@ def ratios(times, compiled):
     if not rivals:
         return {}
     found = {"ratio": _speed.ratios(times, OURS, rivals)}
+    found["limit"] = _speed.ratios(times, _products.NAME, rivals)
     if compiled:
         both = [name + COMPILED for name in rivals]
         found["ours_compiled"] = _speed.ratios(times, OURS + COMPILED, rivals)
@@ -205,6 +211,9 @@ def section(record):
         "", *_record.target_table(record["targets"]), "", *table(record["cpu"]),
     ]  # fmt: skip
     for precision, each in record["cpu"].items():
+        if limit := each.get("limit"):
+            lines += ["", f"The matrix products alone, {precision}: {_speed.times_faster(limit)} times "
+                      f"as fast as a whole step of {limit['beside']}."]  # fmt: skip
         if both := each.get("both_compiled"):
             lines += ["", f"Both compiled, {precision}: ours is {_speed.times_faster(both)} times as "
                       f"fast as {both['beside']}."]  # fmt: skip

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import _record, _speed, generation, steps
+from benchmarks import _products, _record, _speed, generation, steps
 from helpers.config import PRESETS
 from helpers.model import GPT
 from helpers.quantize import quantize_int8
@@ -25,6 +25,19 @@ def test_operations_of_a_step_by_hand():
     a_token = 2 * (matrices + 2 * 5) + 2 * 2 * (3 * 2)  # scores and context: 3 keys of 2 each
     assert steps.flops_a_step(config, 1) == 3 * 3 * a_token
     assert steps.flops_a_step(config, 4) == 4 * steps.flops_a_step(config, 1)
+
+
+def test_the_products_alone_are_those_of_the_formula(monkeypatch):
+    counted = []
+
+    def count(a, b, out):
+        counted.append(2 * a.numel() * b.shape[-1])
+        assert out.shape == (*a.shape[:-1], b.shape[-1])
+
+    monkeypatch.setattr(torch, "mm", count)
+    monkeypatch.setattr(torch, "bmm", count)
+    _products.products_alone(steps.TOY, steps.TOY_BATCH, "fp32")()
+    assert sum(counted) == steps.flops_a_step(steps.TOY, steps.TOY_BATCH)
 
 
 def test_the_measured_model_has_the_parameters_of_the_target():
@@ -70,7 +83,7 @@ def test_steps_record(tmp_path):
     record = json.loads(json.dumps(steps.run(steps.TOY, steps.TOY_BATCH, 2)))
     for precision in ("fp32", "bf16"):
         found = record["cpu"][precision]
-        assert set(found["rows"]) == {"helpers", *steps.others()}
+        assert set(found["rows"]) == {"helpers", *steps.others(), _products.NAME}
         for row in found["rows"].values():
             low, high = row["tokens_a_second"]["quartiles"]
             assert 0 < low <= row["tokens_a_second"]["median"] <= high
@@ -88,7 +101,9 @@ def test_steps_compiled_stand_beside(monkeypatch):
     monkeypatch.setattr(steps, "others", lambda: {"other": lambda config: GPT(config)})
     record = steps.run(steps.TOY, steps.TOY_BATCH, 2, compiled=True)
     for found in record["cpu"].values():
-        assert [*found["rows"]] == ["helpers", "other", "helpers, compiled", "other, compiled"]
+        names = ["helpers", "other", "helpers, compiled", "other, compiled", _products.NAME]
+        assert [*found["rows"]] == names
+        assert found["limit"]["beside"] == "other"
         assert found["ours_compiled"]["beside"] == "other"
         assert found["both_compiled"]["beside"] == "other, compiled"
     assert ["compiled" in what for what, *_ in record["targets"]] == [False, True] * 2
