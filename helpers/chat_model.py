@@ -21,6 +21,7 @@ from helpers import tasks
 from helpers.chat import BASE_MODEL, ChatModel
 from helpers.checkpoint import load_model
 from helpers.course_qa import questions
+from helpers.course_texts import draw_tasks
 from helpers.device import precision_name, use_every_core
 from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
@@ -65,7 +66,7 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
         varied = vary(question, rng)
         kept = question if _bare(varied) in held_out else varied
         turns.append(_turn(kept, answer))
-    turns += map(_task_turn, tasks.sample(n_tasks, seed, "train"))
+    turns += map(_task_turn, draw_tasks(n_tasks, seed, "train"))
     rng.shuffle(turns)
     found, place = [], 0
     while place < len(turns):

@@ -21,6 +21,7 @@ from helpers import tales
 from helpers.checkpoint import save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import get_preset
+from helpers.copying_start import start_copying
 from helpers.course_rows import END_OF_TEXT, prepare
 from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources
 from helpers.device import precision_name, use_every_core
@@ -32,7 +33,7 @@ from helpers.train_loop import TrainConfig, evaluate_loss, train
 __all__ = ["HELD_OUT_TALES_SEED", "card", "measure", "prepare", "run", "tale_loader"]
 
 COMMAND = "python -m helpers.course_gpt --out runs/course_gpt"
-N_TALES = 72_000
+N_TALES = 60_000
 RECIPE = TrainConfig(
     steps=3500,
     batch_size=256,
@@ -78,7 +79,7 @@ def run(folder, config, n_tales=N_TALES, resume=False):
     tokenizer, training, held_out = prepare(sources, shape, config.batch_size)
     n_tokens = sum(map(len, training.documents)) + len(training.documents)
     torch.manual_seed(config.seed)
-    model = GPT(replace(shape, vocab_size=tokenizer.vocab_size))
+    model = start_copying(GPT(replace(shape, vocab_size=tokenizer.vocab_size)))
     print(f"{model.n_parameters():,} parameters, {n_tokens:,} tokens, {config.precision}")
     start = time.perf_counter()
     history = train(model, training, held_out, config, folder, resume, tokenizer)
@@ -131,6 +132,7 @@ def card(report):
             f"- command: `{COMMAND}`, seed {report['train_config']['seed']}",
             f"- Python {report['python']}, torch {report['torch']}, CPU, "
             f"{report['train_config']['precision']}",
+            "- first weights: by hand where a list is copied, by chance elsewhere",
             f"- {report['training_tokens']:,} training tokens, "
             f"{report['train_config']['steps']:,} steps, {report['epochs']} epochs"
             + (f", {report['minutes']} minutes" if report["minutes"] else ""),

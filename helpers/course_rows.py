@@ -19,7 +19,8 @@ SPLIT_PATTERN = (
 )
 CHAT_MARKS = ("<|user|>", "<|end|>", "<|assistant|>")
 BATCH_TOKENS = 6144  # places in a batch, padding included
-WHOLE_EVERY = 4
+WHOLE_EVERY = 4  # of the tasks, one in so many is scored whole
+FIRST_EVERY = 4  # of what is asked and answered, one in so many is read before all other texts
 
 
 def prepare(sources, shape, batch_size):
@@ -31,37 +32,41 @@ def prepare(sources, shape, batch_size):
     sample = [text for source in sources.values() for text in source.training[:8000]]
     sample += [*CHAT_MARKS] * 1000  # often enough to become tokens, which fine-tuning will need
     tokenizer = BPETokenizer.train(sample, shape.vocab_size, (END_OF_TEXT,), pattern=SPLIT_PATTERN)
-    training, held_out = [], []
+    training, held_out, limit = [], [], shape.context_length
     for source in sources.values():
-        training += _rows(tokenizer, source, source.training * source.times, shape.context_length)
-        held_out += _rows(tokenizer, source, source.held_out, shape.context_length)
+        training += _rows(tokenizer, source, source.training * source.times, limit)
+        held_out += _rows(tokenizer, source, source.held_out, limit)
     random.Random(0).shuffle(held_out)
     options = {"batch_size": batch_size, "batch_tokens": BATCH_TOKENS, "round_to": 16}
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     return tokenizer, *(
-        DocumentLoader(ids, end_id, scored=scored, shuffle=rows is training, **options)
+        DocumentLoader(
+            ids, end_id, scored=scored, first=first, shuffle=rows is training, **options
+        )
         for rows in (training, held_out)
-        for ids, scored in [zip(*rows, strict=True)]
+        for ids, scored, first in [zip(*rows, strict=True)]
     )
 
 
 def _rows(tokenizer, source, texts, context_length):
-    """(token ids, scored) of each row; a text that goes on in the next has no end to score.
+    """(token ids, scored, first) of each row; a text that goes on in the next has no end to score.
 
     Of tasks only the answers are scored, but for one text in `WHOLE_EVERY`: what is asked about is
-    drawn by chance, and little can be learned from guessing it.
+    drawn by chance, and little can be learned from guessing it. A share of them comes first: to copy
+    and to add are learned soon where nothing else is, and are of use for the rest.
     """
     rows = []
     for number, text in enumerate(texts):
         parts = [(text, True)]
-        if source.asks and number % WHOLE_EVERY:
+        if source.asks and (source.by_chance or number % WHOLE_EVERY):
             parts = _asked_and_answered(text)
         encoded = [(tokenizer.encode_ordinary(part), counts) for part, counts in parts]
         ids = [token for part, _ in encoded for token in part]
         marks = [counts for part, counts in encoded for _ in part]
         for start in range(0, len(ids), context_length - 1):
             stop = min(start + context_length - 1, len(ids))
-            rows.append((ids[start:stop], [*marks[start:stop], stop == len(ids)]))
+            first = source.asks and number % FIRST_EVERY == 1
+            rows.append((ids[start:stop], [*marks[start:stop], stop == len(ids)], first))
     return rows
 
 

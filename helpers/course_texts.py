@@ -12,43 +12,50 @@ from typing import NamedTuple
 
 from helpers import inbox, tales, tasks
 from helpers.corpora import load_corpus
-from helpers.task_words import in_words, wordings
+from helpers.practice import draw_sum, list_texts, sum_texts
+from helpers.task_items import sum_text
+from helpers.task_words import forms, wordings
 
 NOTES = Path(__file__).parent.parent / "lecture_notes"
 HELD_OUT_EVERY = 20  # of the pieces of a longer text, one in so many is held out
 TALES_SEED, HELD_OUT_TALES_SEED, TASKS_SEED = 1, 999, 1
+PRACTICE_SEED, HELD_OUT_PRACTICE_SEED = 1, 2
 # Kinds of tasks that a small model learns slowly are read twice as often as the others.
 SLOW_KINDS = (
     "arithmetic", "compare", "complete", "extract", "format", "opposite", "pick", "plural", "sort",
     "tense",
 )  # fmt: skip
-SUMS_SHARE = 0.05  # of the tasks read, so many are sums beyond those of the grammar
+SUMS_SHARE = 0.15  # of the tasks read, so many are sums beyond those of the grammar
 
 
 class Source(NamedTuple):
     """One kind of text: documents to learn from, documents held out, and how often to read them.
 
-    `asks` says that each block of a document is a question whose last line is the answer.
+    `asks` says that each block of a document is a question whose last line is the answer, and
+    `by_chance` that the questions are drawn so freely that nothing can be learned from them.
     """
 
     training: list[str]
     held_out: list[str]
     times: int = 1
     asks: bool = False
+    by_chance: bool = False
 
 
-def course_sources(n_tales=72_000, notes_folder=NOTES) -> dict[str, Source]:
-    """Every source by name: tales, three times as many rows of tasks, messages, notes and more.
+def course_sources(n_tales=60_000, notes_folder=NOTES) -> dict[str, Source]:
+    """Every source by name: tales, three times as many texts of tasks, practice, notes and more.
 
     Raises ValueError where the folder holds no lecture notes.
 
     >>> sorted(course_sources(n_tales=5))
-    ['inbox', 'notes', 'pydocs', 'story', 'tales', 'tasks']
+    ['inbox', 'lists', 'notes', 'pydocs', 'story', 'sums', 'tales', 'tasks']
     """
     few = min(500, n_tales)
     return {
         "tales": Source(tales.sample(n_tales, TALES_SEED), tales.sample(few, HELD_OUT_TALES_SEED)),
         "tasks": Source(task_texts(3 * n_tales, "train"), task_texts(few, "validation"), asks=True),
+        "lists": _practice(list_texts, n_tales // 2, few),
+        "sums": _practice(sum_texts, n_tales, few),
         "inbox": Source(
             [message.text for message in inbox.sample(n_tales // 16, 1, "train")],
             [message.text for message in inbox.sample(few, 1, "validation")],
@@ -72,11 +79,29 @@ def task_texts(n: int, split: str) -> list[str]:
     """
     rng = random.Random(TASKS_SEED)
     sizes = [rng.randint(1, 4) for _ in range(n)]
-    drawn = tasks.sample(sum(sizes), TASKS_SEED, split, (*tasks.KINDS, *SLOW_KINDS))
-    if split == "train":
-        drawn = [large_sum(rng) if rng.random() < SUMS_SHARE else task for task in drawn]
+    drawn = draw_tasks(sum(sizes), TASKS_SEED, split)
     lines = iter(["\n".join(f" {part}" for part in task[1:] if part) for task in drawn])
     return ["\n\n".join(next(lines) for _ in range(size)) for size in sizes]
+
+
+def draw_tasks(n: int, seed: int, split: str) -> list[tasks.Task]:
+    """Tasks as a small model needs them: slow kinds twice as often, and sums beyond 20 to learn from.
+
+    >>> draw_tasks(1, 1, "train")[0][1:]
+    ('Calculate the result.', '81 - 49', '32')
+    """
+    drawn = tasks.sample(n, seed, split, (*tasks.KINDS, *SLOW_KINDS))
+    rng = random.Random(seed)
+    if split != "train":
+        return drawn
+    return [large_sum(rng) if rng.random() < SUMS_SHARE else task for task in drawn]
+
+
+def _practice(texts, n, few):
+    """A source of texts that are drawn by chance; what is held out was not read."""
+    training = texts(n, PRACTICE_SEED)
+    held_out = set(texts(few, HELD_OUT_PRACTICE_SEED)) - set(training)
+    return Source(training, sorted(held_out), asks=True, by_chance=True)
 
 
 def large_sum(rng: random.Random) -> tasks.Task:
@@ -87,18 +112,10 @@ def large_sum(rng: random.Random) -> tasks.Task:
     >>> large_sum(random.Random(1))[1:]
     ('Calculate the result.', '38 - 37', '1')
     """
-    whole = rng.randint(21, 99)
-    part = rng.randint(1, whole - 1)
-    plus = rng.random() < 0.5
-    first, second, result = (part, whole - part, whole) if plus else (whole, part, whole - part)
-    form = rng.choice(("arithmetic.plain", "arithmetic.words"))
+    form = rng.choice(forms()["arithmetic"])
     wording = rng.choice([w for w in wordings()[form] if not w.held_out])
-    if form == "arithmetic.words":
-        first, second, result = map(in_words, (first, second, result))
-    sign = "plus" if plus else "minus"
-    if form == "arithmetic.plain" and rng.random() < 0.5:
-        sign = "+" if plus else "-"
-    return tasks.Task("arithmetic", *wording.ask(f"{first} {sign} {second}"), str(result))
+    text, answer = sum_text(form, *draw_sum(rng, least=21), rng)
+    return tasks.Task("arithmetic", *wording.ask(text), answer)
 
 
 def note_pieces(folder=NOTES) -> list[str]:

@@ -31,8 +31,10 @@ class DocumentLoader:
     document, and of the end that closes it, whether the loss counts it (None: all count); a prompt
     is read and not scored. With `batch_tokens` a batch of long documents has fewer rows, as many as
     that number of places holds, so that every token has about the same weight; no batch is left
-    out then. Raises ValueError for a batch size below 1, for no full batch, for an empty document,
-    for `scored` of another length, and for `batch_tokens` that do not hold the longest document.
+    out then. The documents marked in `first` come in batches of their own, before all others.
+    Raises ValueError for a batch size below 1, for no full batch, for an empty document, for
+    `scored` or `first` of another length, and for `batch_tokens` that do not hold the longest
+    document.
 
     >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
     >>> inputs, targets = next(iter(loader))
@@ -51,6 +53,7 @@ class DocumentLoader:
         round_to=1,
         scored=None,
         batch_tokens=None,
+        first=None,
     ):
         check_whole("batch_size", batch_size, least=1)
         check_whole("round_to", round_to, least=1)
@@ -62,6 +65,9 @@ class DocumentLoader:
         if len(self.documents) < (batch_size if drop_last else 1):
             raise ValueError(f"{len(self.documents)} documents do not fill a batch of {batch_size}")
         self.scored = _checked(scored, self.documents)
+        self.first = np.zeros(len(self.documents), bool) if first is None else np.array(first, bool)
+        if len(self.first) != len(self.documents):
+            raise ValueError(f"first has {len(self.first)} marks for {len(self.documents)} documents")
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         self.epoch, self.position, self._go_on = 0, 0, False
@@ -75,7 +81,7 @@ class DocumentLoader:
 
     def __len__(self) -> int:
         """Batches in one epoch."""
-        if self.batch_tokens is not None:
+        if self.batch_tokens is not None or self.first.any():
             return len(self._batches(self.epoch))
         whole, rest = divmod(len(self.documents), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
@@ -133,11 +139,13 @@ class DocumentLoader:
         n = len(self.documents)
         order = rng.permutation(n) if self.shuffle else np.arange(n)
         lengths = np.array([len(ids) for ids in self.documents])
-        if self.batch_tokens is None:
-            batches = self._of_one_size(order, lengths)
-        else:
-            batches = self._of_one_width(order, lengths)
-        return [batches[i] for i in rng.permutation(len(batches))] if self.shuffle else batches
+        cut = self._of_one_size if self.batch_tokens is None else self._of_one_width
+        batches = []
+        for part in (order[self.first[order]], order[~self.first[order]]):
+            cut_part = cut(part, lengths)
+            mixed = rng.permutation(len(cut_part)) if self.shuffle else range(len(cut_part))
+            batches += [cut_part[i] for i in mixed]
+        return batches
 
     def _of_one_size(self, order, lengths) -> list[np.ndarray]:
         """Batches of `batch_size` documents, neighbors in length within a pool."""

@@ -72,27 +72,29 @@ def _sum(rng):
     return whole, "-", part, whole - part, split_of("sum", whole, "-", part)
 
 
-def _arithmetic(rng):
-    first, sign, second, result, split = _sum(rng)
-    sign = rng.choice((sign, {"+": "plus", "-": "minus"}[sign]))
-    return Item(f"{first} {sign} {second}", str(result), split)
+def sum_text(form, first, sign, second, result, rng):
+    """A sum or a difference as a task of this form gives it: (text, answer).
 
-
-def _arithmetic_words(rng):
-    first, sign, second, result, split = _sum(rng)
-    sign = {"+": "plus", "-": "minus"}[sign]
-    return Item(f"{in_words(first)} {sign} {in_words(second)}", in_words(result), split)
-
-
-def _arithmetic_story(rng):
-    first, sign, second, result, split = _sum(rng)
+    >>> sum_text("arithmetic.words", 20, "-", 3, 17, random.Random(0))
+    ('twenty minus three', 'seventeen')
+    """
+    name = {"+": "plus", "-": "minus"}[sign]
+    if form == "arithmetic.words":
+        return f"{in_words(first)} {name} {in_words(second)}", in_words(result)
+    if form == "arithmetic.plain":
+        return f"{first} {rng.choice((sign, name))} {second}", str(result)
     stories = frames("story_plus" if sign == "+" else "story_minus")
     fitting = [frame for frame in stories if first > 1 or not frame.startswith("There were")]
     frame = rng.choice(fitting)
     nouns, names = pair(rng, "object"), _several(rng, "name", 2)
     slots = {"name": names[0], "name2": names[1], "place": rng.choice(words("place"))}
     slots |= {"a": str(first), "b": str(second), "as": nouns[first > 1], "bs": nouns[second > 1]}
-    return Item(fill(frame, slots), str(result), split)
+    return fill(frame, slots), str(result)
+
+
+def _arithmetic(rng, form):
+    *numbers, split = _sum(rng)
+    return Item(*sum_text(form, *numbers, rng), split)
 
 
 def _classify(rng):
@@ -213,9 +215,10 @@ DRAW: dict[str, Callable[[random.Random], Item]] = {
     "sort.numbers": _sort_numbers,
     "count.list": _count_list,
     "count.people": _count_people,
-    "arithmetic.plain": _arithmetic,
-    "arithmetic.words": _arithmetic_words,
-    "arithmetic.story": _arithmetic_story,
+    **{
+        f"arithmetic.{form}": partial(_arithmetic, form=f"arithmetic.{form}")
+        for form in ("plain", "words", "story")
+    },
     **{
         f"extract.{wanted}": partial(task_sentences.extract, wanted=wanted)
         for wanted in ("name", "place", "number", "color", "day")

@@ -27,7 +27,7 @@ def quick(monkeypatch):
         "notes": Source(["Attention mixes values. " * 30] * 3, ["A query asks. " * 40], times=2),
     }
     monkeypatch.setattr(course_gpt, "course_sources", lambda n_tales: sources)
-    monkeypatch.setitem(PRESETS, "course", GPTConfig(600, 256, 32, 2, 1, dropout=0.0))
+    monkeypatch.setitem(PRESETS, "course", GPTConfig(600, 256, 32, 4, 2, dropout=0.0))
     monkeypatch.setattr(
         course_gpt,
         "RECIPE",
@@ -80,6 +80,17 @@ def test_of_tasks_only_answers_are_scored_but_for_one_text_in_four(quick):
             tokenizer.decode([i for i, mark in zip(ids, marks[:-1], strict=True) if mark])
         )
     assert scored == [asked, *[" good\n\n 7"] * 3] * 2
+
+
+def test_of_practice_only_answers_are_scored_and_a_quarter_of_what_is_asked_comes_first(quick):
+    asked = " Name the opposite.\n bad\n good"
+    quick["tasks"] = Source([asked] * 8, [asked], asks=True)
+    quick["sums"] = Source([" 3 + 4\n 7"] * 8, [" 1 + 1\n 2"], asks=True, by_chance=True)
+    _, training, _ = course_rows.prepare(quick, PRESETS["course"], batch_size=4)
+    every = [sum(marks) for marks in training.scored[-8:]]
+    assert every == [every[0]] * 8 and every[0] < len(training.scored[-1])
+    assert training.first[-16:].tolist() == [False, True, False, False] * 4
+    assert not training.first[:-16].any()
 
 
 def test_the_tokenizer_has_single_digits_and_whole_chat_marks(quick):

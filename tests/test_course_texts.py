@@ -1,18 +1,23 @@
 """What the course's GPT reads: nothing hidden, nothing held out that is also read."""
 
 import random
+import re
+from collections import Counter
 
 import pytest
 
 from helpers import tasks
 from helpers.course_texts import (
     HELD_OUT_EVERY,
+    SUMS_SHARE,
     course_sources,
+    draw_tasks,
     large_sum,
     note_pieces,
     plain_text,
     task_texts,
 )
+from helpers.task_words import forms, in_words
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,8 @@ def sources():
 
 
 def test_every_source_has_both_parts_and_they_share_nothing(sources):
-    assert set(sources) == {"tales", "tasks", "inbox", "notes", "pydocs", "story"}
+    names = {"tales", "tasks", "lists", "sums", "inbox", "notes", "pydocs", "story"}
+    assert set(sources) == names
     for name, source in sources.items():
         assert source.training and source.held_out, name
         assert not set(source.training) & set(source.held_out), name
@@ -80,4 +86,24 @@ def test_large_sums_are_right_and_none_is_held_out():
         for task in tasks.sample(4000, 3, split, ["arithmetic"])
     }
     assert not held_out & {tasks.item_of(task) for task in drawn}
-    assert {tasks.item_of(task)[0] for task in drawn} == {"arithmetic.plain", "arithmetic.words"}
+    assert {tasks.item_of(task)[0] for task in drawn} == set(forms()["arithmetic"])
+
+
+def test_slow_kinds_come_twice_as_often_and_sums_beyond_20_to_learn_from_alone():
+    drawn = draw_tasks(20_000, 1, "train")
+    counts = Counter(task.kind for task in drawn)
+    assert 1.8 < counts["sort"] / counts["negate"] < 2.2
+    large = [t for t in drawn if t.kind == "arithmetic" and reaches_beyond_20(t)]
+    assert len(large) / len(drawn) == pytest.approx(SUMS_SHARE, abs=0.01)
+    assert not any(
+        reaches_beyond_20(task)
+        for task in draw_tasks(5000, 1, "validation")
+        if task.kind == "arithmetic"
+    )
+
+
+def reaches_beyond_20(task):
+    small = {str(i) for i in range(21)} | {in_words(i) for i in range(21)}
+    found = re.findall(r"\d+", tasks.item_of(task)[1] + task.output)
+    told = found or [*tasks.item_of(task)[1].split()[::2], task.output]
+    return not set(told) <= small

@@ -61,6 +61,21 @@ def test_batches_of_so_many_tokens_hold_every_document_once(lengths, batch_size,
     assert sorted(documents_of(loader)) == sorted(documents)
 
 
+@pytest.mark.parametrize("batch_tokens", [None, 96])
+def test_the_first_documents_come_before_all_others(batch_tokens):
+    documents = [[1 + i % 7] * (1 + i % 9) for i in range(50)]
+    first = [i % 4 == 1 for i in range(50)]
+    options = dict(drop_last=False, round_to=8, batch_tokens=batch_tokens)
+    loader = DocumentLoader(documents, 0, 4, first=first, **options)
+    n_batches, seen = len(loader), documents_of(loader)
+    assert len(loader._batches(0)) == n_batches
+    wanted = sorted(each for each, mark in zip(documents, first, strict=True) if mark)
+    assert sorted(seen[: len(wanted)]) == wanted
+    assert sorted(seen) == sorted(documents)
+    with pytest.raises(ValueError, match="first has 1 marks for 50 documents"):
+        DocumentLoader(documents, 0, 4, first=[True])
+
+
 def test_long_documents_come_in_small_batches():
     documents = [[1] * 15] * 32 + [[2] * 63] * 8
     loader = DocumentLoader(documents, 0, 16, batch_tokens=128)

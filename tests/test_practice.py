@@ -1,0 +1,72 @@
+"""Practice texts: right answers, and nothing among them that the tasks hold out."""
+
+import random
+import re
+
+import pytest
+
+from helpers import practice, tasks
+from helpers.task_answers import RULES
+from helpers.task_words import split_of
+
+
+def blocks(texts):
+    return [block.split("\n") for text in texts for block in text.split("\n\n")]
+
+
+@pytest.fixture(scope="module")
+def lists():
+    return blocks(practice.list_texts(3000, seed=1))
+
+
+@pytest.fixture(scope="module")
+def sums():
+    return blocks(practice.sum_texts(3000, seed=1))
+
+
+def test_the_answer_of_a_list_is_made_of_its_words(lists):
+    for lines in lists:
+        wording, given, answer = (line.removeprefix(" ") for line in lines)
+        words, kept = given.replace(",", "").split(), answer.replace(",", "").split()
+        if wording.startswith("Leave out"):
+            words.remove(wording.removesuffix(".").split()[-1])
+        if wording.endswith("with and."):
+            assert kept.pop(-2) == "and"
+        if wording in ("Say how it begins.", "Say how it ends."):
+            words = [words[0] if "begins" in wording else words[-1]]
+        assert kept == words
+
+
+def test_every_form_and_length_comes(lists):
+    asked = {re.sub(r"Leave out \w+", "Leave out {}", lines[0].strip()) for lines in lists}
+    assert asked == set(practice.LISTS)
+    lengths = {len(lines[1].split()) for lines in lists}
+    assert lengths == set(range(2, practice.MOST_WORDS + 1))
+
+
+def test_no_list_of_the_tasks_is_given_away(lists):
+    for _, given, _ in lists:
+        chosen = given.replace(",", "").split()
+        assert {split_of(kind, *chosen) for kind in ("and", "commas", "pick")} == {"train"}
+
+
+def test_sums_are_right_and_none_is_held_out(sums):
+    held_out = {
+        tasks.item_of(task)[1]
+        for split in ("test", "validation")
+        for task in tasks.sample(6000, 3, split, ["arithmetic"])
+    }
+    for text, answer in sums:
+        form = "plain" if any(character.isdigit() for character in text) else "words"
+        assert RULES[f"arithmetic.{form}"](text[1:]) == answer[1:]
+        assert text[1:] not in held_out
+    assert len({text for text, _ in sums}) > 5000
+
+
+def test_drawn_sums_reach_from_the_least_to_the_largest():
+    rng = random.Random(0)
+    drawn = [practice.draw_sum(rng, least=21) for _ in range(5000)]
+    whole = {max(first, result) for first, _, _, result in drawn}
+    assert whole == set(range(21, practice.LARGEST + 1))
+    for first, sign, second, result in drawn:
+        assert result == (first + second if sign == "+" else first - second) > 0 < second
