@@ -40,9 +40,7 @@ def prepare(sources, shape, batch_size):
     options = {"batch_size": batch_size, "batch_tokens": BATCH_TOKENS, "round_to": 16}
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     return tokenizer, *(
-        DocumentLoader(
-            ids, end_id, scored=scored, first=first, shuffle=rows is training, **options
-        )
+        DocumentLoader(ids, end_id, scored=scored, first=first, shuffle=rows is training, **options)
         for rows in (training, held_out)
         for ids, scored, first in [zip(*rows, strict=True)]
     )

@@ -67,7 +67,9 @@ class DocumentLoader:
         self.scored = _checked(scored, self.documents)
         self.first = np.zeros(len(self.documents), bool) if first is None else np.array(first, bool)
         if len(self.first) != len(self.documents):
-            raise ValueError(f"first has {len(self.first)} marks for {len(self.documents)} documents")
+            raise ValueError(
+                f"first has {len(self.first)} marks for {len(self.documents)} documents"
+            )
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         self.epoch, self.position, self._go_on = 0, 0, False
