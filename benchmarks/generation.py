@@ -6,7 +6,8 @@
 GPT-2's smallest shape with random weights (no word depends on the speed, and no speed on the
 words), 128 tokens after 32, greedy, with a key-value cache; batches of 1 and 8. Ours is
 `helpers.generate.generate`; transformers' is `model.generate` with PyTorch's fused attention. Both
-stop at nothing. The third form is ours after `helpers.quantize.quantize_int8`, from fp32 weights.
+stop at nothing. Ours is measured as it comes, after `helpers.packing.pack_weights`, and after
+`helpers.quantize.quantize_int8` from fp32 weights.
 
 To make a token, every weight but the embeddings' has to be read once, whatever the batch: the bytes
 of all blocks and of the output head. The share of the limit is that number over what the memory can
@@ -28,6 +29,7 @@ from helpers.config import PRESETS, GPTConfig
 from helpers.device import use_every_core
 from helpers.generate import generate
 from helpers.model import GPT
+from helpers.packing import can_pack, pack_weights
 from helpers.quantize import QuantizedLinear, bits_of_x, quantize_int8
 
 COMMAND = "python3 course.py bench generation"
@@ -35,13 +37,14 @@ CODE = [
     "benchmarks/generation.py",
     "benchmarks/_speed.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
+    "helpers/packing.py",
     "helpers/quantize.py",
 ]
 CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
 TOY = GPTConfig(97, 32, 16, 2, 2, dropout=0.0)
-THEIRS = "transformers"
+THEIRS, PACKED = "transformers", ", packed"
 TARGETS = {"fp32": 1.3, "bf16": 1.5}  # times transformers' speed, at batch 1
-INT8_TARGET = 2.0  # times our own fp32 speed, at batch 1
+INT8_TARGET = 2.0  # times our own faster fp32 speed, at batch 1
 
 
 def bytes_a_step(model):
@@ -91,6 +94,9 @@ def models(config, device):
     for precision, dtype in _speed.DTYPES.items():
         model = copy.deepcopy(ours).to(dtype)
         found[f"helpers {precision}"] = partial(our_run, model), bytes_a_step(model)
+        if can_pack(model.output_head.weight):
+            packed = pack_weights(copy.deepcopy(model))
+            found[f"helpers {precision}{PACKED}"] = partial(our_run, packed), bytes_a_step(model)
         if find_spec("transformers"):
             theirs = transformers_model(config, dtype, device)
             found[f"{THEIRS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
@@ -119,23 +125,26 @@ def measure(config, n_prompt, n_new, rounds, device="cpu", batches=BATCHES):
 
 
 def ratios(times):
-    """How many times faster ours is than transformers', and 8 bits than our fp32."""
-    found = {"int8": _speed.ratios(times, "helpers int8", ["helpers fp32"])}
+    """How many times faster ours is than transformers', and 8 bits than our faster fp32."""
+    plain = [name for name in times if name.startswith("helpers fp32")]
+    found = {"int8": _speed.ratios(times, "helpers int8", plain)}
     for precision in _speed.DTYPES:
-        if f"{THEIRS} {precision}" in times:
-            others = [f"{THEIRS} {precision}"]
-            found[precision] = _speed.ratios(times, f"helpers {precision}", others)
+        others = [f"{THEIRS} {precision}"]
+        for form in (precision, precision + PACKED):
+            if f"helpers {form}" in times and others[0] in times:
+                found[form] = _speed.ratios(times, f"helpers {form}", others)
     return found
 
 
 def targets_of(found):
-    """The targets of batch 1."""
+    """The targets of batch 1: of the packed form, where there is one."""
     measured, rows = found["batches"]["1"]["ratios"], []
     for precision, limit in TARGETS.items():
-        if precision in measured:
-            what = f"{precision}, batch 1: tokens a second, times transformers'"
-            rows.append(_record.target(what, measured[precision]["median"], "at least", limit))
-    what = "int8 weights, batch 1: tokens a second, times our fp32"
+        forms = [form for form in (precision + PACKED, precision) if form in measured]
+        for form in forms[:1]:
+            what = f"{form}, batch 1: tokens a second, times transformers'"
+            rows.append(_record.target(what, measured[form]["median"], "at least", limit))
+    what = "int8 weights, batch 1: tokens a second, times our faster fp32"
     return [*rows, _record.target(what, measured["int8"]["median"], "at least", INT8_TARGET)]
 
 

@@ -26,8 +26,13 @@ def save_model(folder, model, tokenizer=None, dtype=None):
     """Write a model's configuration, weights and tokenizer into `folder`; return the folder.
 
     `dtype` (torch.bfloat16, say) stores the weights smaller. An older model there is replaced.
+    Raises ValueError for a model that was packed, quantized or adapted: it could not be loaded.
     """
     tensors = _model_tensors(model, dtype)
+    with torch.device("meta"):
+        plain = parameters_by_name(GPT(model.config))
+    for name in plain.keys() ^ tensors.keys():
+        raise ValueError(f"tensor {name} is not as in a plain GPT; save the model as it was before")
     return _write_folder(folder, lambda path: _write_model(path, model, tensors, tokenizer))
 
 

@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# How many rows make PyTorch's own linear layer slow on a CPU, as measured.
-FEW_ROWS = {torch.float32: range(8, 33), torch.bfloat16: range(1, 65)}
+# Newer processors of Intel multiply small tiles of bfloat16 at once (AMX).
+HAS_TILES = getattr(torch.cpu, "get_capabilities", dict)().get("amx_tile", False)
+# How many rows make PyTorch's own linear layer slow on a CPU, as measured with tiles and without.
+FEW_ROWS = {torch.float32: range(8, 33), torch.bfloat16: range(1, 65 if HAS_TILES else 1)}
 
 
 class Linear(nn.Linear):
@@ -99,3 +101,28 @@ class FeedForward(nn.Module):
     def forward(self, x):
         x = self.activation(self.expand(x))  # (B, T, 4C)
         return self.project(x)  # (B, T, C)
+
+
+def replace_linear(model, make):
+    """Put `make(layer)` in the place of every linear layer in a module; return the module.
+
+    Raises TypeError for what is no module, and ValueError where there is no linear layer.
+
+    >>> replace_linear(nn.Sequential(Linear(2, 3)), lambda layer: nn.Identity())
+    Sequential(
+      (0): Identity()
+    )
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a module, not {type(model).__name__}")
+    found = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, nn.Linear)
+    ]
+    if not found:
+        raise ValueError("the model has no linear layer to replace")
+    for parent, name, linear in found:
+        setattr(parent, name, make(linear))
+    return model

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from helpers.layers import replace_linear
+
 LARGEST = 127  # of the whole numbers that eight bits hold, with as many below zero
 
 
@@ -135,16 +137,4 @@ def quantize_int8(model):
     >>> quantize_int8(GPT(PRESETS["tiny"])).output_head.numbers.dtype
     torch.int8
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a module, not {type(model).__name__}")
-    found = [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, nn.Linear)
-    ]
-    if not found:
-        raise ValueError("the model has no linear layer to replace")
-    for parent, name, linear in found:
-        setattr(parent, name, QuantizedLinear(linear))
-    return model.eval()
+    return replace_linear(model, QuantizedLinear).eval()

@@ -41,6 +41,7 @@ from helpers.lora import apply_lora, load_adapter, merge_lora
 from helpers.loss import head_loss
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
+from helpers.packing import PackedLinear, pack_weights
 from helpers.quantize import quantize_int8, quantize_rows
 from helpers.question_generator import QuestionGenerator, find_questions, make_set
 from helpers.question_generator import question_generator as generator
@@ -212,6 +213,13 @@ CALLS = {
         (lambda: quantize_rows(torch.ones(3)), ValueError, r"shape \(3,\); give a matrix \(N, C\)"),
         (lambda: quantize_rows(torch.tensor([[NAN]])), ValueError, "numbers that are not finite"),
         (lambda: quantize_rows([[1.0]]), TypeError, "x must be a tensor .*, not list"),
+        (lambda: pack_weights("model"), TypeError, "model must be a module, not str"),
+        (lambda: pack_weights(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
+        (
+            lambda: PackedLinear(torch.nn.Linear(2, 2, device="meta")),
+            ValueError,
+            "float32 on meta cannot be packed",
+        ),
         (lambda: quantize_int8("model"), TypeError, "model must be a module, not str"),
         (lambda: quantize_int8(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
         (

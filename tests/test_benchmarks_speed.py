@@ -8,6 +8,7 @@ import torch
 from benchmarks import _products, _record, _speed, generation, steps
 from helpers.config import PRESETS
 from helpers.model import GPT
+from helpers.packing import can_pack
 from helpers.quantize import quantize_int8
 
 
@@ -134,6 +135,7 @@ def test_generation_record(tmp_path):
     record = json.loads(json.dumps(generation.run(generation.TOY, 4, 6, 2)))
     assert set(record["cpu"]["batches"]) == {"1", "8"}
     forms = {"helpers fp32", "helpers bf16", "helpers int8"}
+    forms |= {f"helpers fp32{generation.PACKED}"} if can_pack(torch.ones(1)) else set()
     for found in record["cpu"]["batches"].values():
         assert forms <= set(found["rows"])
         assert "int8" in found["ratios"]
