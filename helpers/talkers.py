@@ -33,6 +33,7 @@ from helpers.checkpoint import load_model
 from helpers.corpora import data_folder
 from helpers.generate import generate
 from helpers.limits import check_whole
+from helpers.packing import pack_weights
 from helpers.pretrained import load_gpt2
 from helpers.sources import CORPORA
 
@@ -197,7 +198,7 @@ def choose_gpt(environment=None):
 
 
 def _load_gpt2():
-    return load_gpt2("gpt2-weights"), gpt2_tokenizer(*_gpt2_files("gpt2-vocabulary"))
+    return pack_weights(load_gpt2("gpt2-weights")), gpt2_tokenizer(*_gpt2_files("gpt2-vocabulary"))
 
 
 def gpt2_tokenizer(merges_file, vocabulary_file):

@@ -8,10 +8,11 @@ import torch
 from helpers import talkers
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
-from helpers.config import GPTConfig
+from helpers.config import PRESETS, GPTConfig
 from helpers.corpora import data_folder
 from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
+from helpers.packing import PackedLinear, can_pack
 from helpers.talkers import BaseGPT, ChatServer, choose_gpt, find_gpts, gpt2_tokenizer, tidy_end
 from tests.local_server import ChatHandler, serving
 
@@ -176,3 +177,11 @@ def test_gpt2_tokenizer_from_openai_files():
     tokenizer = gpt2_tokenizer(*files)
     assert tokenizer.vocab_size == 50257
     assert tokenizer.encode("Hello, I am") == [15496, 11, 314, 716]
+
+
+def test_gpt2_talks_with_packed_weights_where_they_can_be(monkeypatch):
+    monkeypatch.setattr(talkers, "load_gpt2", lambda name: GPT(PRESETS["tiny"]))
+    monkeypatch.setattr(talkers, "gpt2_tokenizer", lambda *files: "its tokenizer")
+    model, tokenizer = talkers._load_gpt2()
+    packed = isinstance(model.output_head, PackedLinear)
+    assert packed == can_pack(torch.ones(1)) and tokenizer == "its tokenizer"
