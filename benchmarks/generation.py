@@ -37,6 +37,7 @@ CODE = [
     "benchmarks/generation.py",
     "benchmarks/_speed.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
+    "helpers/products.py",
     "helpers/packing.py",
     "helpers/quantize.py",
 ]

@@ -10,6 +10,8 @@ no cache, and the same autocast in bf16. `llms-from-scratch` has two models: the
 `GPTModelFast`, which is the one to beat; it is measured where it is installed, by
 `pip install --no-deps llms-from-scratch==1.0.19` (without its dependencies, which are many).
 
+All run in one process, which keeps the memory that it frees (`helpers.device.keep_memory`).
+
 Where there is a C++ compiler, every model is measured through `torch.compile` as well, ours by what
 `helpers.train --compile` does.
 
@@ -22,8 +24,8 @@ long and V tokens in the vocabulary,
 operations: the matrices of the blocks, the head, and every query with every key and value. (The
 half that the causal mask throws away is counted, as is usual.) Backward takes twice as many.
 
-In the same rounds these products are made alone, with nothing between them: the speed that no step
-on these kernels can pass.
+In the same rounds these products are made alone, with nothing between them, each in the way that
+`helpers.products` takes here: the speed that no step of ours can pass.
 """
 
 import argparse
@@ -38,7 +40,7 @@ from torch.nn import functional as F
 
 from benchmarks import _products, _record, _speed
 from helpers.config import GPTConfig
-from helpers.device import use_every_core
+from helpers.device import keep_memory, use_every_core
 from helpers.model import GPT
 from helpers.optim import create_optimizer
 from helpers.train_compiled import Compiled, check_compiler
@@ -49,7 +51,8 @@ CODE = [
     "benchmarks/steps.py",
     "benchmarks/_speed.py",
     "benchmarks/_products.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "loss", "optim")),
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "products", "loss")),
+    "helpers/optim.py",
     "helpers/train_loop.py",
     "helpers/train_compiled.py",
 ]
@@ -254,6 +257,7 @@ def main(arguments=None):
         print("\n".join(table(run(TOY, TOY_BATCH, 2)["cpu"])))
         return 0
     use_every_core()
+    keep_memory()
     libraries = ["torch", "transformers"] if find_spec("transformers") else ["torch"]
     libraries += ["llms-from-scratch"] if find_spec("llms_from_scratch") else []
     path = _record.write(

@@ -22,7 +22,7 @@ from helpers.chat import BASE_MODEL, ChatModel
 from helpers.checkpoint import load_model
 from helpers.course_qa import questions
 from helpers.course_texts import draw_tasks
-from helpers.device import precision_name, use_every_core
+from helpers.device import keep_memory, precision_name, use_every_core
 from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
 from helpers.instructions import Instruction, format_chat, instruction_loader
@@ -258,6 +258,7 @@ def main(arguments=None):
     parser.add_argument("--tasks", type=int, default=N_TASKS, help="how many tasks to learn from")
     options = parser.parse_args(arguments)
     use_every_core()
+    keep_memory()
     precision = precision_name()
     try:
         warmup = min(RECIPE.warmup_steps, options.steps)

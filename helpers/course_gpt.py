@@ -24,7 +24,7 @@ from helpers.config import get_preset
 from helpers.copying_start import start_copying
 from helpers.course_rows import END_OF_TEXT, prepare
 from helpers.course_texts import HELD_OUT_TALES_SEED, course_sources
-from helpers.device import precision_name, use_every_core
+from helpers.device import keep_memory, precision_name, use_every_core
 from helpers.documents import DocumentLoader
 from helpers.limits import check_whole
 from helpers.model import GPT
@@ -181,6 +181,7 @@ def main(arguments=None):
     parser.add_argument("--tales", type=int, default=N_TALES, help="how many tales to read")
     options = parser.parse_args(arguments)
     use_every_core()
+    keep_memory()
     precision = precision_name()
     try:
         check_whole("tales", options.tales, least=1)

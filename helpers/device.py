@@ -1,5 +1,6 @@
 """Where to compute and in which precision: chosen by looking and measuring, not by guessing."""
 
+import ctypes
 import os
 import time
 import warnings
@@ -7,6 +8,8 @@ import warnings
 import torch
 
 PRECISIONS = ("auto", "fp32", "bf16")
+# What `mallopt` calls them (malloc.h), and the most bytes that it takes.
+TRIM_THRESHOLD, MMAP_THRESHOLD, MOST_BYTES = -1, -3, 2**31 - 1
 
 
 def choose_device(name="auto"):
@@ -38,6 +41,19 @@ def use_every_core():
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch.set_num_threads(max(1, cores or 1))
     return torch.get_num_threads()
+
+
+def keep_memory():
+    """Let this process keep the memory that it frees; return whether the system can (glibc can).
+
+    A step of training takes and frees the same large tensors again and again. Memory that was given
+    back has to be fetched anew, page by page, which can take longer than to compute with it.
+    """
+    try:
+        set_option = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return all([set_option(each, MOST_BYTES) for each in (MMAP_THRESHOLD, TRIM_THRESHOLD)])
 
 
 def bfloat16_speedup(device, size=768, repeats=5):

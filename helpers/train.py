@@ -21,7 +21,7 @@ from helpers.checkpoint import checkpoints, save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
 from helpers.corpora import load_corpus
-from helpers.device import choose_device, precision_name, use_every_core
+from helpers.device import choose_device, keep_memory, precision_name, use_every_core
 from helpers.distributed import (
     first_goes_first,
     from_first,
@@ -238,6 +238,7 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         use_every_core()
+        keep_memory()
         with joined(choose_device(options.device).type), quiet_unless_first():
             return _train_and_report(options)
     except (ValueError, OSError, FloatingPointError) as error:

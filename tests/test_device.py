@@ -1,9 +1,32 @@
 """Devices and precisions are chosen by what is there."""
 
+import ctypes
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from helpers.device import bfloat16_speedup, choose_device, choose_precision, use_every_core
+from helpers.device import (
+    bfloat16_speedup,
+    choose_device,
+    choose_precision,
+    keep_memory,
+    use_every_core,
+)
+
+FRESH_PAGES = """
+import resource, sys
+import torch
+from helpers.device import keep_memory
+kept = sys.argv[1] == "keep" and keep_memory()
+for turn in range(20):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(10_000_000)
+    torch.ones(3_000_000)
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(found)
+"""
 
 
 def test_auto_takes_cuda_or_cpu():
@@ -36,3 +59,22 @@ def test_the_measurement_is_a_positive_ratio():
 
 def test_threads_are_at_least_one():
     assert use_every_core() >= 1
+
+
+def fresh_pages(how):
+    """How many pages a new process fetches for two large tensors that it has made before."""
+    command = [sys.executable, "-c", FRESH_PAGES, how]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="another C library")
+def test_kept_memory_need_not_be_fetched_again():
+    assert fresh_pages("give back") > 1000 and fresh_pages("keep") < 100
+
+
+def test_a_system_that_cannot_keep_memory_says_so(monkeypatch):
+    def no_library(name):
+        raise TypeError("a name is needed")
+
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    assert keep_memory() is False

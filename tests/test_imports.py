@@ -16,7 +16,7 @@ ORDER = {
     "ground": "limits plots device",
     "text": "eliza_rules eliza_script eliza tokenizer bpe_train bpe_merge bpe_formats bpe",
     "data": "sources downloads corpora study grammar_nodes grammar_notation grammar tales inbox task_words task_rules task_answers task_sentences task_items tasks practice course_qa loss loaders token_files documents",
-    "model": "config layers attention model kv_cache packing quantize",
+    "model": "config products layers attention model kv_cache packing quantize",
     "use": "generate",
     "train": "optim distributed checkpoint compression train_progress train_safety train_compiled train_loop train_board train landscape tale_probes copying_start course_texts course_rows course_gpt",
     "interchange": "pretrained export",

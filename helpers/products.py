@@ -1,0 +1,77 @@
+"""One product, several ways: the linear layer by what is fastest on this processor.
+
+On a CPU, PyTorch leaves most products to one library, MKL. Some it makes slowly: those of a few
+rows, and those of float32 on a processor of AMD with AVX-512, of whose registers it uses half. There
+the same product is asked for in another form, which PyTorch leaves to another library. All ways give
+the same but for rounding.
+
+Shapes: N rows of x, C numbers in, V numbers out.
+"""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+PROCESSOR = getattr(torch.cpu, "get_capabilities", dict)()
+# Newer processors of Intel multiply small tiles of bfloat16 at once (AMX).
+HAS_TILES = PROCESSOR.get("amx_tile", False)
+# How many rows make PyTorch's own linear layer slow, as measured with tiles and without.
+FEW_ROWS = {torch.float32: range(8, 33), torch.bfloat16: range(1, 65 if HAS_TILES else 1)}
+HALF_USED = "AMD" in PROCESSOR.get("cpu_name", "") and PROCESSOR.get("avx512_f", False)
+MANY = 2**25  # multiplications of numbers from which on a convolution is faster, as measured
+
+
+def linear(x, weight, bias=None):
+    """A linear layer: x (..., C) and weight (V, C) to (..., V), plus bias (V,) where there is one.
+
+    Equal to PyTorch's but for rounding, and so are its gradients. Raises RuntimeError for another
+    width, as PyTorch does.
+
+    >>> x, weight = torch.ones(8, 2), torch.tensor([[3.0, 4.0]])
+    >>> linear(x, weight)[0].item()
+    7.0
+    """
+    rows = x.numel() // weight.shape[1]
+    if x.device.type != "cpu" or x.dtype != weight.dtype:
+        return F.linear(x, weight, bias)
+    if rows in FEW_ROWS.get(x.dtype, ()) and not torch.is_grad_enabled():
+        return of_few_rows(x, weight, bias)
+    if convolution_pays(rows, weight) and not torch.is_autocast_enabled("cpu"):
+        return by_convolution(x, weight, bias)
+    return F.linear(x, weight, bias)
+
+
+def of_few_rows(x, weight, bias=None):
+    """The product read as `weight @ x.T`, for which the libraries have faster kernels.
+
+    When text is generated, x has a row for each text, and all time goes into reading the weight.
+
+    >>> of_few_rows(torch.ones(1, 2), torch.tensor([[3.0, 4.0]])).item()
+    7.0
+    """
+    rows = x.reshape(-1, weight.shape[1])  # (N, C)
+    y = weight.mv(rows[0])[None] if len(rows) == 1 else (weight @ rows.T).T
+    y = y.reshape(*x.shape[:-1], len(weight))
+    return y if bias is None else y + bias
+
+
+def convolution_pays(rows, weight):
+    """Whether a product with so many rows is large enough, and MKL slow enough here."""
+    return HALF_USED and weight.dtype == torch.float32 and rows * weight.numel() >= MANY
+
+
+def by_convolution(x, weight, bias=None):
+    """The product as a convolution over single pixels, which PyTorch leaves to oneDNN.
+
+    A pixel of C colors is a row of x. A picture of them can be of any shape; some kernels want more
+    than one picture.
+
+    >>> by_convolution(torch.ones(1, 2), torch.tensor([[3.0, 4.0]])).item()
+    7.0
+    """
+    rows = x.numel() // x.shape[-1]
+    pictures = math.gcd(rows, 16)
+    pixels = x.reshape(pictures, rows // pictures, 1, -1).permute(0, 3, 1, 2)  # (16, C, N / 16, 1)
+    y = F.conv2d(pixels, weight[:, :, None, None], bias)  # (16, V, N / 16, 1)
+    return y.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
