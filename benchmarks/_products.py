@@ -46,7 +46,7 @@ def _layer(matrix, rows, n_in, n_out):
 
 
 def _of_layer(x, weight, y, for_x, for_weight):
-    if x.device.type == "cpu" and convolution_pays(len(x), weight):
+    if x.device.type == "cpu" and convolution_pays(len(x), weight.T, x.dtype, has_bias=False):
         turned = weight.T.requires_grad_()
         torch.autograd.grad(by_convolution(x.requires_grad_(), turned), (x, turned), y)
         return

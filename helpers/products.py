@@ -1,9 +1,9 @@
 """One product, several ways: the linear layer by what is fastest on this processor.
 
-On a CPU, PyTorch leaves most products to one library, MKL. Some it makes slowly: those of a few
-rows, and those of float32 on a processor of AMD with AVX-512, of whose registers it uses half. There
-the same product is asked for in another form, which PyTorch leaves to another library. All ways give
-the same but for rounding.
+PyTorch leaves products on a CPU to two libraries, MKL and oneDNN. Some it makes slowly: those of a
+few rows, those of float32 on a processor of AMD with AVX-512, of whose registers MKL uses half, and
+those that add a bias to many bfloat16 numbers. There the same product is asked for in another form,
+which another kernel makes. All ways give the same but for rounding.
 
 Shapes: N rows of x, C numbers in, V numbers out.
 """
@@ -18,8 +18,14 @@ PROCESSOR = getattr(torch.cpu, "get_capabilities", dict)()
 HAS_TILES = PROCESSOR.get("amx_tile", False)
 # How many rows make PyTorch's own linear layer slow, as measured with tiles and without.
 FEW_ROWS = {torch.float32: range(8, 33), torch.bfloat16: range(1, 65 if HAS_TILES else 1)}
+# PyTorch writes a bias to memory before the product, and reads it again, for these bfloat16 kernels.
+ADDS_LATE = PROCESSOR.get("avx512_bf16", False) and not HAS_TILES
+# MKL reached 180 billion operations a second on such a processor, oneDNN 400.
 HALF_USED = "AMD" in PROCESSOR.get("cpu_name", "") and PROCESSOR.get("avx512_f", False)
-MANY = 2**25  # multiplications of numbers from which on a convolution is faster, as measured
+# How many multiplications of numbers make a convolution faster, as measured, and how many times
+# wider the output has to be than x where the bias is all that is gained.
+MANY = {torch.float32: 2**25, torch.bfloat16: 2**30}
+WIDE = 3
 
 
 def linear(x, weight, bias=None):
@@ -32,12 +38,15 @@ def linear(x, weight, bias=None):
     >>> linear(x, weight)[0].item()
     7.0
     """
-    rows = x.numel() // weight.shape[1]
-    if x.device.type != "cpu" or x.dtype != weight.dtype:
+    if x.device.type != "cpu":
         return F.linear(x, weight, bias)
-    if rows in FEW_ROWS.get(x.dtype, ()) and not torch.is_grad_enabled():
+    rows = x.numel() // weight.shape[1]
+    alike = x.dtype == weight.dtype
+    if rows in FEW_ROWS.get(x.dtype, ()) and alike and not torch.is_grad_enabled():
         return of_few_rows(x, weight, bias)
-    if convolution_pays(rows, weight) and not torch.is_autocast_enabled("cpu"):
+    half = torch.is_autocast_enabled("cpu")
+    dtype = torch.get_autocast_dtype("cpu") if half else x.dtype
+    if convolution_pays(rows, weight, dtype, bias is not None):
         return by_convolution(x, weight, bias)
     return F.linear(x, weight, bias)
 
@@ -56,16 +65,20 @@ def of_few_rows(x, weight, bias=None):
     return y if bias is None else y + bias
 
 
-def convolution_pays(rows, weight):
-    """Whether a product with so many rows is large enough, and MKL slow enough here."""
-    return HALF_USED and weight.dtype == torch.float32 and rows * weight.numel() >= MANY
+def convolution_pays(rows, weight, dtype, has_bias):
+    """Whether a convolution is the faster way here to a product of so many rows in this type."""
+    if rows * weight.numel() < MANY.get(dtype, math.inf):
+        return False
+    if dtype == torch.float32:
+        return HALF_USED
+    return ADDS_LATE and has_bias and len(weight) >= WIDE * weight.shape[1]
 
 
 def by_convolution(x, weight, bias=None):
     """The product as a convolution over single pixels, which PyTorch leaves to oneDNN.
 
-    A pixel of C colors is a row of x. A picture of them can be of any shape; some kernels want more
-    than one picture.
+    A pixel of C colors is a row of x. How they make up pictures does not matter to a window of one
+    pixel; some kernels are slow with one picture.
 
     >>> by_convolution(torch.ones(1, 2), torch.tensor([[3.0, 4.0]])).item()
     7.0

@@ -14,13 +14,15 @@ lengths = st.lists(st.integers(1, 9), min_size=1, max_size=3)
 sizes = st.integers(1, 40)
 
 
-@pytest.fixture(params=["plain", "tiles", "halved"])
+@pytest.fixture(params=["plain", "tiles", "halved", "late"])
 def processor(request, monkeypatch):
-    """The three kinds of processor, as far as they choose a way; none changes what comes out."""
+    """The kinds of processor, as far as they choose a way; none changes what comes out."""
     rows = range(1, 65 if request.param == "tiles" else 1)
     monkeypatch.setitem(products.FEW_ROWS, torch.bfloat16, rows)
     monkeypatch.setattr(products, "HALF_USED", request.param == "halved")
-    monkeypatch.setattr(products, "MANY", 2000)
+    monkeypatch.setattr(products, "ADDS_LATE", request.param == "late")
+    for dtype in products.MANY:
+        monkeypatch.setitem(products.MANY, dtype, 2000)
     return request.param
 
 
@@ -70,26 +72,35 @@ def test_every_processor_gives_what_pytorch_gives(processor, dtype, error, rows,
             assert_close(ours, theirs, atol=error, rtol=error)
 
 
-def test_each_way_is_taken_where_it_is_meant(processor, monkeypatch):
+@pytest.mark.parametrize("autocast", [False, True])
+def test_each_way_is_taken_where_it_is_meant(processor, autocast, monkeypatch):
     taken = []
     for name in ("of_few_rows", "by_convolution"):
         way = getattr(products, name)
         watched = lambda *inputs, way=way, name=name: taken.append(name) or way(*inputs)  # noqa: E731
         monkeypatch.setattr(products, name, watched)
-    few, many = a_product((9, 24), 7, True), a_product((70, 24), 7, True)
-    half = a_product((9, 24), 7, True, torch.bfloat16)
-    with torch.no_grad():
-        for inputs in (few, half, many):
-            linear(*inputs)
-    with torch.autocast("cpu", torch.bfloat16):
-        linear(*many)
-    linear(*few)  # gradients are wanted, and it is too small to be worth a convolution
-    few_ways = ["of_few_rows"] * (2 if processor == "tiles" else 1)
-    assert taken == few_ways + ["by_convolution"] * (processor == "halved")
+
+    def way_of(rows, out, dtype, bias=True, use=False):
+        inputs = a_product((rows, 24), out, bias, dtype)
+        taken.clear()
+        with torch.autocast("cpu", torch.bfloat16, autocast), torch.set_grad_enabled(not use):
+            assert linear(*inputs).shape == (rows, out)
+        return taken[-1] if taken else "plain"
+
+    wide, half, conv = torch.float32, torch.bfloat16, "by_convolution"
+    assert way_of(9, 7, wide, use=True) == "of_few_rows" and way_of(9, 7, wide) == "plain"
+    few_halves = "of_few_rows" if processor == "tiles" else "plain"
+    assert way_of(9, 7, half, use=True) == few_halves
+    assert way_of(70, 30, wide) == (conv if processor == "halved" and not autocast else "plain")
+    late = processor == "late"
+    assert way_of(70, 80, half) == way_of(70, 80, half, use=True) == (conv if late else "plain")
+    assert way_of(70, 60, half) == way_of(70, 80, half, bias=False) == "plain"
+    assert late == (way_of(70, 80, wide) == conv) or not autocast
 
 
 def test_on_other_processors_training_is_pytorchs_to_the_bit(monkeypatch):
     monkeypatch.setattr(products, "HALF_USED", False)
+    monkeypatch.setattr(products, "ADDS_LATE", False)
     inputs = a_product((512, 256), 256, True)
     for ours, theirs in zip(
         with_gradients(linear, *inputs), with_gradients(F.linear, *inputs), strict=True
