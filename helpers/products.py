@@ -16,12 +16,15 @@ from torch.nn import functional as F
 PROCESSOR = getattr(torch.cpu, "get_capabilities", dict)()
 # Newer processors of Intel multiply small tiles of bfloat16 at once (AMX).
 HAS_TILES = PROCESSOR.get("amx_tile", False)
-# How many rows make PyTorch's own linear layer slow, as measured with tiles and without.
-FEW_ROWS = {torch.float32: range(8, 33), torch.bfloat16: range(1, 65 if HAS_TILES else 1)}
 # PyTorch writes a bias to memory before the product, and reads it again, for these bfloat16 kernels.
 ADDS_LATE = PROCESSOR.get("avx512_bf16", False) and not HAS_TILES
 # MKL reached 180 billion operations a second on such a processor, oneDNN 400.
 HALF_USED = "AMD" in PROCESSOR.get("cpu_name", "") and PROCESSOR.get("avx512_f", False)
+# How many rows make PyTorch's own linear layer slow, as measured.
+FEW_ROWS = {
+    torch.float32: range(1 if HALF_USED else 8, 33),
+    torch.bfloat16: range(1, 65 if HAS_TILES else 1),
+}
 # How many multiplications of numbers make a convolution faster, as measured, and how many times
 # wider the output has to be than x where the bias is all that is gained.
 MANY = {torch.float32: 2**25, torch.bfloat16: 2**30}
@@ -60,9 +63,24 @@ def of_few_rows(x, weight, bias=None):
     7.0
     """
     rows = x.reshape(-1, weight.shape[1])  # (N, C)
-    y = weight.mv(rows[0])[None] if len(rows) == 1 else (weight @ rows.T).T
+    y = of_one_row(rows[0], weight)[None] if len(rows) == 1 else (weight @ rows.T).T
     y = y.reshape(*x.shape[:-1], len(weight))
     return y if bias is None else y + bias
+
+
+def of_one_row(x, weight):
+    """The product of one row, (C,) to (V,), on every core: MKL makes it on a single one.
+
+    >>> of_one_row(torch.ones(2), torch.tensor([[3.0, 4.0]])).item()
+    7.0
+    """
+    parts = torch.get_num_threads()
+    if x.dtype != torch.float32 or parts == 1 or len(weight) < parts:
+        return weight.mv(x)
+    even = len(weight) // parts * parts
+    slices = weight[:even].reshape(parts, -1, len(x))  # a slice of the weight for every core
+    y = torch.bmm(slices, x.expand(parts, 1, -1).mT).flatten()
+    return y if even == len(weight) else torch.cat([y, weight[even:].mv(x)])
 
 
 def convolution_pays(rows, weight, dtype, has_bias):

@@ -1,5 +1,7 @@
 """The linear layer's other ways: the same product and gradients, and each only where it is meant."""
 
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -8,7 +10,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from helpers import products
-from helpers.products import by_convolution, linear, of_few_rows
+from helpers.products import by_convolution, linear, of_few_rows, of_one_row
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=3)
 sizes = st.integers(1, 40)
@@ -19,6 +21,7 @@ def processor(request, monkeypatch):
     """The kinds of processor, as far as they choose a way; none changes what comes out."""
     rows = range(1, 65 if request.param == "tiles" else 1)
     monkeypatch.setitem(products.FEW_ROWS, torch.bfloat16, rows)
+    monkeypatch.setitem(products.FEW_ROWS, torch.float32, range(1, 33))
     monkeypatch.setattr(products, "HALF_USED", request.param == "halved")
     monkeypatch.setattr(products, "ADDS_LATE", request.param == "late")
     for dtype in products.MANY:
@@ -56,6 +59,14 @@ def test_a_convolution_is_the_same_product_with_the_same_gradients(before, width
 def test_few_rows_are_the_same_product(before, width, out, bias):
     inputs = a_product((*before, width), out, bias)
     assert_close(of_few_rows(*inputs), F.linear(*inputs), atol=1e-4, rtol=1e-4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(threads=st.integers(1, 5), width=sizes, out=sizes)
+def test_one_row_on_any_number_of_cores(threads, width, out):
+    x, weight, _ = a_product((width,), out, False)
+    with mock.patch.object(torch, "get_num_threads", lambda: threads):
+        assert_close(of_one_row(x, weight), weight @ x, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype, error", [(torch.float32, 1e-4), (torch.bfloat16, 0.1)])
