@@ -31,7 +31,7 @@ def start_copying(model, seed=0):
     >>> from helpers.config import GPTConfig
     >>> from helpers.model import GPT
     >>> model = start_copying(GPT(GPTConfig(50, 32, 128, 4, 2, dropout=0.0)))
-    >>> model(torch.tensor([[7, 3, 9, 4, 7]]))[0, -1].argmax().item()
+    >>> model(torch.tensor([[5, 7, 3, 9, 4, 7]]))[0, -1].argmax().item()
     3
     """
     config = model.config

@@ -104,6 +104,6 @@ def test_slow_kinds_come_twice_as_often_and_sums_beyond_20_to_learn_from_alone()
 
 def reaches_beyond_20(task):
     small = {str(i) for i in range(21)} | {in_words(i) for i in range(21)}
-    found = re.findall(r"\d+", tasks.item_of(task)[1] + task.output)
-    told = found or [*tasks.item_of(task)[1].split()[::2], task.output]
-    return not set(told) <= small
+    asked = tasks.item_of(task)[1]
+    told = re.findall(r"\d+", asked) or asked.split()[::2]
+    return not {*told, task.output} <= small
