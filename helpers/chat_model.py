@@ -32,7 +32,7 @@ COMMAND = "python -m helpers.chat_model --out runs/chat_model"
 N_TASKS, TASKS_SEED, TEST_TASKS_SEED = 40_000, 1, 2
 QUESTION_TIMES = 12
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
-CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.25, (2, 3, 4, 5, 6)
+CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
 N_MEASURED_TASKS, N_MEASURED_LATE = 1200, 100
 SMALL_WORDS = frozenset(
     "a an the is are was do does did can could you me tell explain what how why of in on to it we i "
