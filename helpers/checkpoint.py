@@ -31,7 +31,7 @@ def save_model(folder, model, tokenizer=None, dtype=None):
     tensors = _model_tensors(model, dtype)
     with torch.device("meta"):
         plain = parameters_by_name(GPT(model.config))
-    for name in plain.keys() ^ tensors.keys():
+    for name in sorted(plain.keys() ^ tensors.keys()):
         raise ValueError(f"tensor {name} is not as in a plain GPT; save the model as it was before")
     return _write_folder(folder, lambda path: _write_model(path, model, tensors, tokenizer))
 

@@ -20,8 +20,8 @@ ROWS = 32  # of x, for which oneDNN chooses the layout; measured to serve one ro
 class PackedLinear(nn.Module):
     """A linear layer with packed weights, (..., C) to (..., V), equal to the one it is made from.
 
-    It is for use alone: nothing in it can be trained. Saved, copied or moved, it is as any other;
-    into it nothing can be loaded. Raises ValueError where `can_pack` says no.
+    It is for use alone: nothing in it can be trained, and nothing loaded into it. Its copies and its
+    `state_dict` are as any other's. Raises ValueError where `can_pack` says no.
 
     >>> layer = nn.Linear(3, 2)
     >>> x = torch.ones(1, 3)
