@@ -1,6 +1,6 @@
 """The matrix products of a training step and nothing else: what no step can be faster than.
 
-Each is made in the way that `helpers.products` takes here. Their inputs lie ready, and results go
+Each is made in the way that `helpers.fast.products` takes here. Their inputs lie ready, and results go
 where memory was taken before, but for those of a convolution. Everything else that a step does, from
 normalizing to the optimizer, is left out.
 """
@@ -8,7 +8,7 @@ normalizing to the optimizer, is left out.
 import torch
 
 from benchmarks._speed import DTYPES
-from helpers.products import by_convolution, convolution_pays
+from helpers.fast.products import by_convolution, convolution_pays
 
 NAME = "the matrix products alone"
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from helpers.products import linear
+from helpers.fast.products import linear
 
 SQUARE = {"cpu": 2048, "cuda": 8192}  # rows of the matrix whose product is timed
 ROW_BYTES = {"cpu": 2**29, "cuda": 2**31}  # what is read to time the memory

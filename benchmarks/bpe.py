@@ -25,8 +25,8 @@ import regex
 
 from benchmarks._bpe_report import CURVE_VOCABULARY, met, section, targets, write_readme
 from helpers.bpe import BPETokenizer
-from helpers.bpe_train import GPT2_SPLIT_PATTERN, count_pretokens
-from helpers.corpora import data_folder, load_corpus
+from helpers.bpe.train import GPT2_SPLIT_PATTERN, count_pretokens
+from helpers.texts.corpora import data_folder, load_corpus
 from tools.execute import measured
 
 HERE = Path(__file__).resolve().parent

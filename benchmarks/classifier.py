@@ -15,7 +15,7 @@ import time
 import torch
 
 from benchmarks import _record
-from helpers import inbox
+from classroom.worlds import inbox
 from helpers.baselines import KeywordRule, NaiveBayes
 from helpers.chat import BASE_MODEL
 from helpers.checkpoint import load_model
@@ -29,10 +29,10 @@ from helpers.classifier import (
     finetune,
     split,
 )
-from helpers.corpora import available, load_sms
 from helpers.device import use_every_core
 from helpers.lora import apply_lora
 from helpers.model import GPT
+from helpers.texts.corpora import available, load_sms
 
 SEEDS, SIZES, TEST_SIZE = range(5), (50, 150, 500), 1000
 STEPS, BATCH_SIZE = 80, 16

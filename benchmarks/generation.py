@@ -6,8 +6,8 @@
 GPT-2's smallest shape with random weights (no word depends on the speed, and no speed on the
 words), 128 tokens after 32, greedy, with a key-value cache; batches of 1 and 8. Ours is
 `helpers.generate.generate`; transformers' is `model.generate` with PyTorch's fused attention. Both
-stop at nothing. Ours is measured as it comes, after `helpers.packing.pack_weights`, and after
-`helpers.quantize.quantize_int8` from fp32 weights.
+stop at nothing. Ours is measured as it comes, after `helpers.fast.packing.pack_weights`, and after
+`helpers.fast.quantize.quantize_int8` from fp32 weights.
 
 To make a token, every weight but the embeddings' has to be read once, whatever the batch: the bytes
 of all blocks and of the output head. The share of the limit is that number over what the memory can
@@ -27,19 +27,19 @@ from torch import nn
 from benchmarks import _record, _speed
 from helpers.config import PRESETS, GPTConfig
 from helpers.device import use_every_core
+from helpers.fast.packing import can_pack, pack_weights
+from helpers.fast.quantize import QuantizedLinear, bits_of_x, quantize_int8
 from helpers.generate import generate
 from helpers.model import GPT
-from helpers.packing import can_pack, pack_weights
-from helpers.quantize import QuantizedLinear, bits_of_x, quantize_int8
 
 COMMAND = "python3 course.py bench generation"
 CODE = [
     "benchmarks/generation.py",
     "benchmarks/_speed.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
-    "helpers/products.py",
-    "helpers/packing.py",
-    "helpers/quantize.py",
+    "helpers/fast/products.py",
+    "helpers/fast/packing.py",
+    "helpers/fast/quantize.py",
 ]
 CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
 TOY = GPTConfig(97, 32, 16, 2, 2, dropout=0.0)

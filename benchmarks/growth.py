@@ -4,12 +4,12 @@
     python3 course.py bench growth --quick    the smallest points; nothing is written
 
 Each point is a process of its own, so that its peak memory is its own: a first step that nobody
-times, then some steps of `helpers.train_loop` in the precision that suits the machine. Memory is
+times, then some steps of `helpers.train` in the precision that suits the machine. Memory is
 the most that the process ever held (its resident set), Python and PyTorch included.
 
     context    10.7 million parameters, 2,048 tokens a step, however they are cut into sequences
     model      a context of 256, 1,024 tokens a step
-    corpus     tales as a text file, encoded by `helpers.token_files` in pieces and trained on from
+    corpus     tales as a text file, encoded by `helpers.texts.token_files` in pieces and trained on from
                the token files; they lie in a temporary folder, at most 1.5 GB, removed afterwards
 
 Memory must not grow with the corpus. Where there is a CUDA device, context and model are measured
@@ -68,10 +68,10 @@ def train_some_steps(shape, tokens, batch_size, steps, device_name="cpu"):
     import torch
 
     from helpers.device import choose_device, precision_name
-    from helpers.loaders import create_loader
     from helpers.model import GPT
     from helpers.optim import create_optimizer
-    from helpers.train_loop import TrainConfig, training_step
+    from helpers.texts.loaders import create_loader
+    from helpers.train import TrainConfig, training_step
 
     device = choose_device(device_name)
     torch.manual_seed(0)
@@ -130,7 +130,7 @@ def model_point(name, steps, device, context=256, rows=4):
 def corpus_point(megabytes, steps, device):
     """Write a corpus of tales, encode it in pieces, train on it; one point of that curve."""
     from helpers.config import GPTConfig
-    from helpers.token_files import prepare_file
+    from helpers.texts.token_files import prepare_file
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tales.txt"
@@ -147,7 +147,7 @@ def corpus_point(megabytes, steps, device):
 
 def write_tales(path, n_bytes, n_tales=2000):
     """Fill a text file with the same `n_tales` tales again and again, up to `n_bytes`."""
-    from helpers.tales import sample
+    from classroom.worlds.tales import sample
 
     piece = ("\n".join(sample(n_tales, seed=0)) + "\n").encode()
     with open(path, "wb") as file:

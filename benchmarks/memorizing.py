@@ -17,12 +17,12 @@ import torch
 
 from benchmarks import _record
 from helpers.config import PRESETS
-from helpers.corpora import data_folder, gpt2_encoding, load_corpus
 from helpers.device import choose_precision, use_every_core
-from helpers.loaders import create_loader
 from helpers.model import GPT
-from helpers.train import TrainConfig, prepare, split_text
-from helpers.train_loop import evaluate_loss, train
+from helpers.texts.corpora import data_folder, gpt2_encoding, load_corpus
+from helpers.texts.loaders import create_loader
+from helpers.texts.prepare import prepare, split_text
+from helpers.train import TrainConfig, evaluate_loss, train
 
 CONTEXT, ROUNDS = 256, 10
 CODE = [

@@ -5,7 +5,7 @@
 
 6 layers, 6 heads, 384 wide, context 256, batch 16, vocabulary 65, dropout 0, biases everywhere. A
 step is forward, backward, clipping at 1 and AdamW (PyTorch's fused form), the same for all. Ours is
-`helpers.train_loop.training_step`; the others get PyTorch's fused attention where they have it,
+`helpers.train.training_step`; the others get PyTorch's fused attention where they have it,
 no cache, and the same autocast in bf16. `llms-from-scratch` has two models: the book's, and
 `GPTModelFast`, which is the one to beat; it is measured where it is installed, by
 `pip install --no-deps llms-from-scratch==1.0.19` (without its dependencies, which are many).
@@ -25,7 +25,7 @@ operations: the matrices of the blocks, the head, and every query with every key
 half that the causal mask throws away is counted, as is usual.) Backward takes twice as many.
 
 In the same rounds these products are made alone, with nothing between them, each in the way that
-`helpers.products` takes here: the speed that no step of ours can pass.
+`helpers.fast.products` takes here: the speed that no step of ours can pass.
 """
 
 import argparse
@@ -41,10 +41,10 @@ from torch.nn import functional as F
 from benchmarks import _products, _record, _speed
 from helpers.config import GPTConfig
 from helpers.device import keep_memory, use_every_core
+from helpers.fast.compiled import Compiled, check_compiler
 from helpers.model import GPT
 from helpers.optim import create_optimizer
-from helpers.train_compiled import Compiled, check_compiler
-from helpers.train_loop import TrainConfig, training_step
+from helpers.train import TrainConfig, training_step
 
 COMMAND = "python3 course.py bench steps"
 CODE = [
@@ -53,8 +53,8 @@ CODE = [
     "benchmarks/_products.py",
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "products", "loss")),
     "helpers/optim.py",
-    "helpers/train_loop.py",
-    "helpers/train_compiled.py",
+    "helpers/train.py",
+    "helpers/fast/compiled.py",
 ]
 CONFIG, BATCH, ROUNDS = GPTConfig(65, 256, 384, 6, 6, dropout=0.0), 16, 7
 TOY, TOY_BATCH = GPTConfig(65, 16, 24, 2, 2, dropout=0.0), 2

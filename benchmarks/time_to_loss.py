@@ -31,10 +31,10 @@ from benchmarks import _record
 from benchmarks import _time_to_loss_report as report
 from benchmarks._fast_gpt import FastGPT, Shape
 from helpers.config import GPTConfig
-from helpers.corpora import available, load_corpus
 from helpers.device import use_every_core
 from helpers.model import GPT
 from helpers.optim import MuonWithAdamW, learning_rate_at, parameter_groups
+from helpers.texts.corpora import available, load_corpus
 
 COMMAND = "python3 course.py bench time_to_loss"
 CODE = [

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks import _record
 from helpers.config import PRESETS
-from helpers.corpora import load_corpus
 from helpers.model import GPT
-from helpers.train import prepare
-from helpers.train_loop import TrainConfig, train
+from helpers.texts.corpora import load_corpus
+from helpers.texts.prepare import prepare
+from helpers.train import TrainConfig, train
 
 SEEDS = range(5)
 BASE = TrainConfig(

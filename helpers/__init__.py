@@ -1,11 +1,21 @@
-"""The companion package of the course: one idea a module, in the order in which they are taught.
+"""The LLM of the course, small, in the order in which it is taught.
 
-Nothing is imported here, so that every import in a notebook says where its code lives:
+Every import says where its code lives:
 
     from helpers.bpe import BPETokenizer
     from helpers.model import GPT
 
-The order, from the ground up: `plots`; `eliza`, `tokenizer`, `bpe`; `corpora`, `loaders`;
-`config`, `layers`, `attention`, `model`, `kv_cache`; `generate`; `optim`, `checkpoint`, `train`.
-Each module imports only from modules before it.
+The order of imports: each module takes only from those before it. Of a folder named whole, any
+module may take from any other that comes before it in the folder's own line.
+
+ground: limits plots device
+words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
+texts: texts.sources texts.downloads texts.corpora texts.prepare texts.loaders
+batches: fast.head_loss texts.documents texts.token_files
+model: config fast.products layers attention model kv_cache generate
+training: optim fast.distributed checkpoint compression runs.progress runs.safety runs.board fast.compiled train
+looking: landscape copying_start
+adapting: pretrained baselines classifier instructions lora difference
+talking: evaluate judge chat
+speed: fast.packing fast.quantize
 """

@@ -1,4 +1,4 @@
-"""Talk to an instructed GPT: `python -m helpers.chat`, or `ChatModel` in your own code.
+"""Talk to an instructed GPT: `python -m tools.chat`, or `ChatModel` in your own code.
 
 Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins anew; Ctrl-D
 or /exit ends. Piped text is answered line by line until it ends.
@@ -184,7 +184,7 @@ def converse(chat, interactive):
 
 def main(arguments=None):
     """Run the command line; return 0, or 1 for bad input."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.chat", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.chat", description=__doc__)
     parser.add_argument("--model", type=Path, help="a folder that helpers.checkpoint wrote")
     parser.add_argument("--max-new-tokens", type=int, default=100)
     parser.add_argument("--temperature", type=float, default=0.0)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from helpers.bpe import BPETokenizer
 from helpers.config import GPTConfig
-from helpers.distributed import is_first, parameters_by_name, placed_like, whole
+from helpers.fast.distributed import is_first, parameters_by_name, placed_like, whole
 from helpers.model import GPT
 
 

@@ -10,7 +10,7 @@ Sources: Taori et al. 2023 (Alpaca's format); Abdin et al. 2024 (Phi-3's format)
 
 from typing import NamedTuple
 
-from helpers.documents import DocumentLoader
+from helpers.texts.documents import DocumentLoader
 
 END_OF_TEXT = "<|endoftext|>"
 

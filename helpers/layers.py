@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.products import linear
+from helpers.fast.products import linear
 
 
 class Linear(nn.Linear):
-    """PyTorch's linear layer, by the way that `helpers.products` finds fastest on this processor.
+    """PyTorch's linear layer, by the way that `helpers.fast.products` finds fastest on this processor.
 
     >>> layer = Linear(2, 1)
     >>> x = torch.ones(8, 2)

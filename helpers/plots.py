@@ -118,7 +118,7 @@ def show_source(*things, docstring=False):
     from IPython.display import Markdown, display
 
     for thing in things:
-        where = f"helpers/{thing.__module__.removeprefix('helpers.').replace('.', '/')}.py"
+        where = f"{thing.__module__.replace('.', '/')}.py"
         display(Markdown(f"`{where}`\n```python\n{source_of(thing, docstring)}\n```"))
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from helpers.config import GPTConfig
-from helpers.corpora import data_folder, fetch
 from helpers.model import GPT
+from helpers.texts.corpora import data_folder, fetch
 
 # What a config.json must say for our arithmetic to be its model's; the first is what silence means.
 _MUST_BE = {

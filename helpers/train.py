@@ -1,63 +1,88 @@
-"""From a text to a trained GPT: `python -m helpers.train --corpus pydocs --preset laptop`.
+"""The training loop: batches, loss, gradients, steps, and what is worth watching meanwhile.
 
-Trains a tokenizer, then a model; shows the loss, samples along the way, and in the end compares
-with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --resume goes on.
-`torchrun --nproc-per-node 2 -m helpers.train ...` trains in two processes that share each batch;
---fsdp shares the model between them as well.
+Shapes: B sequences, T tokens, V tokens in the vocabulary. Losses are in nats a token.
 """
 
-import argparse
-import contextlib
-import json
-import sys
-from dataclasses import asdict, fields, replace
+import math
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from helpers.bpe import BPETokenizer
-from helpers.checkpoint import checkpoints, save_model
-from helpers.compression import bits_per_byte, compressor_bits_per_byte
-from helpers.config import PRESETS, get_preset
-from helpers.corpora import load_corpus
-from helpers.device import choose_device, keep_memory, precision_name, use_every_core
-from helpers.distributed import (
-    first_goes_first,
+from helpers.checkpoint import (
+    checkpoint_name,
+    checkpoints,
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
+from helpers.device import PRECISIONS, precision_name
+from helpers.fast.compiled import Compiled
+from helpers.fast.distributed import (
+    check_share,
     from_first,
+    in_parallel,
     is_first,
-    joined,
-    quiet_unless_first,
-    shard,
+    mean_of_all,
+    own_rows,
+    vary_dropout,
 )
-from helpers.generate import complete
-from helpers.model import GPT
-from helpers.token_files import prepare_file
-from helpers.train_board import Board, check_tensorboard
-from helpers.train_compiled import check_compiler
-from helpers.train_loop import (
-    History,
-    TrainConfig,
-    evaluate_loss,
-    next_token_loss,
-    saved_config,
-    train,
-    training_step,
+from helpers.fast.head_loss import IGNORED, head_loss
+from helpers.limits import check_number, check_whole
+from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
+from helpers.runs.progress import ProgressBar, StopButton
+from helpers.runs.safety import (
+    append_log,
+    check_loss,
+    check_weights,
+    cut_log,
+    naming_the_last_checkpoint,
 )
+from helpers.texts.loaders import create_loader, fingerprint
 
-__all__ = [
-    "History",
-    "TrainConfig",
-    "evaluate_loss",
-    "next_token_loss",
-    "prepare",
-    "run",
-    "split_text",
-    "train",
-    "training_step",
-]
+OPTIMIZERS = {"adamw": create_optimizer, "muon": MuonWithAdamW}
 
-END_OF_TEXT = "<|endoftext|>"
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; each field is a flag of `python -m tools.train`.
+
+    A step takes `batch_size * accumulate` sequences. `precision` is fp32, bf16 or auto, which
+    takes bf16 where it is faster. `checkpoint_every=0` writes a checkpoint only on Ctrl-C.
+    Raises ValueError for a number out of range or an unknown name, TypeError for a wrong type.
+    """
+
+    steps: int = 1000
+    batch_size: int = 16
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    evaluate_every: int = 100
+    evaluate_batches: int = 20
+    checkpoint_every: int = 500
+    seed: int = 0
+    precision: str = "fp32"
+    optimizer: str = "adamw"
+    final_share: float = 0.1
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "accumulate", "evaluate_every", "evaluate_batches"):
+            check_whole(name, getattr(self, name), least=1)
+        for name in ("learning_rate", "clip_norm"):
+            check_number(name, getattr(self, name), above=0)
+        check_whole("warmup_steps", self.warmup_steps, least=0, most=self.steps)
+        check_whole("checkpoint_every", self.checkpoint_every, least=0)
+        check_whole("seed", self.seed, least=0, most=2**32 - 1)
+        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("final_share", self.final_share, least=0, most=1)
+        for name, known in (("optimizer", (*OPTIMIZERS,)), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+
+
 # Steps and rates that suit a preset; everything else keeps TrainConfig's defaults.
 RECIPES = {
     "tiny": TrainConfig(steps=300, batch_size=32, learning_rate=3e-3, warmup_steps=30),
@@ -65,210 +90,214 @@ RECIPES = {
 }
 
 
-def split_text(text, held_out_share=0.1):
-    """Cut a text in two at a line end: the first part to learn from, the last to be tested on.
+@dataclass
+class History:
+    """What a run has seen so far: a loss a step, and a validation loss every few steps."""
 
-    Raises ValueError for an empty text or a share outside 0 to 1.
+    step: int = 0
+    train_losses: list = field(default_factory=list)
+    evaluated_steps: list = field(default_factory=list)
+    validation_losses: list = field(default_factory=list)
+    interrupted: bool = False
 
-    >>> split_text("one two\\nthree four\\nfive\\n", 0.4)
-    ('one two\\n', 'three four\\nfive\\n')
+
+def next_token_loss(model, inputs, targets):
+    """Mean cross-entropy, in nats a token, of the model's logits for (B, T) inputs and targets.
+
+    Targets of -100 are padding and do not count.
     """
-    if not text.strip():
-        raise ValueError("the text is empty")
-    if not 0 < held_out_share < 1:
-        raise ValueError(f"held_out_share is {held_out_share}; it must be between 0 and 1")
-    cut = int(len(text) * (1 - held_out_share))
-    line_end = text.rfind("\n", 0, cut) + 1
-    cut = line_end or cut
-    return text[:cut], text[cut:]
+    hidden = model.hidden_states(inputs)  # (B, T, C)
+    return head_loss(hidden, model.output_head.weight, targets)
 
 
-def read_text(path):
-    """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error.reason} at {error.start}") from None
+@torch.no_grad()
+def evaluate_loss(model, tokens, batch_size=16, batches=None):
+    """Mean loss over windows of `tokens` that do not overlap, in nats a token.
 
-
-def prepare(text, vocab_size, held_out_share=0.1):
-    """Train a tokenizer on a text's first part and encode both parts.
-
-    Returns (tokenizer, train token ids, held-out token ids, train text, held-out text); the ids
-    are int64 arrays. The tokenizer never sees the held-out part.
+    `tokens` may be a loader, too: then its batches are read, and `batch_size` is its own.
+    `batches` limits how many batches are read, the same ones each time (None: all).
+    Raises ValueError where `tokens` are fewer than one window, or for less than one batch.
     """
-    train_text, held_out_text = split_text(text, held_out_share)
-    tokenizer = BPETokenizer.train(train_text, vocab_size, special_tokens=(END_OF_TEXT,))
-    train_ids, held_out_ids = (
-        np.array(tokenizer.encode(part), dtype=np.int64) for part in (train_text, held_out_text)
-    )
-    return tokenizer, train_ids, held_out_ids, train_text, held_out_text
+    if batches is not None:
+        check_whole("batches", batches, least=1)
+    was_training = model.training
+    model.eval()
+    loader = _loader(tokens, model, batch_size, shuffle=False, drop_last=False)
+    total, count = 0.0, 0
+    for number, (inputs, targets) in enumerate(loader):
+        if number == batches:
+            break
+        loss = next_token_loss(model, *_to_device_of(model, inputs, targets))
+        counted = (targets != IGNORED).sum().item()
+        total, count = total + loss.item() * counted, count + counted
+    model.train(was_training)
+    return total / count
 
 
-def run(
-    text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False,
-    compiled=False, tensorboard=False,
-):  # fmt: skip
-    """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
+def train(
+    model,
+    train_tokens,
+    validation_tokens,
+    config,
+    folder=None,
+    resume=False,
+    tokenizer=None,
+    on_evaluate=None,
+    progress=True,
+    compiled=False,
+    on_step=None,
+):
+    """Train `model` in place and return its `History`.
 
-    `text` may be the Path of a text file: then it is never in memory as a whole.
-    The report holds losses and bits a byte, the model's beside gzip's and xz's.
-    Raises ValueError for bad input, as the functions it calls do.
+    `train_tokens` and `validation_tokens` are rows of token ids, or loaders of batches.
+    With a `folder`, checkpoints and a JSON-lines log are written there, and `resume` goes on from
+    the newest one to the same numbers, bit for bit on one machine. Ctrl-C finishes the step, saves
+    and returns with `history.interrupted` set. `on_evaluate(step, model, history)` is called after
+    each evaluation, with the model in evaluation mode, and `on_step(step, loss, learning_rate,
+    tokens_a_second)` after each step. `compiled` sends the steps through `torch.compile`. Among
+    many processes (`helpers.fast.distributed`) all call this alike, and share each batch. Raises ValueError for a text too short, nothing to
+    resume or a folder in use; FloatingPointError where the loss explodes or is no number, and
+    OSError where the disk is full: both name the last good checkpoint.
     """
-    folder = Path(folder)
-    if checkpoints(folder) and not resume:
-        raise ValueError(f"{folder} holds a run already; give --resume or another --out")
-    shape = get_preset(preset)
-    tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
+    precision = precision_name(config.precision, model.token_embedding.weight.device)
+    config = replace(config, precision=from_first(precision))
+    optimizer = OPTIMIZERS[config.optimizer](model, config.learning_rate, config.weight_decay)
+    loader = _loader(train_tokens, model, config.batch_size, seed=config.seed)
+    check_share(loader)
     torch.manual_seed(config.seed)
-    model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
-    print(
-        f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
-        f"{len(held_out_ids):,} held out, {config.precision}"
-    )
-    model = shard(model) if fsdp else model
+    run = {"train_config": asdict(config), "training_tokens": fingerprint(train_tokens)}
+    history = (_resume if resume else _begin)(folder, model, optimizer, loader, run)
 
-    def sample(step, model, history):
-        text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
-        shown = " ".join(text.split())
-        _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
-        if board:
-            board.validation(step, history.validation_losses[-1])
+    def evaluate():
+        _evaluate(model, validation_tokens, config, history, folder, on_evaluate)
 
-    with _board(folder, resume, tensorboard) as board:
-        history = train(
-            model, train_ids, held_out_ids, config, folder, resume, tokenizer,
-            on_evaluate=sample, compiled=compiled, on_step=board and board.step,
-        )  # fmt: skip
-    if history.interrupted:
-        print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
-        return {"interrupted": True, "step": history.step}
-    save_model(folder / "model", model, tokenizer)
-    return _report(folder, model, tokenizer, texts, history, config)
+    def save():
+        if folder and not (Path(folder) / checkpoint_name(history.step)).exists():
+            check_weights(model, history.step)
+            state = {"step": history.step, "history": asdict(history)}
+            state |= {"loader": loader.state_dict()} | run
+            save_checkpoint(folder, model, optimizer, state, tokenizer)
+
+    bar = ProgressBar(config, loader, history.step, progress and is_first(), on_step)
+    trained = Compiled(in_parallel(model)) if compiled else in_parallel(model)
+    with naming_the_last_checkpoint(folder), bar:
+        _take_steps(model, trained, optimizer, loader, config, history, evaluate, save, bar)
+    return history
 
 
-def _report(folder, model, tokenizer, texts, history, config):
-    """Write down how good a finished run is, and draw its losses; return the report."""
-    report = {
-        "steps": history.step,
-        "validation_loss": history.validation_losses[-1],
-        "bits_per_byte": {
-            "this model": bits_per_byte(model, tokenizer, texts[1]),
-            **compressor_bits_per_byte(*texts),
-        },
-        "train_config": asdict(config),
-    }
+def _take_steps(model, trained, optimizer, loader, config, history, evaluate, save, bar):
+    """Train from where `history` stands to the end or Ctrl-C; evaluate and save on the way."""
+    batches = own_rows(_endless(loader))
+    vary_dropout(config.seed + history.step)
+    model.train()
+    with StopButton() as stop:
+        while history.step < config.steps and not mean_of_all(stop.pressed):
+            loss = mean_of_all(training_step(trained, optimizer, batches, config, history.step))
+            check_loss(loss, model.config.vocab_size, history.step, optimizer)
+            history.train_losses.append(loss)
+            history.step += 1
+            bar.update(history.step, loss, optimizer.param_groups[0]["lr"])
+            if history.step % config.evaluate_every == 0 or history.step == config.steps:
+                evaluate()
+            if config.checkpoint_every and history.step % config.checkpoint_every == 0:
+                save()
+    history.interrupted = history.step < config.steps
+    if history.interrupted or config.checkpoint_every:
+        save()
+    model.eval()
+
+
+def training_step(model, optimizer, batches, config, step):
+    """Take one optimizer step over `accumulate` batches; return their mean loss in nats a token.
+
+    Each batch weighs as many as it has scored targets, so that the step is that of one large batch.
+    """
+    plan = config.steps, config.learning_rate, config.warmup_steps, config.final_share
+    rate = learning_rate_at(step, *plan)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("rate_share", 1.0)
+    parts = [_to_device_of(model, *next(batches)) for _ in range(config.accumulate)]
+    scored = [(targets != IGNORED).sum() for _, targets in parts]
+    mean_loss = 0.0
+    for (inputs, targets), count in zip(parts, scored, strict=True):
+        with _autocast(inputs.device, config.precision):
+            loss = next_token_loss(model, inputs, targets) * (count / sum(scored))
+        loss.backward()
+        mean_loss += loss.item()
+    if not math.isfinite(mean_loss):
+        raise FloatingPointError(f"loss is {mean_loss} at step {step}, learning rate {rate:.2g}")
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return mean_loss
+
+
+def _evaluate(model, validation_tokens, config, history, folder, on_evaluate):
+    loss = evaluate_loss(model, validation_tokens, config.batch_size, config.evaluate_batches)
+    history.evaluated_steps.append(history.step)
+    history.validation_losses.append(loss)
+    if folder and is_first():
+        recent = history.train_losses[-config.evaluate_every :]
+        line = {"step": history.step, "train": sum(recent) / len(recent), "validation": loss}
+        append_log(folder, line)
+    if on_evaluate is not None:
+        on_evaluate(history.step, model.eval(), history)
+        model.train()
+
+
+def saved_config(folder):
+    """Return the `TrainConfig` of the newest checkpoint in a run's folder.
+
+    Raises ValueError where there is none.
+    """
+    return TrainConfig(**read_state(_newest(folder))["train_config"])
+
+
+def _newest(folder):
+    found = checkpoints(folder) if folder else []
+    if not found:
+        raise ValueError(f"nothing to resume: there is no checkpoint in {folder}")
+    return found[-1]
+
+
+def _begin(folder, *_):
+    if folder and checkpoints(folder):
+        raise ValueError(f"{folder} holds a run already; resume it or take another folder")
+    return History()
+
+
+def _resume(folder, model, optimizer, loader, run):
+    newest = _newest(folder)
+    before = read_state(newest)
+    for name, value in run["train_config"].items():
+        if before["train_config"].get(name) != value:
+            was = before["train_config"].get(name)
+            raise ValueError(f"{name} was {was} in {newest} and is {value} now")
+    if before["training_tokens"] != run["training_tokens"]:
+        raise ValueError(f"{newest} was made from other training tokens")
+    state = load_checkpoint(newest, model, optimizer)
+    loader.load_state_dict(state["loader"])
     if is_first():
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        save_curves(history, folder / "curves.png")
-    return report
+        cut_log(folder, state["step"])
+    return History(**{**state["history"], "interrupted": False})
 
 
-@contextlib.contextmanager
-def _board(folder, resume, wanted):
-    """A `Board` for the first process, where one is wanted, else None."""
-    if not (wanted and is_first()):
-        yield None
-        return
-    with contextlib.closing(Board(folder, resume)) as board:
-        yield board
+def _loader(tokens, model, batch_size, **options):
+    """A loader over a row of token ids; a loader stays as it is."""
+    if hasattr(tokens, "state_dict"):
+        return tokens
+    return create_loader(tokens, model.config.context_length, batch_size, **options)
 
 
-def _prepare_any(text, vocab_size, folder):
-    """What `prepare` gives, for a text or for the Path of a file."""
-    if not isinstance(text, Path):
-        return prepare(text, vocab_size)
-    with first_goes_first():  # one process writes the token files, and all read them
-        return prepare_file(text, vocab_size, folder / "tokens")
+def _endless(loader):
+    while True:
+        yield from loader
 
 
-def save_curves(history, path):
-    """Draw training and validation loss against the step into a PNG file."""
-    from helpers.plots import new_axes, plot_losses
-
-    curves = {
-        "training": (range(1, len(history.train_losses) + 1), history.train_losses),
-        "validation": (history.evaluated_steps, history.validation_losses),
-    }
-    plot_losses(curves, ax=new_axes(7, 4)).figure.savefig(path, dpi=120)
+def _to_device_of(model, *tensors):
+    device = model.token_embedding.weight.device
+    return [tensor.to(device, non_blocking=True) for tensor in tensors]
 
 
-def _say(line):
-    """Print a line above the progress bar."""
-    from tqdm.auto import tqdm
-
-    tqdm.write(line)
-
-
-def _parser():
-    parser = argparse.ArgumentParser(prog="python -m helpers.train", description=__doc__)
-    parser.add_argument("--corpus", default="pydocs", help="a name of helpers.corpora")
-    parser.add_argument("--text", type=Path, help="a text file of yours, instead of a corpus")
-    parser.add_argument("--stream", action="store_true", help="do not hold the text in memory")
-    parser.add_argument("--preset", default="laptop", help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    parser.add_argument("--fsdp", action="store_true", help="share the model between processes")
-    parser.add_argument("--compile", action="store_true", help="torch.compile the training steps")
-    parser.add_argument("--tensorboard", action="store_true", help="curves for TensorBoard")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    for field in fields(TrainConfig):
-        flag = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(flag, type=type(field.default), help=f"default {field.default}")
-    return parser
-
-
-def _config_from(options, folder):
-    """Flags win; then what the resumed run was started with; then the preset's recipe."""
-    if options.resume:
-        base = saved_config(folder)
-    else:
-        base = replace(RECIPES.get(options.preset, TrainConfig()), precision="auto")
-    given = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
-    given = {name: value for name, value in given.items() if value is not None}
-    if 0 < given.get("steps", 0) < base.warmup_steps:
-        given.setdefault("warmup_steps", given["steps"])  # a short run need not name both
-    config = replace(base, **given)
-    precision = precision_name(config.precision, choose_device(options.device))
-    return replace(config, precision=from_first(precision))
-
-
-def main(arguments=None):
-    """Run the command line; return 0, or 1 with one line on standard error for bad input."""
-    options = _parser().parse_args(arguments)
-    try:
-        use_every_core()
-        keep_memory()
-        with joined(choose_device(options.device).type), quiet_unless_first():
-            return _train_and_report(options)
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def _train_and_report(options):
-    if options.stream and not options.text:
-        raise ValueError("--stream needs a file: give --text")
-    if options.compile and options.fsdp:
-        raise ValueError("--compile does not go with --fsdp: leave out one of the two")
-    if options.compile:
-        check_compiler()
-    if options.tensorboard:
-        check_tensorboard()
-    text = options.text if options.stream else None
-    if text is None:
-        text = read_text(options.text) if options.text else load_corpus(options.corpus)
-    source = options.text.stem if options.text else options.corpus
-    folder = options.out or Path("runs") / f"{source}-{options.preset}"
-    config = _config_from(options, folder)
-    report = run(
-        text, options.preset, config, folder, options.resume, options.device, fsdp=options.fsdp,
-        compiled=options.compile, tensorboard=options.tensorboard,
-    )  # fmt: skip
-    for name, bits in report.get("bits_per_byte", {}).items():
-        print(f"{name:>12}: {bits:.3f} bits a byte on held-out text")
-    return 130 if report.get("interrupted") else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _autocast(device, precision):
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -7,7 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from helpers.anatomy import (
+from classroom.drawings.anatomy import (
     count_parameters,
     flops_per_token,
     parameter_table,

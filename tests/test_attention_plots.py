@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers import attention_drawings, attention_plots
+from classroom.drawings import attention_drawings, attention_plots
 
 
 def lines(ax):

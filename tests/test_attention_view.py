@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
+from classroom.pages.attention_view import explorer_html, plot_attention, plot_heads
 from helpers.attention import causal_mask
-from helpers.attention_view import explorer_html, plot_attention, plot_heads
 
 TOKENS = ["the", " cat", "<eos>"]
 ALT = "Two layers of attention over three tokens"

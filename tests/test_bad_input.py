@@ -15,42 +15,46 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import chat, chat_model, checks, corpora, course_gpt, inbox, tales, tasks
-from helpers import train as training
+from classroom import turns as checks
+from classroom.pages.embedding_explorer import EmbeddingExplorer
+from classroom.pages.embedding_view import nearest_words, plot_neighbors
+from classroom.pages.talkers import ChatServer
+from classroom.study.question_generator import QuestionGenerator, find_questions, make_set
+from classroom.study.question_generator import question_generator as generator
+from classroom.study.question_writer import parse_question, question_prompt
+from classroom.study.quiz_bank import generate_questions
+from classroom.study.quiz_bank import questions as bank
+from classroom.turns.registry import exercises_by_notebook
+from classroom.worlds import inbox, tales, tasks
+from helpers import chat
 from helpers.attention import causal_mask
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_checkpoint, load_model, read_state, save_model
-from helpers.checks.registry import exercises_by_notebook
 from helpers.classifier import FinetuneConfig, TextClassifier, balance, encode_texts, predict, split
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import GPTConfig, get_preset
 from helpers.device import choose_device, choose_precision
-from helpers.documents import DocumentLoader
 from helpers.eliza import Eliza
-from helpers.eliza_script import parse_script
-from helpers.embedding_explorer import EmbeddingExplorer
-from helpers.embedding_view import nearest_words, plot_neighbors
+from helpers.eliza.script import parse_script
 from helpers.evaluate import is_right_answer, nearest_reference
+from helpers.fast.head_loss import head_loss
+from helpers.fast.packing import PackedLinear, pack_weights
+from helpers.fast.quantize import quantize_int8, quantize_rows
 from helpers.generate import complete, generate, penalize_repetition, sample_next
 from helpers.instructions import Instruction, encode_conversation, fit_prompt, instruction_loader
 from helpers.judge import mean_score, parse_choice, parse_score, position_bias
 from helpers.kv_cache import KVCache
 from helpers.limits import check_number, check_whole
-from helpers.loaders import TokenWindows, create_loader, read_tokens, write_tokens
 from helpers.lora import apply_lora, load_adapter, merge_lora
-from helpers.loss import head_loss
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
-from helpers.packing import PackedLinear, pack_weights
-from helpers.quantize import quantize_int8, quantize_rows
-from helpers.question_generator import QuestionGenerator, find_questions, make_set
-from helpers.question_generator import question_generator as generator
-from helpers.question_writer import parse_question, question_prompt
-from helpers.quiz_bank import generate_questions
-from helpers.quiz_bank import questions as bank
-from helpers.talkers import ChatServer
+from helpers.texts import corpora
+from helpers.texts.documents import DocumentLoader
+from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, write_tokens
 from helpers.tokenizer import WordTokenizer
-from helpers.train_loop import TrainConfig, evaluate_loss, saved_config, train
+from helpers.train import TrainConfig, evaluate_loss, saved_config, train
+from tools import train as training
+from tools.makers import chat_model, course_gpt
 
 torch.manual_seed(0)
 MODEL = GPT(GPTConfig(300, 16, 16, 2, 2, dropout=0.0)).eval()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from helpers import inbox
+from classroom.worlds import inbox
 from helpers.baselines import KeywordRule, NaiveBayes, words_and_signs
 
 

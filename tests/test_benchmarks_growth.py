@@ -10,7 +10,7 @@ from benchmarks import _growth_report, _record, growth, time_to_loss
 from benchmarks import _time_to_loss_report as report
 from benchmarks._fast_gpt import FastGPT, Shape, SquaredReLU, norm, rotary_table, rotate
 from helpers.config import GPTConfig
-from helpers.corpora import load_corpus
+from helpers.texts import load_corpus
 
 MACHINE = {"processor": "a chip, 2 cores", "software": "Python", "load": 0.1}
 

@@ -7,9 +7,9 @@ import torch
 
 from benchmarks import _products, _record, _speed, generation, steps
 from helpers.config import PRESETS
+from helpers.fast.packing import can_pack
+from helpers.fast.quantize import quantize_int8
 from helpers.model import GPT
-from helpers.packing import can_pack
-from helpers.quantize import quantize_int8
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from helpers.blueprints import draw_block, draw_cache, draw_feed_forward, draw_gpt, draw_norm_orders
+from classroom.drawings.blueprints import (
+    draw_block,
+    draw_cache,
+    draw_feed_forward,
+    draw_gpt,
+    draw_norm_orders,
+)
 from helpers.config import PRESETS
 
 

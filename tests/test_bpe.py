@@ -14,12 +14,12 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import bpe_train
 from helpers.bpe import BPETokenizer
-from helpers.bpe_formats import from_printable, printable
-from helpers.bpe_merge import merge_with_heap, merge_with_scan, recover_merges
-from helpers.bpe_train import GPT2_SPLIT_PATTERN, count_pretokens, cut_text, learn_merges
-from helpers.corpora import data_folder, load_corpus
+from helpers.bpe import train as bpe_train
+from helpers.bpe.files import from_printable, printable
+from helpers.bpe.merge import merge_with_heap, merge_with_scan, recover_merges
+from helpers.bpe.train import GPT2_SPLIT_PATTERN, count_pretokens, cut_text, learn_merges
+from helpers.texts import data_folder, load_corpus
 
 END = "<|endoftext|>"
 WORDS = {"low": 5, "lower": 2, "newest": 6, "widest": 3}  # Sennrich et al. (2016), figure 1

@@ -2,9 +2,9 @@
 
 import pytest
 
-from helpers.bpe_view import merge_steps, pair_places, plot_merge_steps, replay_merges
+from classroom.pages.bpe_view import merge_steps, pair_places, plot_merge_steps, replay_merges
+from classroom.pages.token_view import DARK
 from helpers.plots import new_axes
-from helpers.token_view import DARK
 
 MERGES = [(b"w", b"e"), (b"l", b"o"), (b"lo", b"we")]
 

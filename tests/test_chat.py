@@ -19,7 +19,7 @@ from helpers.config import GPTConfig
 from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
-from helpers.train_loop import TrainConfig, train
+from helpers.train import TrainConfig, train
 
 ROOT = Path(__file__).parent.parent
 

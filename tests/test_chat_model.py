@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from helpers import chat_model, course_qa, tasks
+from classroom.worlds import course_qa, tasks
 from helpers.bpe import BPETokenizer
 from helpers.chat import BASE_MODEL, CHAT_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import save_model
@@ -14,7 +14,8 @@ from helpers.config import GPTConfig
 from helpers.difference import NAME
 from helpers.evaluate import is_right_answer
 from helpers.model import GPT
-from helpers.train_loop import TrainConfig
+from helpers.train import TrainConfig
+from tools.makers import chat_model
 
 there = pytest.mark.skipif(
     not (CHAT_MODEL / NAME).is_file(), reason="the chat model is not made yet"

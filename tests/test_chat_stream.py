@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from helpers.chat_stream import StreamingWindow
+from classroom.pages.chat_stream import StreamingWindow
 
 pytest.importorskip("ipywidgets")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.chat_window import ChatWindow, Conversation
+from classroom.pages.chat_window import ChatWindow, Conversation
 from helpers.eliza import Eliza
 
 

@@ -8,13 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from helpers.bpe import BPETokenizer
-from helpers.checkpoint import (
-    checkpoints,
-    load_checkpoint,
-    load_model,
-    save_checkpoint,
-    save_model,
-)
+from helpers.checkpoint import checkpoints, load_checkpoint, load_model, save_checkpoint, save_model
 from helpers.config import GPTConfig
 from helpers.model import GPT
 from helpers.optim import create_optimizer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.checks.registry import judge
+from classroom.turns.registry import judge
 
 GOOD_ENTRY = """
 (tired 4

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from helpers.checks.registry import judge
+from classroom.turns.registry import judge
 from helpers.tokenizer import split_words
 
 

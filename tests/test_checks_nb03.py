@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 import regex
 
-from helpers.bpe_train import GPT2_SPLIT_PATTERN
-from helpers.checks.registry import judge
+from classroom.turns.registry import judge
+from helpers.bpe.train import GPT2_SPLIT_PATTERN
 
 
 def stub(*arguments): ...

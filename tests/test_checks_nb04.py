@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from helpers.checks.registry import judge
+from classroom.turns.registry import judge
 
 
 def count(n_tokens, context_length, stride):

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from classroom.turns.registry import judge
 from helpers.attention import attend, causal_mask
-from helpers.checks.registry import judge
 
 
 def places(length):

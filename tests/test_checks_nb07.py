@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from helpers.checks.registry import judge
-from helpers.train_loop import next_token_loss
+from classroom.turns.registry import judge
+from helpers.train import next_token_loss
 
 
 def without_exponential(logits, targets):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from helpers.checks.registry import judge
+from classroom.turns.registry import judge
 
 
 def swapped(wanted, said):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.checks.registry import judge
+from classroom.turns.registry import judge
 
 
 def masks_one_too_many(token_ids, prompt_length, end):

@@ -16,7 +16,7 @@ import sysconfig
 import nbformat
 import pytest
 
-from helpers import widgets
+from classroom.pages import widgets
 from tools import environment, notebook_parts
 from tools import zip as zip_tool
 from tools.lectures import ROOT

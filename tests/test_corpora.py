@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import corpora, downloads, sources
-from helpers.corpora import (
+from helpers.texts import corpora, downloads, sources
+from helpers.texts.corpora import (
     CorpusError,
     available,
     corpus_hash,

@@ -400,7 +400,7 @@ def test_the_workflow_covers_the_three_systems_and_both_ends():
 @pytest.mark.slow
 def test_repo_sets_every_notebook_and_takes_it_back(tmp_path):
     """In a copy: badges, set-up cells and links in all notebooks, and then the same bytes as before."""
-    for folder in ("tools", "notebooks", "lecture_notes", "helpers"):
+    for folder in ("tools", "notebooks", "lecture_notes", "helpers", "classroom"):
         ignored = shutil.ignore_patterns("__pyc*", "figures", "assets", ".ipynb_ch*", "*.tmp")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     for name in ("README.md", "pyproject.toml"):

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 import helpers
-from helpers import course_gpt, course_rows, tales
+from classroom.worlds import tales
 from helpers.checkpoint import load_model
 from helpers.config import PRESETS, GPTConfig
-from helpers.course_texts import Source
-from helpers.train_loop import evaluate_loss
+from helpers.train import evaluate_loss
+from tools.makers import course_gpt, course_rows
+from tools.makers.course_texts import Source
 
 FOLDER = Path(helpers.__file__).parent / "assets" / "course_gpt"
 there = pytest.mark.skipif(not FOLDER.exists(), reason="the course's GPT is not trained yet")

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from helpers.course_qa import CourseQuestion, load_course_qa, questions
+from classroom.worlds.course_qa import CourseQuestion, load_course_qa, questions
 
 ALL = load_course_qa()
 # words that carry no content

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from helpers import tasks
-from helpers.course_texts import (
+from classroom.worlds import tasks
+from classroom.worlds.tasks.words import forms, in_words
+from tools.makers.course_texts import (
     HELD_OUT_EVERY,
     SUMS_SHARE,
     course_sources,
@@ -17,7 +18,6 @@ from helpers.course_texts import (
     plain_text,
     task_texts,
 )
-from helpers.task_words import forms, in_words
 
 
 @pytest.fixture(scope="module")

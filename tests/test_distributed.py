@@ -17,7 +17,7 @@ import torch
 from helpers.checkpoint import checkpoints, load_model, read_state
 from helpers.config import GPTConfig
 from helpers.device import choose_device
-from helpers.distributed import (
+from helpers.fast.distributed import (
     check_share,
     from_first,
     is_first,
@@ -28,9 +28,9 @@ from helpers.distributed import (
     rank,
     shard,
 )
-from helpers.documents import DocumentLoader
 from helpers.model import GPT
-from helpers.train_loop import TrainConfig, evaluate_loss, train
+from helpers.texts.documents import DocumentLoader
+from helpers.train import TrainConfig, evaluate_loss, train
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPE = GPTConfig(50, 8, 16, 2, 2, dropout=0.0)
@@ -152,7 +152,7 @@ def test_alone_nothing_changes():
 
 
 def test_batches_that_cannot_be_shared_are_refused(monkeypatch):
-    monkeypatch.setattr("helpers.distributed.n_processes", lambda: 2)
+    monkeypatch.setattr("helpers.fast.distributed.n_processes", lambda: 2)
     loader = DocumentLoader([[1], [2], [3]], 0, 3)
     with pytest.raises(ValueError, match="batch_size 3 cannot be shared by 2 processes"):
         check_share(loader)

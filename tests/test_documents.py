@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.config import PRESETS
-from helpers.documents import DocumentLoader
-from helpers.loss import IGNORED
+from helpers.fast.head_loss import IGNORED
 from helpers.model import GPT
-from helpers.train_loop import TrainConfig, evaluate_loss, train
+from helpers.texts.documents import DocumentLoader
+from helpers.train import TrainConfig, evaluate_loss, train
 
 DOCUMENTS = [[5, 6, 7], [8], [9, 10], [11, 12, 13, 14], [15, 16]]
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.eliza import DEFAULT_SCRIPT, MAX_LINKS, Eliza, hash_word, present
-from helpers.eliza_script import parse_script
+from helpers.eliza import DEFAULT_SCRIPT, Eliza
+from helpers.eliza.eliza import MAX_LINKS, hash_word, present
+from helpers.eliza.script import parse_script
 
 NONE = "(NONE ((0) (Go on.) (I see.)))"
 

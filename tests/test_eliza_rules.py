@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from helpers.eliza_rules import AnyOf, Tagged, fill, join_words, match, replace_words
+from helpers.eliza.rules import AnyOf, Tagged, fill, join_words, match, replace_words
 
 FAMILY = {"FAMILY": {"MOTHER", "FATHER"}}
 

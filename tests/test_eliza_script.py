@@ -2,8 +2,8 @@
 
 import pytest
 
-from helpers.eliza_rules import AnyOf, Reassembly, Tagged
-from helpers.eliza_script import parse_script, read_groups
+from helpers.eliza.rules import AnyOf, Reassembly, Tagged
+from helpers.eliza.script import parse_script, read_groups
 
 NONE = "(NONE ((0) (Go on.)))"
 

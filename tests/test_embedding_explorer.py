@@ -9,14 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.embedding_explorer import (
+from classroom.pages.embedding_explorer import (
     MOST,
     EmbeddingExplorer,
     find_label,
     nearest_in_plane,
     nearest_spellings,
 )
-from helpers.embedding_view import nearest_words, plot_neighbors, principal_components
+from classroom.pages.embedding_view import nearest_words, plot_neighbors, principal_components
 from helpers.plots import COLORS
 
 LABELS = ["north", "north-east", "east", "south", "west", "up"]

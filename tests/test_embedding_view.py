@@ -5,7 +5,12 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from helpers.embedding_view import plot_pipeline, plot_windows, plot_words, principal_components
+from classroom.pages.embedding_view import (
+    plot_pipeline,
+    plot_windows,
+    plot_words,
+    principal_components,
+)
 from helpers.plots import PAPER
 
 

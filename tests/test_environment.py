@@ -129,14 +129,16 @@ def test_this_environment_is_the_pinned_one():
 
 @pytest.mark.slow
 def test_the_package_takes_its_data_along(tmp_path):
-    """A wheel of the course holds every file of `helpers`."""
+    """A wheel of the course holds every file of both packages."""
     pytest.importorskip("setuptools")
     wanted = set()
-    for path in (ROOT / "helpers").rglob("*"):
+    packages = ("helpers", "classroom")
+    for path in (path for name in packages for path in (ROOT / name).rglob("*")):
         if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts):
             wanted.add(path.relative_to(ROOT).as_posix())
     ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-    shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=ignored)
+    for name in packages:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "."]
@@ -145,7 +147,7 @@ def test_the_package_takes_its_data_along(tmp_path):
         pytest.skip("this environment has no pip of its own")
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("helpers/")}
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(packages)}
     assert inside == wanted
 
 

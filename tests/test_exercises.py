@@ -8,8 +8,8 @@ import re
 import nbformat
 import pytest
 
-from helpers.checks import check
-from helpers.checks.registry import EXERCISES, judge
+from classroom.turns import check
+from classroom.turns.registry import EXERCISES, judge
 from tools.lectures import ROOT
 
 SOLUTION = re.compile(r"<summary>Solution</summary>\n\n```python\n(.+?)```\s*</details>", re.S)

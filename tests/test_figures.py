@@ -75,7 +75,7 @@ def test_an_unknown_lecture_is_refused():
 
 
 def test_the_command_writes_what_is_missing_and_leaves_the_rest(tmp_path, capsys):
-    source = 'from helpers.whiteboard import Board\n\n\ndef {0}():\n    """One."""\n    {1}\n'
+    source = 'from classroom.whiteboard import Board\n\n\ndef {0}():\n    """One."""\n    {1}\n'
     good = 'return Board(300, 200, "Nothing yet", "An empty board.")'
     Path(tmp_path, "lecture_07.py").write_text(source.format("empty", good))
     assert main(["7"], tmp_path) == 0
@@ -90,7 +90,7 @@ def test_the_command_writes_what_is_missing_and_leaves_the_rest(tmp_path, capsys
 
 
 def test_drafts_are_pictures_to_look_at(tmp_path, capsys):
-    source = 'from helpers.whiteboard import Board\n\n\ndef far():\n    """One."""\n    board = Board(300, 200, "A title", "A text.")\n    board.text(290, 100, "too far")\n    return board\n'
+    source = 'from classroom.whiteboard import Board\n\n\ndef far():\n    """One."""\n    board = Board(300, 200, "A title", "A text.")\n    board.text(290, 100, "too far")\n    return board\n'
     Path(tmp_path, "lecture_07.py").write_text(source)
     assert main(["7", "--look", str(tmp_path / "look")], tmp_path) == 0
     assert "leaves the page" in capsys.readouterr().out

@@ -5,7 +5,15 @@ import re
 
 import pytest
 
-from helpers.flash_cards import DAYS, FlashCards, box_of, due_cards, grade, load_cards, marked_up
+from classroom.study.flash_cards import (
+    DAYS,
+    FlashCards,
+    box_of,
+    due_cards,
+    grade,
+    load_cards,
+    marked_up,
+)
 
 TODAY = datetime.date(2026, 3, 1)
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from helpers import inbox
-from helpers.grammar_nodes import Literal
+from classroom.worlds import inbox
+from classroom.worlds.grammar.nodes import Literal
 
 LOUD = set(
     "free win won winner prize urgent cash claim offer bonus guaranteed click now account".split()

@@ -17,7 +17,7 @@ from helpers.instructions import (
     instruction_loader,
 )
 from helpers.model import GPT
-from helpers.train_loop import TrainConfig, evaluate_loss, next_token_loss, train
+from helpers.train import TrainConfig, evaluate_loss, next_token_loss, train
 
 TOKENIZER = BPETokenizer.train("abc", 257, ("<|endoftext|>",))
 END = TOKENIZER.special_tokens["<|endoftext|>"]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from classroom.pages.talkers import ChatServer
 from helpers.judge import (
     JudgeError,
     judge_answers,
@@ -16,7 +17,6 @@ from helpers.judge import (
     score_prompt,
     server_judge,
 )
-from helpers.talkers import ChatServer
 from tests.local_server import ChatHandler, serving
 
 ITEMS = [

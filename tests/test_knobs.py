@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.knobs import Knobs, card, live_and_still, make_button, make_slider
+from classroom.pages.knobs import Knobs, card, live_and_still, make_button, make_slider
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -8,9 +8,9 @@ from torch import nn
 
 from helpers.config import GPTConfig
 from helpers.landscape import loss_landscape, moved, random_direction
-from helpers.loaders import create_loader
 from helpers.model import GPT
-from helpers.train_loop import next_token_loss
+from helpers.texts.loaders import create_loader
+from helpers.train import next_token_loss
 
 CONFIG = GPTConfig(16, 8, 8, 2, 1, dropout=0.5)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from classroom.pages.landscape_view import LandscapeExplorer, plot_landscape
 from helpers.landscape import Landscape
-from helpers.landscape_view import LandscapeExplorer, plot_landscape
 
 PLACES = torch.linspace(-1, 1, 5)
 BOWL = Landscape(PLACES, PLACES[:, None] ** 2 + 3 * PLACES[None] ** 2)

@@ -20,7 +20,7 @@ NOTES = sorted((ROOT / "lecture_notes").glob("[0-9][0-9]_*.md"))
 PAGES = sorted((ROOT / "lecture_notes").glob("*.md")) + [ROOT / "README.md"]
 CODE = [
     path
-    for folder in ("helpers", "tools", "benchmarks", "tests")
+    for folder in ("helpers", "classroom", "tools", "benchmarks", "tests")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ] + [ROOT / "course.py", ROOT / "conftest.py"]
 MARKDOWN_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
@@ -99,15 +99,6 @@ def test_a_notebook_has_its_lectures_headings(path):
     assert {number: titles.get(number) for number in found} == found
 
 
-def test_every_module_is_in_the_readme():
-    """By its own name, or by that of its family: `bpe` stands for `bpe_train` as well."""
-    named = set(re.findall(r"`(\w+)`", README))
-    for path in (ROOT / "helpers").iterdir():
-        if path.suffix == ".py" and path.stem != "__init__":
-            family = {path.stem.rsplit("_", cut)[0] for cut in range(path.stem.count("_") + 1)}
-            assert family & named, f"README does not name helpers.{path.stem}"
-
-
 # links and pictures
 
 
@@ -149,7 +140,11 @@ def test_modules_and_functions_stay_short(path):
         assert lines <= 50, f"{function} has {lines} lines"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "helpers").glob("*.py")), ids=name)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*(ROOT / "helpers").rglob("*.py"), *(ROOT / "classroom").rglob("*.py")]),
+    ids=name,
+)
 def test_public_things_say_what_they_do(path):
     tree = ast.parse(path.read_text("utf-8"))
     assert ast.get_docstring(tree)

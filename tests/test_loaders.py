@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.loaders import TokenWindows, create_loader, read_tokens, write_tokens
+from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, write_tokens
 
 
 def windows_with_a_loop(tokens, context_length, stride):
@@ -201,7 +201,7 @@ def test_files_round_trip(tmp_path, vocab_size, bytes_each):
 
 
 def test_files_in_many_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.loaders._CHUNK", 7)
+    monkeypatch.setattr("helpers.texts.loaders._CHUNK", 7)
     for number, ids in enumerate((range(100), torch.arange(100), iter(range(100)))):
         write_tokens(tmp_path / f"{number}.npy", ids, 100)
         assert read_tokens(tmp_path / f"{number}.npy").tolist() == list(range(100))

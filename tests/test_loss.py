@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from helpers import loss as loss_module
-from helpers.loss import IGNORED, head_loss
+from helpers.fast import head_loss as loss_module
+from helpers.fast.head_loss import IGNORED, head_loss
 
 
 def both(hidden, weight, targets):

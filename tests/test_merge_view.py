@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from classroom.pages.merge_view import MergeExplorer
+from classroom.pages.token_view import DARK
 from helpers.bpe import BPETokenizer
-from helpers.merge_view import MergeExplorer
-from helpers.token_view import DARK
 
 TOKENIZER = BPETokenizer.train("low low low lower lowest", vocab_size=260)
 STORY = "She sells sea shells by the sea shore. The shells she sells are sea shells, she is sure."

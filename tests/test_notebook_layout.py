@@ -8,7 +8,7 @@ from functools import cache
 import nbformat
 import pytest
 
-from helpers.corpora import CORPORA
+from helpers.texts.corpora import CORPORA
 from tools.lectures import ROOT, read_map
 from tools.notebook_parts import clean, repository, setup_source, with_badge, with_links
 
@@ -150,10 +150,10 @@ def defined(tree):
 
 @cache
 def public_names():
-    """Every public function and class of `helpers`, and where it lives."""
+    """Every public function and class of `helpers` and `classroom`, and where it lives."""
     names = {}
-    for file in sorted((ROOT / "helpers").rglob("*.py")):
-        if file.parent.name != "checks":
+    for file in sorted([*(ROOT / "helpers").rglob("*.py"), *(ROOT / "classroom").rglob("*.py")]):
+        if file.parent.name != "turns":
             for name in defined(ast.parse(file.read_text("utf-8"))):
                 if not name.startswith("_"):
                     names.setdefault(name, file.relative_to(ROOT).as_posix())

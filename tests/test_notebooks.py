@@ -138,7 +138,7 @@ def test_online_cells_keep_what_they_show_without_the_data(course, monkeypatch):
     kept = tagged("print('no data, no number')", "online", "the-verdict")
     kept.outputs = [new_output("stream", name="stdout", text="5145\n")]
     message = tagged(
-        "from helpers.corpora import available\navailable('the-verdict', shows='its length');",
+        "from helpers.texts import available\navailable('the-verdict', shows='its length');",
         "online",
         "the-verdict",
     )
@@ -288,7 +288,7 @@ def test_set_up_runs_with_the_real_zip(tmp_path):
     zip_tool.write(tmp_path / "course.zip")
     # the packages are there, as on Colab; the course is not
     then = "import helpers\nassert 'course' in helpers.__file__.split('helpers')[0]\n"
-    then += "from helpers.corpora import load_corpus\nprint(len(load_corpus('story')) > 1000)"
+    then += "from helpers.texts import load_corpus\nprint(len(load_corpus('story')) > 1000)"
     hide = "import sys\nsys.path[:] = [p for p in sys.path if p != COURSE and p]\n"
     said = subprocess.run(
         [

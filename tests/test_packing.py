@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from helpers import packing
 from helpers.checkpoint import save_model
 from helpers.config import PRESETS
+from helpers.fast import packing
+from helpers.fast.packing import PackedLinear, can_pack, pack_weights
+from helpers.fast.quantize import quantize_int8
 from helpers.generate import generate
 from helpers.lora import apply_lora
 from helpers.model import GPT
-from helpers.packing import PackedLinear, can_pack, pack_weights
-from helpers.quantize import quantize_int8
 
 there = pytest.mark.skipif(not can_pack(torch.ones(1)), reason="weights cannot be packed here")
 

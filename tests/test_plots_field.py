@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.plots_field import (
+from classroom.drawings.plots_field import (
     best_so_far,
     draw_course_plan,
     draw_field_map,

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from helpers import practice, tasks
-from helpers.task_words import in_words, split_of
+from classroom.worlds import practice, tasks
+from classroom.worlds.tasks.words import in_words, split_of
 
 
 def blocks(texts):

@@ -10,9 +10,9 @@ from torch.testing import assert_close
 
 from helpers import pretrained
 from helpers.config import PRESETS, GPTConfig
-from helpers.corpora import available
 from helpers.model import GPT
 from helpers.pretrained import config_from_gpt2, gpt2_shapes, load_gpt2
+from helpers.texts import available
 
 SETTINGS = {"vocab_size": 30, "n_positions": 10, "n_embd": 8, "n_head": 2, "n_layer": 2}
 SMALL = config_from_gpt2(SETTINGS)

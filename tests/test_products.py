@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from helpers import products
-from helpers.products import by_convolution, linear, of_few_rows, of_one_row
+from helpers.fast import products
+from helpers.fast.products import by_convolution, linear, of_few_rows, of_one_row
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=3)
 sizes = st.integers(1, 40)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from helpers import quantize
+from classroom.pages.talkers import ASSETS
 from helpers.checkpoint import load_model
 from helpers.config import PRESETS
+from helpers.fast import quantize
+from helpers.fast.quantize import QuantizedLinear, quantize_int8, quantize_rows
 from helpers.generate import generate
 from helpers.model import GPT
-from helpers.quantize import QuantizedLinear, quantize_int8, quantize_rows
-from helpers.talkers import ASSETS
 
 
 @pytest.fixture(params=["fast", "widened"])

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from helpers.question_generator import (
+from classroom.pages.talkers import OLLAMA, ChatServer
+from classroom.study.question_generator import (
     SECONDS,
     TOKENS,
     QuestionGenerator,
@@ -16,9 +17,8 @@ from helpers.question_generator import (
     make_set,
     question_generator,
 )
-from helpers.quiz import QuizQuestion, load_quiz
-from helpers.quiz_bank import nearest_topics
-from helpers.talkers import OLLAMA, ChatServer
+from classroom.study.quiz import QuizQuestion, load_quiz
+from classroom.study.quiz_bank import nearest_topics
 from tests.local_server import ChatHandler, serving
 
 BANK = set(load_quiz())

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.question_writer import (
+from classroom.study.question_writer import (
     ask_for_questions,
     counted_kinds,
     parse_question,
     question_prompt,
     read_questions,
 )
-from helpers.quiz import Quiz
+from classroom.study.quiz import Quiz
 
 GOOD = {
     "question": "What pulls an apple to the ground?",

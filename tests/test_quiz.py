@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from helpers import quiz as module
-from helpers import quiz_bank
-from helpers.quiz import Quiz, QuizQuestion, Round, load_quiz, questions, quiz
+from classroom.study import quiz as module
+from classroom.study import quiz_bank
+from classroom.study.quiz import Quiz, QuizQuestion, Round, load_quiz, questions, quiz
 
 SHARP = QuizQuestion(
     "Is <b>1 < 2</b> true, false, or neither of them?",

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 import pytest
 import yaml
 
-from helpers.quiz_bank import (
+from classroom.study.quiz_bank import (
     _FILE,
     QuizQuestion,
     ask,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers.sampling_view import SamplingExplorer, describe, plot_next_token
+from classroom.pages.sampling_view import SamplingExplorer, describe, plot_next_token
 
 LOGITS, TOKENS = torch.tensor([2.0, 1.0, 0.0, -3.0]), ["a", "b", "c", "<d>"]
 

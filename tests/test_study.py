@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from helpers import study
-from helpers.checks import check, progress
+from classroom.study import progress as study
+from classroom.turns import check, progress
 
 
 @pytest.fixture

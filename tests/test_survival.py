@@ -29,7 +29,7 @@ from helpers.checkpoint import (
 from helpers.config import GPTConfig
 from helpers.model import GPT
 from helpers.optim import create_optimizer
-from helpers.train_loop import TrainConfig, train
+from helpers.train import TrainConfig, train
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPE = GPTConfig(50, 8, 16, 2, 2, dropout=0.1)

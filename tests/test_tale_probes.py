@@ -5,11 +5,17 @@ import math
 import pytest
 import torch
 
-from helpers import tales
+from classroom.worlds import tales
+from classroom.worlds.tale_probes import (
+    END_OF_TEXT,
+    accuracy,
+    chance,
+    choices,
+    continuation_log_probs,
+)
 from helpers.bpe import BPETokenizer
 from helpers.config import GPTConfig
 from helpers.model import GPT
-from helpers.tale_probes import END_OF_TEXT, accuracy, chance, choices, continuation_log_probs
 
 
 @pytest.fixture(scope="module")

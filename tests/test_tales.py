@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from helpers import tales
-from helpers.grammar import Grammar, text_of
-from helpers.grammar_nodes import Choice, Draw
+from classroom.worlds import tales
+from classroom.worlds.grammar.grammar import Grammar, text_of
+from classroom.worlds.grammar.nodes import Choice, Draw
 
 SAMPLES = 20_000
 NAMES = "girl (she): Mia, Ada, Eva\nboy (he): Tom, Max\nname = girl + boy\n"

@@ -5,15 +5,22 @@ import json
 import pytest
 import torch
 
-from helpers import talkers
+from classroom.pages import talkers
+from classroom.pages.talkers import (
+    BaseGPT,
+    ChatServer,
+    choose_gpt,
+    find_gpts,
+    gpt2_tokenizer,
+    tidy_end,
+)
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
 from helpers.config import PRESETS, GPTConfig
-from helpers.corpora import data_folder
+from helpers.fast.packing import PackedLinear, can_pack
 from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
-from helpers.packing import PackedLinear, can_pack
-from helpers.talkers import BaseGPT, ChatServer, choose_gpt, find_gpts, gpt2_tokenizer, tidy_end
+from helpers.texts import data_folder
 from tests.local_server import ChatHandler, serving
 
 

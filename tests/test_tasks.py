@@ -7,10 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import task_answers, task_items, task_rules, task_words
-from helpers.task_rules import number_in_digits, number_in_words, past, plural
-from helpers.task_words import SPLITS, split_of, words
-from helpers.tasks import KINDS, Task, item_of, sample, solve, wording_of
+from classroom.worlds.tasks import (
+    answers as task_answers,
+)
+from classroom.worlds.tasks import (
+    items as task_items,
+)
+from classroom.worlds.tasks import (
+    rules as task_rules,
+)
+from classroom.worlds.tasks import (
+    words as task_words,
+)
+from classroom.worlds.tasks.rules import number_in_digits, number_in_words, past, plural
+from classroom.worlds.tasks.tasks import KINDS, Task, item_of, sample, solve, wording_of
+from classroom.worlds.tasks.words import SPLITS, split_of, words
 
 EXAMPLES = [
     ("rewrite", "Make this sentence passive.", "Mia cut a bun.", "A bun was cut by Mia."),

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import token_files
 from helpers.bpe import BPETokenizer
-from helpers.token_files import cut_file, prepare_file, read_pieces
-from helpers.train import main, prepare
+from helpers.texts import token_files
+from helpers.texts.prepare import prepare
+from helpers.texts.token_files import cut_file, prepare_file, read_pieces
+from tools.train import main
 
 TOKENIZER = BPETokenizer.train("low lower lowest é \n\n 12 it's " * 9, 300)
 
@@ -80,7 +81,7 @@ def test_bad_files_are_named(tmp_path):
 
 MEMORY = """
 import resource, sys
-from helpers.token_files import read_pieces
+from helpers.texts.token_files import read_pieces
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert sum(map(len, read_pieces(sys.argv[1]))) == 48 << 20
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)

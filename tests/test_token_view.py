@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from helpers.token_view import DARK, TINTS, show_tokens, token_strip, visible
+from classroom.pages.token_view import DARK, TINTS, show_tokens, token_strip, visible
 
 
 def tiles(strip):

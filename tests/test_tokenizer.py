@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.corpora import available, load_corpus
+from helpers.texts import available, load_corpus
 from helpers.tokenizer import WordTokenizer, split_words
 
 SENTENCE = 'The brown dog playfully chased the swift fox--"why?" it said.'

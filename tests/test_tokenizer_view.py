@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from classroom.pages.token_view import DARK
+from classroom.pages.tokenizer_view import TokenizerExplorer, compare_tokenizers, tokens_and_ids
 from helpers.bpe import BPETokenizer
-from helpers.token_view import DARK
 from helpers.tokenizer import WordTokenizer
-from helpers.tokenizer_view import TokenizerExplorer, compare_tokenizers, tokens_and_ids
 
 TEXT = "low low lower lowest"
 WORDS = WordTokenizer.from_text(TEXT)

@@ -18,13 +18,14 @@ from torch.nn import functional as F
 
 from helpers.checkpoint import checkpoints, load_model
 from helpers.config import GPTConfig
-from helpers.loaders import create_loader
+from helpers.fast.compiled import check_compiler
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
-from helpers.train import main, prepare, split_text
-from helpers.train_board import Board
-from helpers.train_compiled import check_compiler
-from helpers.train_loop import TrainConfig, evaluate_loss, next_token_loss, train, training_step
+from helpers.runs.board import Board
+from helpers.texts.loaders import create_loader
+from helpers.texts.prepare import prepare, split_text
+from helpers.train import TrainConfig, evaluate_loss, next_token_loss, train, training_step
+from tools.train import main
 
 SHAPE = GPTConfig(50, 8, 16, 2, 2, dropout=0.1)
 QUICK = TrainConfig(
@@ -357,7 +358,7 @@ def test_without_a_compiler_one_line_says_so(tmp_path, monkeypatch, capsys):
 
 
 def test_without_tensorboard_one_line_says_how_to_install_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("helpers.train_board.find_spec", lambda name: None)
+    monkeypatch.setattr("helpers.runs.board.find_spec", lambda name: None)
     assert main(["--corpus", "story", "--tensorboard", "--out", str(tmp_path / "run")]) == 1
     error = capsys.readouterr().err
     assert "pip install -c constraints.txt tensorboard" in error and error.count("\n") == 1
@@ -378,7 +379,7 @@ def test_a_board_is_told_every_step_and_validation_loss(tmp_path, tokens, monkey
     module = types.ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    monkeypatch.setattr("helpers.train_board.find_spec", lambda name: True)
+    monkeypatch.setattr("helpers.runs.board.find_spec", lambda name: True)
     board = Board(tmp_path)
     history = train(
         new_model(), tokens, tokens, QUICK, tmp_path, progress=False, on_step=board.step

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from classroom.pages.training_view import TrainingExplorer, describe_run, plot_training
 from helpers.config import GPTConfig
 from helpers.model import GPT
-from helpers.train_loop import TrainConfig, train
-from helpers.train_progress import StopButton, stop_when
-from helpers.training_view import TrainingExplorer, describe_run, plot_training
+from helpers.runs.progress import StopButton, stop_when
+from helpers.train import TrainConfig, train
 
 TOKENS = [n % 7 for n in range(200)]
 CONFIG = TrainConfig(
@@ -128,7 +128,7 @@ def test_a_run_that_breaks_off_says_so(monkeypatch):
     def broken(*_, **__):
         raise FloatingPointError("loss is nan at step 3")
 
-    monkeypatch.setattr("helpers.training_view.train", broken)
+    monkeypatch.setattr("classroom.pages.training_view.train", broken)
     explorer = explorer_of()
     explorer.train()
     assert "broken off: loss is nan at step 3" in explorer.words.value

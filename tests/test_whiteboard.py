@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classroom.whiteboard import FILLS, MARKERS, Board, Box, ink
+from classroom.whiteboard.geometry import tie
+from classroom.whiteboard.paper import break_lines, text_width
 from helpers.plots import PAPER, image_tag
-from helpers.whiteboard import FILLS, MARKERS, Board, Box, ink
-from helpers.whiteboard.geometry import tie
-from helpers.whiteboard.paper import break_lines, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 boxes = st.builds(

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from helpers import widgets
+from classroom.pages import widgets
 
 HELPERS = Path(widgets.__file__).parent
 

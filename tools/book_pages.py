@@ -47,7 +47,7 @@ def translated(target: str) -> str:
 
     >>> translated("../notebooks/05_attention.ipynb#Lecture-14-·-Simplified-attention")
     '../notebooks/05_attention.ipynb#lecture-14'
-    >>> translated("../helpers/bpe.py"), translated("../README.md")
+    >>> translated("../helpers/bpe/tokenizer.py"), translated("../README.md")
     ('../helpers/bpe.md', '../index.md')
     """
     if re.match(r"\w+:", target):

@@ -2,7 +2,7 @@
 
 import sys
 
-from helpers.corpora import main
+from helpers.texts.corpora import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

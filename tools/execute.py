@@ -45,7 +45,7 @@ def missing_data(tags):
     """The downloads that an `online` cell names in its tags and that are not in the cache."""
     if "online" not in tags:
         return []
-    from helpers import corpora
+    from helpers.texts import corpora
 
     named = [tag for tag in tags if tag in corpora.CORPORA]
     with open(os.devnull, "w") as silence, contextlib.redirect_stdout(silence):

@@ -1,7 +1,7 @@
 """Redraw the figures of the lecture notes: `python3 course.py figures [NN ...]`.
 
 The figures of lecture NN are the public functions of `lecture_notes/figures/lecture_NN.py`. Each
-returns a `helpers.whiteboard.Board`, and the function `bottleneck` of lecture 13 becomes the file
+returns a `classroom.whiteboard.Board`, and the function `bottleneck` of lecture 13 becomes the file
 `13_bottleneck.svg`. Files are written only where they change.
 """
 

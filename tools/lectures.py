@@ -85,5 +85,7 @@ def refresh(readme, root=ROOT):
 
 def module_path(name, root=ROOT):
     """Where a module of `helpers` lies: a file, or a folder."""
-    package = f"helpers/{name}"
-    return package if (root / package).is_dir() else f"{package}.py"
+    found = [path for path in (root / "helpers").rglob(f"{name}.py") if path.parent.name != name]
+    if (root / "helpers" / name).is_dir() or not found:
+        return f"helpers/{name}"
+    return found[0].relative_to(root).as_posix()

@@ -188,7 +188,7 @@ def _flat(value) -> list:
 
 def is_here(name: str) -> bool:
     """True where the downloaded text of that name is in the cache."""
-    from helpers.corpora import available
+    from helpers.texts.corpora import available
 
     with contextlib.redirect_stdout(io.StringIO()):
         return available(name, shows="the numbers of a lecture note")

@@ -28,7 +28,11 @@ def command(arguments, cores):
     if quick:
         line += ["-m", "not slow"]
     if not named:
-        line += ["tests", "helpers"] if quick else ["tests", "helpers", "notebooks"]
+        line += (
+            ["tests", "helpers", "classroom"]
+            if quick
+            else ["tests", "helpers", "classroom", "notebooks"]
+        )
         if cores > 1:
             workers = WORKERS
             line += ["-n", str(workers), "--dist", "loadscope"]

@@ -6,7 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # the flash cards read their questions in the notes
-FOLDERS = {"helpers": "*", "benchmarks": "*", "notebooks": "*", "lecture_notes": "*.md"}
+FOLDERS = {
+    "helpers": "*",
+    "classroom": "*",
+    "benchmarks": "*",
+    "notebooks": "*",
+    "lecture_notes": "*.md",
+}
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints"}
 

@@ -1,6 +1,6 @@
 """The picture of the whole course, for the README."""
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 WORDS = ["the", "kettle", "sings", "on"]
 STAGES = [

@@ -2,8 +2,8 @@
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.eliza import Eliza
-from helpers.whiteboard import Board
 
 SENTENCE = "I am trying to learn about LLMs."
 # Best MMLU score, % right, of closed and of open models by the date named. The rows behind these

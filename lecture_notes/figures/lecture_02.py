@@ -3,10 +3,10 @@
 import math
 from collections import Counter
 
-from helpers.anatomy import count_parameters
+from classroom.drawings.anatomy import count_parameters
+from classroom.drawings.plots_field import draw_field_map
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
-from helpers.plots_field import draw_field_map
-from helpers.whiteboard import Board
 
 TEXT = "the sea is calm . the sea is deep . the sky is calm . the sea was deep .".split()
 GPT3 = 175e9  # Brown et al. 2020, table 2.1

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from helpers.plots_field import draw_two_stages
-from helpers.whiteboard import Board
+from classroom.drawings.plots_field import draw_two_stages
+from classroom.whiteboard import Board
 
 GENERAL = "the court was wet . the court was loud . the players left the court . the ball was new ."
 LEGAL = "the court ruled . the court ruled for her ."

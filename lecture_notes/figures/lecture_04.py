@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 
 def encoder_and_decoder():

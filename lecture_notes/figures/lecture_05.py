@@ -1,6 +1,6 @@
 """The figures of lecture 5, how GPT-3 works."""
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 # Brown et al. 2020, table 2.2: billions of tokens, percent of the training mix.
 MIX = {

@@ -2,9 +2,9 @@
 
 import math
 
-from helpers.anatomy import count_parameters
+from classroom.drawings.anatomy import count_parameters
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
-from helpers.whiteboard import Board
 
 STAGES = (
     ("Stage 1: build", "blue", "an untrained GPT", "it babbles",

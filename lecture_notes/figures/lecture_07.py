@@ -2,9 +2,9 @@
 
 import re
 
-from helpers.corpora import load_corpus
+from classroom.whiteboard import Board
+from helpers.texts import load_corpus
 from helpers.tokenizer import WordTokenizer, split_words
-from helpers.whiteboard import Board
 
 TEXT = "The fox saw the dog. The dog ran!"
 NEW_TEXT = "The cat saw the dog."

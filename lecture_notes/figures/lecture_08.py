@@ -1,11 +1,11 @@
 """The figures of lecture 8, byte pair encoding."""
 
+from classroom.pages.bpe_view import merge_steps
+from classroom.whiteboard import Board
 from helpers.bpe import BPETokenizer
-from helpers.bpe_train import learn_merges
-from helpers.bpe_view import merge_steps
-from helpers.corpora import load_corpus
+from helpers.bpe.train import learn_merges
+from helpers.texts import load_corpus
 from helpers.tokenizer import WordTokenizer
-from helpers.whiteboard import Board
 
 COUNTS = {"low": 5, "lower": 2, "newest": 6}
 PHRASE = "the box of unconstitutional letters"

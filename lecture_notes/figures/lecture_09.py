@@ -1,9 +1,9 @@
 """The figures of lecture 9, input-target pairs."""
 
+from classroom.whiteboard import Board
 from helpers.bpe import BPETokenizer
-from helpers.corpora import load_corpus
-from helpers.loaders import TokenWindows
-from helpers.whiteboard import Board
+from helpers.texts import load_corpus
+from helpers.texts.loaders import TokenWindows
 
 T = 4
 

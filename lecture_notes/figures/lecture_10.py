@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 IDS = [2, 3, 5, 1]
 COLORS = ["orange", "blue", "purple", "green"]

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 WORDS = ["dog", "bites", "man"]
 ANIMALS = torch.tensor([[0.9, 0.1, 0.4], [0.2, 0.8, 0.1], [0.7, 0.3, 0.9]])  # chosen by hand

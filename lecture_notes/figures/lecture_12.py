@@ -2,9 +2,9 @@
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.config import get_preset
-from helpers.loaders import TokenWindows
-from helpers.whiteboard import Board
+from helpers.texts.loaders import TokenWindows
 
 TEXT = "to be or not to be"
 WORDS = sorted(set(TEXT.split()))  # be, not, or, to

@@ -1,6 +1,6 @@
 """The figures of lecture 13, why attention."""
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 ENGLISH = ["The", "old", "key", "opens", "the", "door"]
 GERMAN = ["Der", "alte", "Schlüssel", "öffnet", "die", "Tür"]

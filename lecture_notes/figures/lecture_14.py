@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from helpers.whiteboard import Board
-from helpers.whiteboard.six_tokens import INPUTS, JOURNEY, WORDS
+from classroom.whiteboard import Board
+from classroom.whiteboard.six_tokens import INPUTS, JOURNEY, WORDS
 
 SCORES = INPUTS @ INPUTS.T
 WEIGHTS = torch.softmax(SCORES, dim=-1)

@@ -2,8 +2,8 @@
 
 import torch
 
-from helpers.whiteboard import Board
-from helpers.whiteboard.six_tokens import INPUTS, JOURNEY, WORDS, first_head
+from classroom.whiteboard import Board
+from classroom.whiteboard.six_tokens import INPUTS, JOURNEY, WORDS, first_head
 
 W_QUERY, W_KEY, W_VALUE = first_head()
 QUERIES, KEYS, VALUES = INPUTS @ W_QUERY, INPUTS @ W_KEY, INPUTS @ W_VALUE

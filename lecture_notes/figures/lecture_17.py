@@ -2,8 +2,8 @@
 
 import torch
 
-from helpers.whiteboard import Board
-from helpers.whiteboard.six_tokens import INPUTS, WORDS
+from classroom.whiteboard import Board
+from classroom.whiteboard.six_tokens import INPUTS, WORDS
 
 GENERATOR = torch.Generator().manual_seed(123)
 HEADS = [[torch.rand(3, 2, generator=GENERATOR) for _ in range(3)] for _ in range(2)]

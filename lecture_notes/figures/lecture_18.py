@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 TOKENS = ["The", "cat", "sleeps"]
 X = torch.tensor([[1, 0, 1, 0, 0, 2], [0, 2, 0, 1, 1, 0], [1, 1, 0, 0, 2, 0]]).float()

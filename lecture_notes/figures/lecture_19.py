@@ -2,9 +2,9 @@
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
 from helpers.model import GPT
-from helpers.whiteboard import Board
 
 WORDS = ["Every", "effort", "moves", "you"]
 VOCABULARY = [*WORDS, "day"]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 
 def _activations():

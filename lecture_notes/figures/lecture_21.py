@@ -5,9 +5,9 @@ import math
 import torch
 from torch.nn import functional as F
 
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
 from helpers.model import TransformerBlock
-from helpers.whiteboard import Board
 
 BIASES = (2, 1, -1, -2)
 SIGNS = (1, -1, -1, 1)

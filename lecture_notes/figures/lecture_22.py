@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from classroom.whiteboard import Board
 from helpers.layers import GELU
-from helpers.whiteboard import Board
 
 WIDTHS = [3, 3, 3, 3, 3, 1]
 SLOPES = (0.5, 0.4, 0.5)

@@ -2,11 +2,11 @@
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.attention import attend, causal_mask
 from helpers.config import PRESETS
 from helpers.layers import GELU
 from helpers.model import TransformerBlock
-from helpers.whiteboard import Board
 
 STREAM = torch.tensor([[3.0, 1.0], [1.0, 3.0]])
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from helpers.anatomy import count_parameters, flops_per_token, parameter_table
+from classroom.drawings.anatomy import count_parameters, flops_per_token, parameter_table
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
-from helpers.whiteboard import Board
 
 GPT2 = PRESETS["gpt2-small"]
 

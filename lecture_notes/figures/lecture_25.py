@@ -2,8 +2,8 @@
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
-from helpers.whiteboard import Board
 
 WORDS = ["Hello", ",", "I", "am", "a"]
 QUERIES = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])

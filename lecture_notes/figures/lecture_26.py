@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 WORDS = ["every", "effort", "moves", "you"]
 LOGITS = torch.tensor([[1.0, 3.0, 0.0, 0.0], [0.0, 1.0, 2.0, 1.0], [2.0, 0.0, 1.0, 0.0]])

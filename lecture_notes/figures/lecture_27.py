@@ -4,9 +4,9 @@ import functools
 import math
 from collections import Counter
 
-from helpers.corpora import load_corpus
-from helpers.train import prepare
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
+from helpers.texts import load_corpus
+from helpers.texts.prepare import prepare
 
 
 @functools.cache

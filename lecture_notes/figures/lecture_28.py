@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -2,8 +2,8 @@
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.generate import next_token_probabilities
-from helpers.whiteboard import Board
 
 WORDS = ["closer", "every", "effort", "forward", "inches", "moves", "pizza", "toward", "you"]
 SCORES = torch.tensor([4.51, 0.89, -1.90, 6.75, 1.63, -1.62, -1.89, 6.28, 1.79])

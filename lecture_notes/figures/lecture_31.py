@@ -6,7 +6,7 @@ import math
 import torch
 from safetensors.torch import save
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 
 def inside_safetensors():

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.config import GPTConfig
 from helpers.model import GPT
 from helpers.pretrained import convert_gpt2, gpt2_shapes
-from helpers.whiteboard import Board
 
 # By hand: a packed matrix of two inputs and three times two outputs.
 PACKED = torch.tensor([[1.0, 2, 0, 1, 3, 1], [3, 1, 2, 0, 0, 2]])

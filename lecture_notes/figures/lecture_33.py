@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 HAM, SPAM = 4827, 747  # the SMS Spam Collection, Almeida and others 2011
 COUNTS = {

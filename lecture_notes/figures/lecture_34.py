@@ -1,6 +1,6 @@
 """The figures of lecture 34, batches for classification."""
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 MESSAGES = [
     (["are", "you", "free", "now", "?"], "ham"),

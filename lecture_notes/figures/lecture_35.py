@@ -4,9 +4,9 @@ import math
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
 from helpers.model import GPT
-from helpers.whiteboard import Board
 
 
 def _count(module):

@@ -2,7 +2,7 @@
 
 import math
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 SCORES = [-2.1, -1.4, -0.9, -0.3, 0.6, -0.5, 0.4, 1.0, 1.7, 2.4]  # five ham, then five spam
 LABELS = [0] * 5 + [1] * 5

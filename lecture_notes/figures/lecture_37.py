@@ -1,6 +1,6 @@
 """The figures of lecture 37, instruction data and prompt formats."""
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 ENTRY = {
     "instruction": "Sort the words.",

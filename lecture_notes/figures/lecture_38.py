@@ -1,6 +1,6 @@
 """The figures of lecture 38, batching instructions."""
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 ROWS = [[0, 1, 2, 3, 4], [5, 6], [7, 8, 9]]  # the lecture's three rows
 END, IGNORED = 50256, -100

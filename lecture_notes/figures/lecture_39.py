@@ -2,7 +2,7 @@
 
 import random
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 # The first batch of the lecture's loader (seed 123): tokens of prompt and answer. Note 39 recounts.
 FIRST_BATCH = [(56, 5), (37, 11), (41, 14), (40, 13), (40, 13), (56, 2), (37, 7), (55, 3)]

@@ -4,9 +4,9 @@ import math
 
 import torch
 
+from classroom.whiteboard import Board
 from helpers.config import PRESETS
 from helpers.model import GPT
-from helpers.whiteboard import Board
 
 SIZES = ("gpt2-small", "gpt2-medium", "gpt2-large", "gpt2-xl")
 LAMBADA = (45.99, 55.48, 60.12, 63.24)  # percent right: Radford et al. 2019, table 3

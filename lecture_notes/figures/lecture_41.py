@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 # Losses every five steps, as the book's notebook recorded them (ch07.ipynb, two epochs, GPT-2 355M).
 TRAINING = [

@@ -2,9 +2,9 @@
 
 import random
 
+from classroom.whiteboard import Board
 from helpers.evaluate import exact_match, token_f1, words_of
 from helpers.judge import position_bias
-from helpers.whiteboard import Board
 
 # Question, right answer, and what a small model said: the first is right, the second is wrong.
 MOUSE = ("What is the plural of mouse?", "mice", "The plural of mouse is mice.")

@@ -2,7 +2,7 @@
 
 import math
 
-from helpers.whiteboard import Board
+from classroom.whiteboard import Board
 
 WORDS = ["Your", "journey", "starts", "with", "one", "step"]
 VECTORS = [

@@ -4,12 +4,12 @@ import re
 
 import torch
 
+from classroom.pages.sampling_view import describe
+from classroom.pages.training_view import RATES
 from helpers.bpe import BPETokenizer
-from helpers.corpora import load_corpus
 from helpers.generate import next_token_probabilities
-from helpers.sampling_view import describe
+from helpers.texts.corpora import load_corpus
 from helpers.tokenizer import split_words
-from helpers.training_view import RATES
 from tests.browser.pages import expect, press, turn
 
 LONG = 120_000  # milliseconds: a model trains

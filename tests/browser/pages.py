@@ -5,7 +5,7 @@ import time
 
 import nbformat
 
-from helpers import widgets
+from classroom.pages import widgets
 from tools.lectures import ROOT
 
 SCREEN = {"width": 1250, "height": 1400}

@@ -41,7 +41,7 @@ def use_and_keep(widget, name, use):
 
 
 def test_every_widget_of_the_package_is_used_somewhere():
-    from helpers import widgets
+    from classroom.pages import widgets
 
     shown = {kind for path in NOTEBOOKS.values() for kind in pages.widgets_in(path)}
     named = {thing.__name__ for thing in widgets.WHAT if isinstance(thing, type)}

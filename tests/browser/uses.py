@@ -2,10 +2,10 @@
 
 import re
 
+from classroom.study.flash_cards import load_cards
+from classroom.study.question_generator import make_set
+from classroom.study.quiz_bank import load_quiz
 from helpers.eliza import Eliza
-from helpers.flash_cards import load_cards
-from helpers.question_generator import make_set
-from helpers.quiz_bank import load_quiz
 from tests.browser import explorers
 from tests.browser.pages import expect, plain, press, turn
 

@@ -1,0 +1,19 @@
+"""What surrounds the LLM in a lesson: texts whose truth is known, checks, quizzes, pages, drawings.
+
+The order of imports, after all of `helpers`: each module takes only from those before it.
+
+words: worlds.grammar.nodes worlds.grammar.notation worlds.grammar.grammar
+worlds: worlds.tales worlds.tale_probes worlds.inbox worlds.tasks.words worlds.tasks.rules
+tasks: worlds.tasks.answers worlds.tasks.sentences worlds.tasks.items worlds.tasks.tasks
+more: worlds.practice worlds.course_qa
+drawing: whiteboard.ink whiteboard.geometry whiteboard.ledger whiteboard.faults whiteboard.svg
+board: whiteboard.paper whiteboard.shapes whiteboard.chart whiteboard.board whiteboard.six_tokens
+pictures: pages.token_view pages.embedding_view pages.attention_view pages.bpe_view
+drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy drawings.blueprints drawings.plots_field
+progress: study.progress turns.registry turns
+knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
+talk: pages.talkers pages.chat_window pages.chat_stream
+explorers: pages.training_view pages.landscape_view pages.embedding_explorer
+study: study.flash_cards study.quiz_bank study.quiz study.question_writer study.question_generator
+all: pages.widgets
+"""

@@ -1,0 +1,1 @@
+"""Pictures of the notebooks, each drawn by one function."""

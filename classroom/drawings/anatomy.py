@@ -1,0 +1,152 @@
+"""A GPT taken apart: how many numbers each part holds, what they weigh, and the work for a token.
+
+Shapes: C embedding dimensions, V tokens in the vocabulary, S tokens that a new token looks at.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from helpers.model import GPT
+from helpers.plots import COLORS, new_axes
+
+# Which part a parameter belongs to, by what its name contains; the first match decides.
+_PARTS = {
+    "token_embedding": "token embedding",
+    "position_embedding": "position embedding",
+    "attention.output": "attention: output",
+    "attention.query": "attention: queries",
+    "attention.key": "attention: keys",
+    "attention.value": "attention: values",
+    "feed_forward.expand": "feed-forward: expand",
+    "feed_forward.project": "feed-forward: project",
+    "final_norm": "final normalization",
+    "norm_": "two normalizations",
+    "output_head": "output head",
+}
+# The colors of the drawings in `classroom.drawings.blueprints`: blue tables, orange attention, teal networks.
+_BLUE, _RED, _GREEN, _ORANGE, _PURPLE, _TEAL = COLORS[:6]
+_KINDS = {
+    "token embedding": _BLUE,
+    "position embedding": _PURPLE,
+    "attention": _ORANGE,
+    "feed-forward": _TEAL,
+    "output head": _GREEN,
+}
+_WORK = {
+    "output head": _BLUE,
+    "feed-forward": _TEAL,
+    "attention: project": _ORANGE,
+    "attention: look": _RED,
+}
+
+
+class Part(NamedTuple):
+    """One kind of layer: how many numbers one of it holds, and how often the model has it."""
+
+    name: str
+    each: int
+    times: int
+
+    @property
+    def total(self):
+        """Numbers in all layers of this kind."""
+        return self.each * self.times
+
+
+def parameter_table(config):
+    """Count the parameters of a GPT part by part: a list of `Part`, in the model's order.
+
+    The numbers are counted on the real model, built without memory (PyTorch's meta device). A
+    tied output head holds no numbers of its own.
+
+    >>> from helpers.config import PRESETS
+    >>> parameter_table(PRESETS["gpt2-small"])[0]
+    Part(name='token embedding', each=38597376, times=1)
+    """
+    with torch.device("meta"):
+        model = GPT(config)
+    totals = {}
+    for name, parameter in model.named_parameters():
+        part = next(part for key, part in _PARTS.items() if key in name)
+        totals[part] = totals.get(part, 0) + parameter.numel()
+    totals.setdefault("output head", 0)
+    repeated = ("attention", "feed-forward", "two")
+    return [
+        Part(part, total // times, times)
+        for part, total in totals.items()
+        for times in [config.n_layers if part.startswith(repeated) else 1]
+    ]
+
+
+def count_parameters(config):
+    """Count all trainable numbers of a GPT without building it in memory.
+
+    >>> from helpers.config import GPTConfig
+    >>> count_parameters(GPTConfig(tie_weights=False, qkv_bias=False))
+    163009536
+    """
+    return sum(part.total for part in parameter_table(config))
+
+
+def flops_per_token(config, context):
+    """Floating-point operations to process one token that looks at `context` tokens, by part.
+
+    Matrix products only: a multiplication and an addition for each number of a weight matrix,
+    and for each number of the keys and of the values looked at. Everything else is small beside.
+    Raises ValueError where `context` is outside 1 to the context length.
+    Source: the counting of Kaplan et al. 2020, section 2.1.
+
+    >>> from helpers.config import PRESETS
+    >>> flops_per_token(PRESETS["tiny"], context=1)["output head"] == 2 * 64 * 512
+    True
+    """
+    if not 1 <= context <= config.context_length:
+        raise ValueError(f"context is {context}; it must be 1 to {config.context_length}")
+    width, layers = config.embedding_dim, config.n_layers
+    kv_width = config.kv_heads * config.head_dim
+    return {
+        "attention: project": layers * 2 * width * (2 * width + 2 * kv_width),
+        "attention: look": layers * 2 * (2 * context * width),
+        "feed-forward": layers * 2 * (2 * 4 * width * width),
+        "output head": 2 * width * config.vocab_size,
+    }
+
+
+def plot_parameters(configs, ax=None):
+    """Draw how many numbers each kind of part holds; `configs` maps a name to a `GPTConfig`."""
+    ax = ax if ax is not None else new_axes(8, 0.6 * len(configs) + 1.4)
+    tables = [parameter_table(config) for config in configs.values()]
+    left = [0.0] * len(configs)
+    for kind, color in _KINDS.items():
+        millions = [
+            sum(part.total for part in table if part.name.startswith(kind)) / 1e6
+            for table in tables
+        ]
+        if any(millions):  # a tied output head holds nothing
+            ax.barh(list(configs), millions, left=left, label=kind, height=0.6, color=color)
+        left = [start + width for start, width in zip(left, millions, strict=True)]
+    for row, table in enumerate(tables):
+        total = sum(part.total for part in table) / 1e6
+        ax.text(left[row], row, f" {total:,.0f} M", va="center", fontsize=9)
+    ax.margins(x=0.12)
+    ax.invert_yaxis()
+    ax.grid(False, axis="y")
+    ax.set_xlabel("million parameters")
+    ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+def plot_flops(config, ax=None):
+    """Draw the work for one token against the number of tokens it looks at, part by part."""
+    ax = ax if ax is not None else new_axes(7, 3.5)
+    contexts = torch.linspace(1, config.context_length, 33).long().tolist()
+    work = [flops_per_token(config, context) for context in contexts]
+    layers = [[w[part] / 1e6 for w in work] for part in _WORK]
+    ax.stackplot(contexts, layers, labels=list(_WORK), colors=list(_WORK.values()))
+    ax.set_xlim(contexts[0], contexts[-1])
+    ax.set_xlabel("tokens looked at")
+    ax.set_ylabel("million operations")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], loc="lower right", fontsize=9)
+    return ax

@@ -1,0 +1,195 @@
+"""Pictures of the field for notebook 01: its map, its growth, its stages.
+
+The figures are drawn from tables that the notebook shows, so every number has a source there.
+"""
+
+import math
+
+from classroom.whiteboard import Board
+from helpers.plots import COLORS, INK, new_axes
+
+RINGS = (  # name, what it is, an example; each lies inside the one before
+    ("Artificial intelligence", "programs that do what seems to need a mind", "ELIZA, chess"),
+    ("Machine learning", "rules learned from examples", "spam filters"),
+    ("Deep learning", "neural networks of many layers", "image recognition"),
+)
+
+
+def draw_field_map():
+    """Draw the map of the field: AI, machine learning, deep learning, and generative AI inside."""
+    board = Board(
+        820,
+        430,
+        "The map of the field",
+        "Artificial intelligence holds machine learning, which holds deep learning, which holds "
+        "large language models. Generative AI lies inside deep learning and takes in large "
+        "language models, image and sound generators.",
+    )
+    places = [(20, 62, 780, 350), (50, 122, 720, 275), (80, 184, 660, 198)]
+    for (name, what, example), place, fill in zip(
+        RINGS, places, ("gray", "blue", "teal"), strict=False
+    ):
+        box = board.box(*place, fill=fill, frame=True)
+        words = board.text(box.x + 18, box.y + 22, name, 16, align="left", bold=True)
+        board.text(words.x_end + 14, box.y + 22, what, 14, align="left")
+        board.text(box.x + 18, box.y + 44, f"for example {example}", 13, "gray", align="left")
+    generative = board.box(300, 250, 425, 118, fill="orange", frame=True, dashed=True)
+    board.text(generative.x + 16, 271, "Generative AI", 16, align="left", bold=True)
+    board.text(generative.x_end - 14, 271, "makes new text, pictures, sound", 13, align="right")
+    board.box(318, 292, 190, 64, "Large language\nmodels: GPT, Llama", fill="yellow", bold=True)
+    board.box(524, 292, 186, 64, "Generators of pictures,\nsound, video", fill="paper", size=14)
+    board.box(98, 270, 180, 86, "Networks that only\nlabel: is this a cat?", fill="paper", size=14)
+    return board
+
+
+def draw_two_stages():
+    """Draw how an LLM comes about: pretraining on any text, then fine-tuning on chosen examples."""
+    board = Board(
+        860,
+        330,
+        "Pretraining, then fine-tuning",
+        "Much raw text makes a pretrained model that continues text. A few labeled examples turn "
+        "it into a classifier; a few instructions with answers turn it into an assistant.",
+    )
+    text = board.drum(30, 110, 150, 130, "raw text,\nno labels", fill="gray")
+    base = board.box(290, 115, 190, 110, "", fill="blue")
+    board.text(385, 150, "Foundation model", 16, bold=True)
+    board.text(385, 188, "goes on with\nany text", 14)
+    board.arrow(text, base, "pretraining", color="blue", size=14)
+    board.text(235, 205, "predict the\nnext word", 13, "gray")
+    board.box(640, 72, 190, 84, "", fill="green")
+    board.text(735, 98, "Classifier", 16, bold=True)
+    board.text(735, 130, "spam or not?", 14)
+    board.box(640, 206, 190, 84, "", fill="orange")
+    board.text(735, 232, "Assistant", 16, bold=True)
+    board.text(735, 264, "does what you ask", 14)
+    board.arrow((480, 148), (640, 114), color="green")
+    board.arrow((480, 192), (640, 248), color="orange")
+    board.text(552, 100, "labeled\nexamples", 13, "green")
+    board.text(552, 256, "instructions\nwith answers", 13, "orange")
+    board.text(590, 172, "fine-tuning", 15, "ink", italic=True)
+    return board
+
+
+def draw_course_plan(stages):
+    """Draw the stages of building an LLM: `stages` is a list of (title, list of steps)."""
+    width = 880 // len(stages)
+    most = max(len(steps) for _, steps in stages)
+    board = Board(
+        880,
+        100 + 52 * most + 20,
+        "The plan of the course",
+        "; ".join(f"{title}: {', '.join(steps)}" for title, steps in stages),
+    )
+    boxes = []
+    for number, (title, steps) in enumerate(stages):
+        fill = ("blue", "green", "orange", "purple")[number % 4]
+        x = 16 + number * width
+        frame = board.box(x, 62, width - 44, 42 + 52 * most, frame=True)
+        board.text(x + (width - 44) / 2, 82, title, 15, bold=True)
+        boxes.append(frame)
+        for place, step in enumerate(steps):
+            board.box(x + 12, 102 + 52 * place, width - 68, 42, step, fill=fill, size=13)
+    for before, after in zip(boxes, boxes[1:], strict=False):
+        board.arrow(before, after)
+    return board
+
+
+def plot_parameter_counts(models, ax=None, ours=None):
+    """Plot how many parameters models had: `models` is a list of (name, year, count, ...).
+
+    The scale is logarithmic: each step up is ten times as many. Years may be fractions. `ours`
+    draws a dashed line at the size of a model of your own.
+    """
+    ax = ax if ax is not None else new_axes(8, 4)
+    years, counts = [row[1] for row in models], [row[2] for row in models]
+    ax.scatter(years, counts, color=COLORS[0], s=46, zorder=3)
+    ax.set_yscale("log")
+    for name, year, count, *_ in models:
+        ax.annotate(
+            f"{name} {short_count(count)}", (year, count), xytext=(7, -3),
+            textcoords="offset points", fontsize=9, color=INK,
+        )  # fmt: skip
+    if ours is not None:
+        ax.axhline(ours, color=COLORS[1], linestyle="--", linewidth=1)
+        ax.text(min(years), ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1])
+    ax.set(xlim=(min(years) - 0.3, max(years) + 1.6), ylabel="parameters")
+    ax.set_xticks(range(math.floor(min(years)), math.ceil(max(years)) + 1))
+    return ax
+
+
+def short_count(number):
+    """Write a large number as people say it.
+
+    >>> short_count(117e6), short_count(1.5e9), short_count(175e9)
+    ('117M', '1.5B', '175B')
+    """
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:g}"
+
+
+def best_so_far(rows):
+    """Return (year, score) for every row that beat all rows before it, by year.
+
+    >>> best_so_far([("a", 2022.0, 50), ("b", 2022.5, 40), ("c", 2023.0, 60)])
+    [(2022.0, 50), (2023.0, 60)]
+    """
+    best = []
+    for _, year, score, *_ in sorted(rows, key=lambda row: row[1]):
+        if not best or score > best[-1][1]:
+            best.append((year, score))
+    return best
+
+
+def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
+    """Plot the best score of open and of closed models over time, as two rising staircases.
+
+    Rows are (name, year, score, ...) in the order of their years; the space between the stairs
+    is the gap.
+    """
+    ax = ax if ax is not None else new_axes(8.5, 4.4)
+    for rows, color, label, lift in (
+        (closed_models, COLORS[1], "closed: only through an interface", 7),
+        (open_models, COLORS[0], "open: weights to download", -14),
+    ):
+        steps = best_so_far(rows)
+        steps.append((end, steps[-1][1]))
+        ax.step(*zip(*steps, strict=True), where="post", color=color, linewidth=2, label=label)
+        years = [row[1] for row in rows] + [math.inf]
+        for (name, year, score, *_), following in zip(rows, years[1:], strict=True):
+            crowded = following - year < 0.32  # then the name goes to the left of its dot
+            ax.plot(year, score, "o", color=color, markersize=6)
+            ax.annotate(
+                f"{name} {score:g}", (year, score), xytext=(-4 if crowded else 3, lift),
+                ha="right" if crowded else "left", textcoords="offset points", fontsize=8.5,
+                color=color,
+            )  # fmt: skip
+    ax.set(ylabel="MMLU, % right", ylim=(25, 96))
+    ax.set_xticks([2022, 2023, 2024])
+    ax.legend(frameon=False, loc="lower right", fontsize=9)
+    return ax
+
+
+def plot_shares(shares, ax=None, unit="%"):
+    """Draw horizontal bars with their numbers: `shares` maps a name to one number or several.
+
+    With several, `shares` maps a name to a dictionary {series: number}; a series has one color.
+    """
+    grouped = {k: v if isinstance(v, dict) else {"": v} for k, v in shares.items()}
+    series = list(dict.fromkeys(name for values in grouped.values() for name in values))
+    ax = ax if ax is not None else new_axes(7, 0.9 + 0.36 * len(grouped) * len(series))
+    height = 0.8 / len(series)
+    for number, name in enumerate(series):
+        places = [row + (number - (len(series) - 1) / 2) * height for row in range(len(grouped))]
+        values = [values.get(name, 0) for values in grouped.values()]
+        bars = ax.barh(places, values, height * 0.9, color=COLORS[number], label=name or None)
+        ax.bar_label(bars, [f"{value:g}{unit}" for value in values], padding=4, fontsize=9)
+    ax.set_yticks(range(len(grouped)), list(grouped))
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.grid(False, axis="y")
+    if len(series) > 1:
+        ax.legend(frameon=False, fontsize=9)
+    return ax

@@ -1,0 +1,81 @@
+"""A chat window whose answer appears word by word, and a button that stops it.
+
+The answer is made in a thread of its own, so that the notebook can hear the button meanwhile.
+"""
+
+import threading
+
+from classroom.pages.chat_window import ChatWindow, Conversation
+
+
+class StreamingWindow(ChatWindow):
+    """A window to type into, for one talker that has `stream(text)`, as `helpers.chat.ChatModel`.
+
+    Enter sends; `stop_button` ends the answer that is being made, and what was said stays. A text
+    that arrives meanwhile waits for nothing: it is refused until the answer is whole.
+    """
+
+    def __init__(self, chat, suggestions=()):
+        import ipywidgets as widgets
+
+        self.chat = chat
+        super().__init__(Conversation({chat.name: chat}), suggestions)
+        self.stop_button = widgets.Button(
+            description="Stop", disabled=True, layout={"width": "auto"}
+        )
+        self.stop_button.on_click(lambda _: self.stop())
+        row = self.view.children[-1]
+        row.children = (*row.children, self.stop_button)
+        self._stopped, self._thread = threading.Event(), None
+
+    @property
+    def busy(self):
+        """True while an answer is being made."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def send(self, text):
+        """Begin to answer a text; an empty text, or one sent while busy, does nothing."""
+        if text.strip() and not self.busy:
+            self._stopped.clear()
+            self.stop_button.disabled = False
+            self._thread = threading.Thread(target=self._answer, args=(text.strip(),), daemon=True)
+            self._thread.start()
+
+    def stop(self):
+        """End the answer that is being made; wait until it has ended."""
+        self._stopped.set()
+        self.wait()
+
+    def wait(self, seconds=60):
+        """Wait until the answer is whole. Raises TimeoutError where it takes longer."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                raise TimeoutError(f"no whole answer in {seconds} seconds")
+
+    def clear(self):
+        """Stop, and begin a new conversation."""
+        self.stop()
+        super().clear()
+
+    def _answer(self, text):
+        said = {self.chat.name: ""}
+        self.conversation.turns.append((text, said))
+        pieces = self.chat.stream(text)
+        try:
+            for piece in pieces:
+                said[self.chat.name] += piece
+                self.page.value = self.conversation.html()
+                if self._stopped.is_set():
+                    said[self.chat.name] += " [stopped]"
+                    break
+        except (ValueError, OSError) as error:
+            said[self.chat.name] = f"[{error}]"
+        except Exception as error:  # nobody would see it: an error in a thread is in no cell
+            said[self.chat.name] += f"[{type(error).__name__}: {error}]"
+        finally:
+            pieces.close()
+            if self.chat.left_out:
+                said[self.chat.name] += f" [{self.chat.left_out}]"
+            self.page.value = self.conversation.html()
+            self.stop_button.disabled = True

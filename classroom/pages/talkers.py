@@ -1,0 +1,216 @@
+"""Whoever can take ELIZA's place: the GPTs that are on this machine, or that you name.
+
+    find_gpts()      all of them, in this order
+    choose_gpt()     the first
+
+1. The course's own small GPT, and its chat model. They are always there. `LLM_COURSE_GPT` may name
+   the folder of one that you trained with `helpers.train`; it comes first.
+2. GPT-2, where its weights have been downloaded.
+3. Any server that speaks OpenAI's chat protocol, if you name it in the environment:
+   `LLM_COURSE_CHAT_URL` (for instance https://api.openai.com/v1), `LLM_COURSE_CHAT_MODEL`, and
+   `LLM_COURSE_CHAT_KEY` where it wants a key.
+4. Ollama on this machine, if you name a model of it: `LLM_COURSE_OLLAMA_MODEL=llama3.2`.
+
+Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" goes on with your
+text, "chat" answers it), `respond(text)` and `reset()`, as ELIZA has.
+"""
+
+import http.client
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from helpers.bpe import BPETokenizer
+from helpers.bpe.files import from_printable
+from helpers.chat import BASE_MODEL, ChatModel, load_chat_model
+from helpers.checkpoint import load_model
+from helpers.fast.packing import pack_weights
+from helpers.generate import generate
+from helpers.limits import check_whole
+from helpers.pretrained import load_gpt2
+from helpers.texts.corpora import data_folder
+from helpers.texts.sources import CORPORA
+
+ASSETS = BASE_MODEL.parent
+OLLAMA = "http://localhost:11434/v1"
+SECONDS = 60  # how long a named server may take
+UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
+
+
+class BaseGPT:
+    """A pretrained GPT that goes on with whatever text it is given.
+
+    `load` returns (model, tokenizer); it is called when the first text arrives. `options` go to
+    `helpers.generate.generate`. Without any, the likeliest token is taken each time, and tokens
+    that were said already are made less likely; so the same text always gets the same reply.
+    """
+
+    kind = "base"
+
+    def __init__(self, name, load, max_new_tokens=40, **options):
+        self.name, self._load, self.max_new_tokens = name, load, max_new_tokens
+        self.options = options or {"repetition_penalty": 1.2}
+
+    @cached_property
+    def _parts(self):
+        return self._load()
+
+    @property
+    def model(self):
+        """The `GPT`; loaded on first use."""
+        return self._parts[0]
+
+    @property
+    def tokenizer(self):
+        """Its tokenizer; loaded on first use."""
+        return self._parts[1]
+
+    def respond(self, text):
+        """Return how the model goes on with `text`, as one line, up to its last whole sentence.
+
+        Three dots where it adds no word. Raises TypeError where the text is not a string.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a string, not {type(text).__name__}")
+        end_of_text = self.tokenizer.special_tokens.get("<|endoftext|>")
+        token_ids = self.tokenizer.encode(text) or [end_of_text or 0]
+        new = [
+            token.item()
+            for token in generate(
+                self.model,
+                torch.tensor([token_ids]),
+                self.max_new_tokens,
+                stop_id=end_of_text,
+                **self.options,
+            )
+        ]
+        kept = new[:-1] if new and new[-1] == end_of_text else new
+        return tidy_end(self.tokenizer.decode(kept)) or "..."
+
+    def reset(self):
+        """Do nothing: a base model remembers nothing between two texts."""
+
+
+class ChatServer:
+    """A chat model behind a server that speaks OpenAI's protocol; it hears the whole conversation.
+
+    It may take `seconds`, and its answer may have `max_tokens`. Raises ValueError for an address
+    that is not http or https.
+    """
+
+    kind = "chat"
+
+    def __init__(self, url, model, key=None, seconds=SECONDS, max_tokens=300):
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"{url!r} is no address: it must begin with http:// or https://")
+        self.url, self.model, self.key, self.seconds = url.rstrip("/"), model, key, seconds
+        check_whole("max_tokens", max_tokens, least=1)
+        self.max_tokens = max_tokens
+        self.name = f"{model} at {self.url.split('/')[2]}"
+        self.reset()
+
+    def reset(self):
+        """Begin a new conversation."""
+        self.messages = []
+
+    def respond(self, text):
+        """Send the conversation and return the answer.
+
+        Raises ConnectionError in one line where there is no answer, or none that can be read;
+        the conversation then stays as it was.
+        """
+        messages = [*self.messages, {"role": "user", "content": text}]
+        order = {"model": self.model, "messages": messages, "max_tokens": self.max_tokens}
+        body = json.dumps(order).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(f"{self.url}/chat/completions", body, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=self.seconds) as answer:
+                reply = json.load(answer)["choices"][0]["message"]["content"].strip()
+        except urllib.error.HTTPError as error:
+            raise ConnectionError(f"{self.name} answered {error.code} {error.reason}") from None
+        except TimeoutError:
+            raise ConnectionError(f"{self.name}: no answer in {self.seconds} seconds") from None
+        except (OSError, http.client.InvalidURL) as error:
+            reason = getattr(error, "reason", error)
+            raise ConnectionError(f"{self.name} cannot be reached: {reason}") from None
+        except (*UNREADABLE, http.client.HTTPException):
+            raise ConnectionError(f"{self.name} sent something that is no chat answer") from None
+        self.messages = [*messages, {"role": "assistant", "content": reply}]
+        return reply
+
+
+def tidy_end(text):
+    """Put a continuation on one line and cut it after its last whole sentence, if it has one.
+
+    >>> tidy_end(" went home. The end. And th")
+    'went home. The end.'
+    >>> tidy_end(" and the sea ")
+    'and the sea'
+    """
+    line = " ".join(text.split())
+    whole = re.match(r".*[.!?][\"')]*(?= |$)", line)
+    return whole[0] if whole else line
+
+
+def find_gpts(environment=None):
+    """Return every GPT that can be talked to now, the course's own first.
+
+    `environment` stands in for `os.environ`. Nothing is loaded or contacted yet.
+    """
+    environment = os.environ if environment is None else environment
+    gpts = []
+    if environment.get("LLM_COURSE_GPT"):
+        trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
+        gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: load_model(trained)))
+    own, chat = ASSETS / "course_gpt", ASSETS / "chat_model"
+    if (own / "model.safetensors").is_file():
+        gpts.append(BaseGPT("the course's own GPT", lambda: load_model(own)))
+        if any(chat.glob("*.safetensors")):
+            gpts.append(ChatModel("the course's chat model", lambda: load_chat_model(chat, own)))
+    if all(f.is_file() for n in ("gpt2-weights", "gpt2-vocabulary") for f in _gpt2_files(n)):
+        gpts.append(BaseGPT("GPT-2 (124 million parameters)", _load_gpt2))
+    url, model = (environment.get(f"LLM_COURSE_CHAT_{what}") for what in ("URL", "MODEL"))
+    if url and model:
+        gpts.append(ChatServer(url, model, environment.get("LLM_COURSE_CHAT_KEY")))
+    if environment.get("LLM_COURSE_OLLAMA_MODEL"):
+        gpts.append(ChatServer(OLLAMA, environment["LLM_COURSE_OLLAMA_MODEL"]))
+    return gpts
+
+
+def choose_gpt(environment=None):
+    """Return the first of `find_gpts`; raise FileNotFoundError where there is none at all."""
+    gpts = find_gpts(environment)
+    if not gpts:
+        raise FileNotFoundError(
+            f"no GPT to talk to: {ASSETS.name}/course_gpt is missing from helpers; get the "
+            "course again, or name a server in LLM_COURSE_CHAT_URL and LLM_COURSE_CHAT_MODEL"
+        )
+    return gpts[0]
+
+
+def _load_gpt2():
+    return pack_weights(load_gpt2("gpt2-weights")), gpt2_tokenizer(*_gpt2_files("gpt2-vocabulary"))
+
+
+def gpt2_tokenizer(merges_file, vocabulary_file):
+    """Build GPT-2's tokenizer from OpenAI's two files, `vocab.bpe` and `encoder.json`."""
+    ids = json.loads(Path(vocabulary_file).read_text(encoding="utf-8"))
+    special = {"<|endoftext|>": ids.pop("<|endoftext|>")}
+    lines = Path(merges_file).read_text(encoding="utf-8").split("\n")[1:]
+    merges = [tuple(map(from_printable, line.split(" "))) for line in lines if line]
+    vocab = {token_id: from_printable(token) for token, token_id in ids.items()}
+    return BPETokenizer(vocab, merges, special)
+
+
+def _gpt2_files(name):
+    """The places of a download of GPT-2's in the data folder, there or not."""
+    return [data_folder() / download.file for download in CORPORA[name].downloads]

@@ -1,0 +1,182 @@
+"""A training run as it goes: the loss drawn live, a knob for the learning rate, a Stop button.
+
+The run is `helpers.train.train`, in a thread of its own, so that the notebook can hear the
+button meanwhile. The kernel and everything in it stays.
+"""
+
+import copy
+import html
+import sys
+import threading
+from dataclasses import dataclass, replace
+
+from classroom.pages.knobs import card, live_and_still, make_button, make_slider
+from helpers.plots import COLORS, INK, image_tag, new_axes, png_bytes
+from helpers.runs.progress import stop_when
+from helpers.train import History, train
+
+FAINT = "#b9b4a5"
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)  # beside the one in the config
+
+
+@dataclass
+class Run:
+    """One run: its learning rate, what it has seen, and how it ended."""
+
+    learning_rate: float
+    history: History
+    ended: str = ""  # "", "done", "stopped", or what went wrong
+
+
+def plot_training(runs, steps, floor=None, ax=None):
+    """Draw the losses of runs over the steps: the last run in color, those before it faint.
+
+    Thin is the training loss of each step, thick the held-out loss; `floor` is a known lowest loss.
+    """
+    ax = ax if ax is not None else new_axes(7, 3.6)
+    for run in runs:
+        seen, last = run.history, run is runs[-1]
+        evaluated = seen.evaluated_steps, seen.validation_losses
+        if not last:
+            ax.plot(*evaluated, color=FAINT, linewidth=2)
+            if seen.evaluated_steps:
+                x, y = seen.evaluated_steps[-1], seen.validation_losses[-1]
+                ax.text(x, y, f" {run.learning_rate:g}", color=INK, fontsize=8, va="center")
+            continue
+        trained = range(1, len(seen.train_losses) + 1)
+        ax.plot(trained, seen.train_losses, color=COLORS[0], linewidth=0.8, label="training")
+        name = f"held out, learning rate {run.learning_rate:g}"
+        ax.plot(*evaluated, color=COLORS[1], linewidth=2.2, marker="o", markersize=4, label=name)
+        ax.legend(frameon=False, loc="upper right")
+    if floor is not None:
+        ax.axhline(floor, color=INK, linestyle="--", linewidth=1)
+    ax.set_xlim(0, steps * 1.06)
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss (nats a token)")
+    return ax
+
+
+def describe_run(run, steps):
+    """Say in a sentence how far a run is and where its losses stand.
+
+    >>> describe_run(Run(1e-3, History()), steps=100)
+    'Learning rate 0.001: step 0 of 100, begun.'
+    """
+    seen = run.history
+    losses = f", training loss {seen.train_losses[-1]:.3f}" if seen.train_losses else ""
+    if seen.validation_losses:
+        losses += f", held out {seen.validation_losses[-1]:.3f}"
+    state = run.ended or ("running" if seen.step else "begun")
+    return f"Learning rate {run.learning_rate:g}: step {seen.step} of {steps}{losses}, {state}."
+
+
+class TrainingExplorer:
+    """Train a model and watch its loss; stop it, turn the learning rate, train again and compare.
+
+    Arguments as for `train`; every run starts from the weights that `model` has now. The buttons use
+    `start()` and `stop()`, which leave the notebook free. `train()` runs to the end in the cell's
+    own thread; a kernel at work hears no button, so there only its Interrupt stops. Colab shows
+    nothing that a thread does: there the Train button, too, uses the kernel's own thread.
+    `learning_rate`, `train_button`, `stop_button`, `image` and `words` are plain ipywidgets, so a
+    test can use them without a browser.
+    """
+
+    def __init__(self, model, train_tokens, validation_tokens, config, floor=None):
+        import ipywidgets as widgets
+
+        self.model, self.data = model, (train_tokens, validation_tokens)
+        self.config, self.floor, self.runs = config, floor, []
+        self.first_weights = copy.deepcopy(model.state_dict())
+        rates = sorted({*RATES, config.learning_rate})
+        self.learning_rate = make_slider("learning rate", rates, config.learning_rate)
+        self.train_button = make_button("Train", self.start)
+        self.stop_button = make_button("Stop", self.stop, disabled=True)
+        self.image, self.words = widgets.Image(format="png"), widgets.HTML()
+        self._stopped, self._thread, self._lock = threading.Event(), None, threading.Lock()
+        buttons = widgets.HBox([self.train_button, self.stop_button])
+        self.widget = widgets.VBox([self.learning_rate, buttons, self.words, self.image])
+        self._draw()
+
+    @property
+    def busy(self):
+        """True while a run goes on in its thread."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def train(self):
+        """Train to the end, or until the kernel is interrupted; return the run's `History`."""
+        self._prepare(hears_stop=False)
+        return self._train()
+
+    def start(self):
+        """Begin a run and return at once; does nothing while one goes on."""
+        if self.busy:
+            return
+        if "google.colab" in sys.modules:
+            self.train()
+            return
+        self._prepare(hears_stop=True)
+        self._thread = threading.Thread(target=self._train, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        """Ask the run to end after the step that it is at; what was learned stays in `model`."""
+        self._stopped.set()
+        self.stop_button.disabled = True
+
+    def wait(self, seconds=600):
+        """Wait until the run has ended. Raises TimeoutError where it takes longer."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                raise TimeoutError(f"the run has not ended in {seconds} seconds")
+
+    def describe(self):
+        """What there is to see, in a sentence."""
+        if not self.runs:
+            return "No run yet: press Train."
+        return describe_run(self.runs[-1], self.config.steps)
+
+    def _prepare(self, hears_stop):
+        if self.busy:
+            raise RuntimeError("a run goes on: stop it first")
+        self._stopped.clear()
+        self.train_button.disabled, self.stop_button.disabled = True, not hears_stop
+        self.model.load_state_dict(self.first_weights)
+        self.runs.append(Run(self.learning_rate.value, History()))
+        self._draw()
+
+    def _train(self):
+        run = self.runs[-1]
+        config = replace(self.config, learning_rate=run.learning_rate)
+
+        def seen(_step, _model, history):
+            run.history = history
+            self._draw()
+
+        try:
+            with stop_when(self._stopped):
+                run.history = train(
+                    self.model, *self.data, config, on_evaluate=seen, progress=False
+                )
+            run.ended = "stopped" if run.history.interrupted else "done"
+        except FloatingPointError as error:
+            run.ended = f"broken off: {error}"
+        finally:
+            self.model.eval()
+            self.train_button.disabled, self.stop_button.disabled = False, True
+            self._draw()
+        return run.history
+
+    def _draw(self):
+        with self._lock:
+            self.image.value = png_bytes(self._plot())
+            self.words.value = card(html.escape(self.describe()))
+
+    def _plot(self):
+        return plot_training(self.runs, self.config.steps, self.floor)
+
+    def __repr__(self):
+        return f"TrainingExplorer({len(self.runs)} runs of {self.config.steps} steps)"
+
+    def _repr_mimebundle_(self, **_):
+        return live_and_still(repr(self), image_tag(self._plot(), self.describe()), self.widget)

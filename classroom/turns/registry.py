@@ -1,0 +1,93 @@
+"""Where exercises are registered and checked: a check never raises, it explains.
+
+One module a notebook (`nb01`, `nb02`, …) holds one readable function an exercise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+
+class Wrong(Exception):
+    """The attempt ran and its result differs; the message says how, and why it matters."""
+
+
+class NotAttempted(Exception):
+    """The stub is as the notebook gave it."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: its name ('05.1'), a short title, and the function that checks an attempt."""
+
+    name: str
+    title: str
+    check: Callable
+
+
+EXERCISES: dict[str, Exercise] = {}
+
+
+def exercise(name, title):
+    """Register the decorated function as the check of exercise `name`."""
+
+    def register(function):
+        EXERCISES[name] = Exercise(name, title, function)
+        return function
+
+    return register
+
+
+def wrong(message):
+    """Say that the attempt differs: `message` tells what differs and why it matters."""
+    raise Wrong(message)
+
+
+def attempted(result):
+    """Return `result`, or stop the check where the stub is untouched (it returned nothing).
+
+    >>> attempted(3)
+    3
+    """
+    if result is None or result is Ellipsis:
+        raise NotAttempted
+    return result
+
+
+def judge(name, attempt):
+    """Run the check of exercise `name` and return its verdict as a sentence.
+
+    Raises ValueError where there is no exercise of that name.
+    """
+    name = str(name)
+    number = name.split(".")[0]
+    if number.isdigit() and name not in EXERCISES:
+        try:
+            import_module(f"classroom.turns.nb{number}")
+        except ModuleNotFoundError:
+            pass
+    if name not in EXERCISES:
+        raise ValueError(
+            f"no exercise {name!r}; there are {', '.join(sorted(EXERCISES)) or 'none'}"
+        )
+    try:
+        return f"Right: {EXERCISES[name].check(attempted(attempt))}"
+    except (NotAttempted, NotImplementedError):
+        return "Not attempted yet."
+    except Wrong as difference:
+        return f"Not yet: {difference}"
+    except Exception as error:  # an attempt may fail in any way; the reader needs the reason
+        return f"Not yet: your code stopped with {type(error).__name__}: {error}"
+
+
+def exercises_by_notebook():
+    """The names of all exercises of every notebook, in order.
+
+    >>> exercises_by_notebook()["08"]
+    ['08.1', '08.2', '08.3', '08.4']
+    """
+    numbers = sorted(path.stem[2:] for path in Path(__file__).parent.glob("nb[0-9][0-9].py"))
+    for number in numbers:
+        import_module(f"classroom.turns.nb{number}")
+    return {n: sorted(name for name in EXERCISES if name[:2] == n) for n in numbers}

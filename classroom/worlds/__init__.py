@@ -1,0 +1,1 @@
+"""Texts whose truth is known: their entropy, their answers, their labels."""

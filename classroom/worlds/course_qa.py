@@ -1,0 +1,62 @@
+"""Questions about this course, each with one good answer and four wordings or more.
+
+They are written by hand in `assets/course_qa.yaml`. The chat model of the course is fine-tuned
+on all wordings but the last of each question; the last one is kept for the test. So a right
+answer there means that the question was understood in words that were never seen together.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+_FILE = Path(__file__).parent.parent / "assets" / "course_qa.yaml"
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class CourseQuestion:
+    """One question: its wordings, its answer, and the lecture it belongs to (0: small talk)."""
+
+    wordings: tuple[str, ...]
+    answer: str
+    lecture: int
+
+
+@cache
+def _all() -> tuple[CourseQuestion, ...]:
+    entries = yaml.load(
+        _FILE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
+    return tuple(
+        CourseQuestion(tuple(entry["wordings"]), entry["answer"], entry["lecture"])
+        for entry in entries
+    )
+
+
+def load_course_qa() -> list[CourseQuestion]:
+    """Return all questions, in the order of the lectures.
+
+    >>> first = next(question for question in load_course_qa() if question.lecture == 7)
+    >>> first.wordings[0]
+    'What is a token?'
+    """
+    return list(_all())
+
+
+def questions(split: str = "train") -> list[tuple[str, str]]:
+    """Return `(question, answer)` pairs: every wording but the last, or the last one only.
+
+    Both splits have the same answers; only the wordings of `"test"` are held out. Raises
+    ValueError for a split other than `"train"` and `"test"`.
+
+    >>> len(questions("test")) == len(load_course_qa())
+    True
+    >>> set(questions("train")) & set(questions("test"))
+    set()
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+    part = slice(None, -1) if split == "train" else slice(-1, None)
+    return [(words, question.answer) for question in _all() for words in question.wordings[part]]

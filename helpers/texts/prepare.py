@@ -1,0 +1,49 @@
+"""One text in two parts, and a tokenizer that is trained on the first of them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from helpers.bpe import BPETokenizer
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+def split_text(text, held_out_share=0.1):
+    """Cut a text in two at a line end: the first part to learn from, the last to be tested on.
+
+    Raises ValueError for an empty text or a share outside 0 to 1.
+
+    >>> split_text("one two\\nthree four\\nfive\\n", 0.4)
+    ('one two\\n', 'three four\\nfive\\n')
+    """
+    if not text.strip():
+        raise ValueError("the text is empty")
+    if not 0 < held_out_share < 1:
+        raise ValueError(f"held_out_share is {held_out_share}; it must be between 0 and 1")
+    cut = int(len(text) * (1 - held_out_share))
+    line_end = text.rfind("\n", 0, cut) + 1
+    cut = line_end or cut
+    return text[:cut], text[cut:]
+
+
+def read_text(path):
+    """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error.reason} at {error.start}") from None
+
+
+def prepare(text, vocab_size, held_out_share=0.1):
+    """Train a tokenizer on a text's first part and encode both parts.
+
+    Returns (tokenizer, train token ids, held-out token ids, train text, held-out text); the ids
+    are int64 arrays. The tokenizer never sees the held-out part.
+    """
+    train_text, held_out_text = split_text(text, held_out_share)
+    tokenizer = BPETokenizer.train(train_text, vocab_size, special_tokens=(END_OF_TEXT,))
+    train_ids, held_out_ids = (
+        np.array(tokenizer.encode(part), dtype=np.int64) for part in (train_text, held_out_text)
+    )
+    return tokenizer, train_ids, held_out_ids, train_text, held_out_text

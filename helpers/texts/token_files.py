@@ -1,0 +1,87 @@
+"""A text file of any size as token ids on disk: it is read, encoded and trained on in pieces.
+
+    a.txt  ──read in pieces──>  train.npy      the first nine tenths of the tokens
+                                held_out.npy   the rest
+
+The token files are mapped into memory (`helpers.texts.loaders.read_tokens`): the operating system reads
+what a batch asks for, and memory does not grow with the text.
+"""
+
+import codecs
+from pathlib import Path
+
+import regex
+
+from helpers.bpe import BPETokenizer
+from helpers.texts.loaders import read_tokens, write_tokens
+
+PIECE = 1 << 20  # bytes read at a time
+TOKENIZER_BYTES = 64 << 20  # of these the tokenizer learns; more changes little and takes longer
+SAMPLE_BYTES = 4 << 20  # of each part are shown to gzip and xz, and of these bits a byte are given
+# Between a visible character and white space no token of GPT-2's pattern is cut.
+BOUNDARY = regex.compile(r"(?s).*(?<=\S)(?=\s)")
+
+
+def read_pieces(path, start=0, end=None, size=None):
+    """Yield the text of a UTF-8 file from byte `start` to `end`, about `size` bytes at a time.
+
+    A piece ends between a visible character and white space, so that encoding the pieces gives the
+    tokens of the whole. `size` is a megabyte where none is given. Raises ValueError naming a file
+    that is not UTF-8, OSError for a missing one.
+    """
+    size = size or PIECE
+    decoder, rest = codecs.getincrementaldecoder("utf-8")(), ""
+    end = Path(path).stat().st_size if end is None else end
+    with open(path, "rb") as file:
+        file.seek(start)
+        while (left := end - file.tell()) > 0:
+            try:
+                rest += decoder.decode(file.read(min(size, left)), final=left <= size)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path} is no text in UTF-8: {error.reason}") from None
+            if left > size and (found := BOUNDARY.match(rest)):
+                yield rest[: found.end()]
+                rest = rest[found.end() :]
+    if rest:
+        yield rest
+
+
+def cut_file(path, held_out_share=0.1):
+    """Return the byte at which the held-out part of a text file begins: after a line end.
+
+    Raises ValueError where there is no line end to cut at.
+    """
+    length = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        file.seek(int(length * (1 - held_out_share)))
+        file.readline()
+        cut = file.tell()
+    if not 0 < cut < length:
+        raise ValueError(f"{path} has no line end near byte {cut}, where the held-out part begins")
+    return cut
+
+
+def prepare_file(path, vocab_size, folder, end_of_text="<|endoftext|>"):
+    """Do for a file what `helpers.train.prepare` does for a text, through token files in `folder`.
+
+    Returns (tokenizer, train token ids, held-out token ids, train text, held-out text): the ids
+    are memory maps, the texts samples of some megabytes. Files that are there are taken as they
+    are, so that a resumed run goes on at once.
+    """
+    folder, cut = Path(folder), cut_file(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = folder / "tokenizer.json"
+    if not saved.exists():
+        pieces = read_pieces(path, 0, min(cut, TOKENIZER_BYTES))
+        BPETokenizer.train(pieces, vocab_size, special_tokens=(end_of_text,)).save(saved)
+    tokenizer = BPETokenizer.load(saved)
+    rows, samples = [], []
+    for name, start, end in (("train", 0, cut), ("held_out", cut, None)):
+        target = folder / f"{name}.npy"
+        if not target.exists():
+            pieces = read_pieces(path, start, end)
+            ids = (i for piece in pieces for i in tokenizer.encode_ordinary(piece))
+            write_tokens(target, ids, tokenizer.vocab_size)
+        rows.append(read_tokens(target))
+        samples.append(next(read_pieces(path, start, end, SAMPLE_BYTES)))
+    return tokenizer, *rows, *samples

@@ -1,0 +1,211 @@
+"""From a text to a trained GPT: `python -m tools.train --corpus pydocs --preset laptop`.
+
+Trains a tokenizer, then a model; shows the loss, samples along the way, and in the end compares
+with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --resume goes on.
+`torchrun --nproc-per-node 2 -m tools.train ...` trains in two processes that share each batch;
+--fsdp shares the model between them as well.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import torch
+
+from helpers.checkpoint import checkpoints, save_model
+from helpers.compression import bits_per_byte, compressor_bits_per_byte
+from helpers.config import PRESETS, get_preset
+from helpers.device import choose_device, keep_memory, precision_name, use_every_core
+from helpers.fast.compiled import check_compiler
+from helpers.fast.distributed import (
+    first_goes_first,
+    from_first,
+    is_first,
+    joined,
+    quiet_unless_first,
+    shard,
+)
+from helpers.generate import complete
+from helpers.model import GPT
+from helpers.runs.board import Board, check_tensorboard
+from helpers.texts.corpora import load_corpus
+from helpers.texts.prepare import prepare, read_text
+from helpers.texts.token_files import prepare_file
+from helpers.train import (
+    RECIPES,
+    TrainConfig,
+    saved_config,
+    train,
+)
+
+
+def run(
+    text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False,
+    compiled=False, tensorboard=False,
+):  # fmt: skip
+    """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
+
+    `text` may be the Path of a text file: then it is never in memory as a whole.
+    The report holds losses and bits a byte, the model's beside gzip's and xz's.
+    Raises ValueError for bad input, as the functions it calls do.
+    """
+    folder = Path(folder)
+    if checkpoints(folder) and not resume:
+        raise ValueError(f"{folder} holds a run already; give --resume or another --out")
+    shape = get_preset(preset)
+    tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
+    torch.manual_seed(config.seed)
+    model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
+    print(
+        f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
+        f"{len(held_out_ids):,} held out, {config.precision}"
+    )
+    model = shard(model) if fsdp else model
+
+    def sample(step, model, history):
+        text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
+        shown = " ".join(text.split())
+        _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
+        if board:
+            board.validation(step, history.validation_losses[-1])
+
+    with _board(folder, resume, tensorboard) as board:
+        history = train(
+            model, train_ids, held_out_ids, config, folder, resume, tokenizer,
+            on_evaluate=sample, compiled=compiled, on_step=board and board.step,
+        )  # fmt: skip
+    if history.interrupted:
+        print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
+        return {"interrupted": True, "step": history.step}
+    save_model(folder / "model", model, tokenizer)
+    return _report(folder, model, tokenizer, texts, history, config)
+
+
+def _report(folder, model, tokenizer, texts, history, config):
+    """Write down how good a finished run is, and draw its losses; return the report."""
+    report = {
+        "steps": history.step,
+        "validation_loss": history.validation_losses[-1],
+        "bits_per_byte": {
+            "this model": bits_per_byte(model, tokenizer, texts[1]),
+            **compressor_bits_per_byte(*texts),
+        },
+        "train_config": asdict(config),
+    }
+    if is_first():
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        save_curves(history, folder / "curves.png")
+    return report
+
+
+@contextlib.contextmanager
+def _board(folder, resume, wanted):
+    """A `Board` for the first process, where one is wanted, else None."""
+    if not (wanted and is_first()):
+        yield None
+        return
+    with contextlib.closing(Board(folder, resume)) as board:
+        yield board
+
+
+def _prepare_any(text, vocab_size, folder):
+    """What `prepare` gives, for a text or for the Path of a file."""
+    if not isinstance(text, Path):
+        return prepare(text, vocab_size)
+    with first_goes_first():  # one process writes the token files, and all read them
+        return prepare_file(text, vocab_size, folder / "tokens")
+
+
+def save_curves(history, path):
+    """Draw training and validation loss against the step into a PNG file."""
+    from helpers.plots import new_axes, plot_losses
+
+    curves = {
+        "training": (range(1, len(history.train_losses) + 1), history.train_losses),
+        "validation": (history.evaluated_steps, history.validation_losses),
+    }
+    plot_losses(curves, ax=new_axes(7, 4)).figure.savefig(path, dpi=120)
+
+
+def _say(line):
+    """Print a line above the progress bar."""
+    from tqdm.auto import tqdm
+
+    tqdm.write(line)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m tools.train", description=__doc__)
+    parser.add_argument("--corpus", default="pydocs", help="a name of helpers.texts.corpora")
+    parser.add_argument("--text", type=Path, help="a text file of yours, instead of a corpus")
+    parser.add_argument("--stream", action="store_true", help="do not hold the text in memory")
+    parser.add_argument("--preset", default="laptop", help=f"one of {', '.join(PRESETS)}")
+    parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--fsdp", action="store_true", help="share the model between processes")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the training steps")
+    parser.add_argument("--tensorboard", action="store_true", help="curves for TensorBoard")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    for field in fields(TrainConfig):
+        flag = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(flag, type=type(field.default), help=f"default {field.default}")
+    return parser
+
+
+def _config_from(options, folder):
+    """Flags win; then what the resumed run was started with; then the preset's recipe."""
+    if options.resume:
+        base = saved_config(folder)
+    else:
+        base = replace(RECIPES.get(options.preset, TrainConfig()), precision="auto")
+    given = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if 0 < given.get("steps", 0) < base.warmup_steps:
+        given.setdefault("warmup_steps", given["steps"])  # a short run need not name both
+    config = replace(base, **given)
+    precision = precision_name(config.precision, choose_device(options.device))
+    return replace(config, precision=from_first(precision))
+
+
+def main(arguments=None):
+    """Run the command line; return 0, or 1 with one line on standard error for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        use_every_core()
+        keep_memory()
+        with joined(choose_device(options.device).type), quiet_unless_first():
+            return _train_and_report(options)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _train_and_report(options):
+    if options.stream and not options.text:
+        raise ValueError("--stream needs a file: give --text")
+    if options.compile and options.fsdp:
+        raise ValueError("--compile does not go with --fsdp: leave out one of the two")
+    if options.compile:
+        check_compiler()
+    if options.tensorboard:
+        check_tensorboard()
+    text = options.text if options.stream else None
+    if text is None:
+        text = read_text(options.text) if options.text else load_corpus(options.corpus)
+    source = options.text.stem if options.text else options.corpus
+    folder = options.out or Path("runs") / f"{source}-{options.preset}"
+    config = _config_from(options, folder)
+    report = run(
+        text, options.preset, config, folder, options.resume, options.device, fsdp=options.fsdp,
+        compiled=options.compile, tensorboard=options.tensorboard,
+    )  # fmt: skip
+    for name, bits in report.get("bits_per_byte", {}).items():
+        print(f"{name:>12}: {bits:.3f} bits a byte on held-out text")
+    return 130 if report.get("interrupted") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
