@@ -346,7 +346,7 @@ def test_very_long_runs_are_quick(tokenizer, run):
 
 
 def test_the_cache_stays_within_its_limits(tokenizer, monkeypatch):
-    monkeypatch.setattr("helpers.bpe.CACHE_SIZE", 10)
+    monkeypatch.setattr("helpers.bpe.tokenizer.CACHE_SIZE", 10)
     fresh = pickle.loads(pickle.dumps(tokenizer))
     text = " ".join(map(str, range(200))) + " " + "y" * 100
     assert fresh.encode(text) == tokenizer.encode(text)

@@ -120,7 +120,7 @@ def folder(parts, tmp_path_factory):
 
 
 def run(folder, text, *flags):
-    command = [sys.executable, "-m", "helpers.chat", "--model", str(folder), *flags]
+    command = [sys.executable, "-m", "tools.chat", "--model", str(folder), *flags]
     return subprocess.run(
         command, input=text, capture_output=True, text=True, cwd=ROOT, timeout=120
     )
@@ -152,7 +152,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(parts, tmp_path):
         endless.output_head.weight[tokenizer.special_tokens["<|endoftext|>"]] = 0
     folder = save_model(tmp_path / "endless", endless, tokenizer)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "helpers.chat", "--model", str(folder)]
+    command = [sys.executable, "-m", "tools.chat", "--model", str(folder)]
     process = subprocess.Popen(
         [*command, "--max-new-tokens", "40000"], stdin=theirs, stdout=theirs, stderr=theirs,
         cwd=ROOT, start_new_session=True,

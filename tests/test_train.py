@@ -298,7 +298,7 @@ def test_bad_flags_give_one_line_and_no_traceback(flags, message, capsys, tmp_pa
 def test_a_killed_command_resumes_to_the_same_log(tmp_path, text_file):
     flags = ("--checkpoint-every", "10", "--precision", "fp32", "--evaluate-every", "5")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    start = [sys.executable, "-m", "helpers.train"]
+    start = [sys.executable, "-m", "tools.train"]
     whole, part = tmp_path / "whole", tmp_path / "part"
     subprocess.run([*start, *command(text_file, whole, *flags)], check=True, capture_output=True)
     victim = subprocess.Popen(
