@@ -10,12 +10,11 @@ module may take from any other that comes before it in the folder's own line.
 
 ground: limits plots device
 words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
-texts: texts.sources texts.downloads texts.corpora texts.prepare texts.loaders
-batches: fast.head_loss texts.documents texts.token_files
-model: config fast.products layers attention model kv_cache generate
-training: optim fast.distributed checkpoint compression runs.progress runs.safety runs.board fast.compiled train
+model: config kv_cache layers attention model generate loss
+texts: texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files
+training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference
 talking: evaluate judge chat
-speed: fast.packing fast.quantize
+speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
 """

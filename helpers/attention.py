@@ -1,7 +1,7 @@
 """Attention: one readable function that returns its weights, and one fast module with many heads.
 
 Shapes: B sequences, T new tokens, S tokens to look at (S = T without a cache), C embedding
-dimensions, H heads, D = C / H dimensions a head.
+dimensions, H query heads, G key and value heads, D = C / H dimensions per head.
 """
 
 import math
@@ -10,16 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.layers import Linear, once_in_half
+from helpers.config import GPTConfig
+from helpers.kv_cache import KVCache
 
-SHORT = 512  # tokens up to which a CPU trains bfloat16 attention by plain matrix products
 
-
-def causal_mask(query_length, key_length):
+def causal_mask(query_length: int, key_length: int) -> torch.Tensor:
     """Which keys each query may look at: (T, S), True for itself and everything before.
 
-    The last query stands at the last key. Raises ValueError with more queries than keys, or less
-    than none.
+    The last query belongs to the last key. Raises ValueError for more queries than keys, or a
+    negative number of queries.
 
     >>> causal_mask(2, 3).int().tolist()
     [[1, 1, 0], [1, 1, 1]]
@@ -30,7 +29,12 @@ def causal_mask(query_length, key_length):
     return every_pair.tril(diagonal=key_length - query_length)
 
 
-def attend(queries, keys, values, mask=None):
+def attend(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Scaled dot-product attention: return the context vectors and the attention weights.
 
     queries (..., T, D), keys and values (..., S, D); `mask` is True where a query may look.
@@ -48,40 +52,6 @@ def attend(queries, keys, values, mask=None):
     return weights @ values, weights
 
 
-def fused_attention(queries, keys, values, **options):
-    """PyTorch's fused attention kernel, (B, H, T, D) each; on a CPU, bfloat16 goes other ways.
-
-    The kernel's backward has no fast bfloat16 form there. In training, short texts go by plain
-    matrix products, which have one, and longer ones by float32.
-
-    >>> fused_attention(*torch.ones(3, 1, 1, 2, 4)).shape
-    torch.Size([1, 1, 2, 4])
-    """
-    if queries.device.type != "cpu" or queries.dtype != torch.bfloat16:
-        return F.scaled_dot_product_attention(queries, keys, values, **options)
-    with torch.autocast("cpu", enabled=False):
-        plain = options.get("is_causal") and not options.get("dropout_p")
-        if plain and queries.requires_grad and queries.shape[2] <= SHORT:
-            return short_attention(queries, keys, values)
-        wide = queries.float(), keys.float(), values.float()
-        return F.scaled_dot_product_attention(*wide, **options).to(queries.dtype)
-
-
-def short_attention(queries, keys, values):
-    """Causal attention by two batched matrix products that keep all weights, (B, H, T, D) each.
-
-    It takes T times T numbers a head: faster than the fused kernel while they are few.
-
-    >>> short_attention(*torch.ones(3, 1, 1, 2, 4)).shape
-    torch.Size([1, 1, 2, 4])
-    """
-    length, size = queries.shape[-2:]
-    rows = [x.reshape(-1, length, size) for x in (queries, keys, values)]  # (B * H, T, D)
-    hidden = torch.full((length, length), -torch.inf, dtype=queries.dtype).triu(1)  # (T, T)
-    scores = torch.baddbmm(hidden, rows[0], rows[1].mT, alpha=1 / math.sqrt(size))
-    return (scores.softmax(dim=-1) @ rows[2]).view(queries.shape)
-
-
 class MultiHeadAttention(nn.Module):
     """Causal self-attention in many heads at once, through PyTorch's fused kernel.
 
@@ -93,51 +63,53 @@ class MultiHeadAttention(nn.Module):
     torch.Size([1, 5, 64])
     """
 
-    def __init__(self, config):
+    def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.n_heads, self.n_kv_heads = config.n_heads, config.kv_heads
         self.head_dim, self.dropout = config.head_dim, config.dropout
-        width, kv_width = config.embedding_dim, self.n_kv_heads * config.head_dim
-        self.query = Linear(width, width, bias=config.qkv_bias)
-        self.key = Linear(width, kv_width, bias=config.qkv_bias)
-        self.value = Linear(width, kv_width, bias=config.qkv_bias)
-        self.output = Linear(width, width)
+        width, kv_width = config.embedding_dim, config.kv_heads * config.head_dim
+        self.query = nn.Linear(width, width, bias=config.qkv_bias)
+        self.key = nn.Linear(width, kv_width, bias=config.qkv_bias)
+        self.value = nn.Linear(width, kv_width, bias=config.qkv_bias)
+        self.output = nn.Linear(width, width)
 
-    def forward(self, x, mask=None, cache=None, layer=0):
-        """Mix (B, T, C) into (B, T, C); `mask` (True: may look) replaces the causal one.
+    def forward(
+        self, x: torch.Tensor, cache: KVCache | None = None, layer: int = 0
+    ) -> torch.Tensor:
+        """Mix (B, T, C) into (B, T, C).
 
         With a `cache`, x holds the new tokens only and the older keys come from its `layer`.
         """
         queries, keys, values = self.project(x)
         if cache is not None:
-            keys, values = cache.extend(layer, keys, values)  # (B, H, S, D)
-        new, known = queries.shape[2], keys.shape[2]
-        if mask is None and known > new > 1:
-            mask = causal_mask(new, known).to(x.device)
-        context = fused_attention(
-            queries,
-            self._for_every_head(keys),
-            self._for_every_head(values),
-            attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=mask is None and new > 1,
-        )  # (B, H, T, D)
+            keys, values = cache.extend(layer, keys, values)  # (B, G, S, D)
+        context = self.mix(queries, self._for_every_head(keys), self._for_every_head(values))
         return self.output(context.transpose(1, 2).flatten(2))  # (B, T, C)
 
-    def project(self, x):
-        """Make queries (B, H, T, D), and keys and values (B, n_kv_heads, T, D) from (B, T, C)."""
-        x = once_in_half(x)
+    def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Make queries (B, H, T, D), and keys and values (B, G, T, D), from (B, T, C)."""
         return (
             self._split(self.query(x), self.n_heads),
             self._split(self.key(x), self.n_kv_heads),
             self._split(self.value(x), self.n_kv_heads),
         )
 
-    def weights(self, x, mask=None):
+    def mix(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Let each query (B, H, T, D) look at the keys (B, H, S, D) up to its own position."""
+        new, known = queries.shape[2], keys.shape[2]
+        return F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=causal_mask(new, known).to(keys.device) if known > new > 1 else None,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=new == known,
+        )  # (B, H, T, D)
+
+    def weights(self, x: torch.Tensor) -> torch.Tensor:
         """The attention weights (B, H, T, T) for (B, T, C), by the readable `attend`."""
         queries, keys, values = self.project(x)
-        if mask is None:
-            mask = causal_mask(x.shape[1], x.shape[1]).to(x.device)
+        mask = causal_mask(x.shape[1], x.shape[1]).to(x.device)
         return attend(queries, self._for_every_head(keys), self._for_every_head(values), mask)[1]
 
     def _split(self, x, n_heads):

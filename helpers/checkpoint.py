@@ -1,28 +1,34 @@
 """Save and load models and whole training runs: safetensors for numbers, JSON for the rest.
 
 Nothing is ever unpickled, since a pickle can run code. Everything is written beside its place and
-renamed into it, so that a reader sees a whole folder or none. Of many processes that train one
-model, the first writes and all read. Source: huggingface/safetensors.
+renamed into it, so that a reader sees a whole folder or none. Source: huggingface/safetensors.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from helpers.bpe import BPETokenizer
 from helpers.config import GPTConfig
-from helpers.fast.distributed import is_first, parameters_by_name, placed_like, whole
 from helpers.model import GPT
 
 
-def save_model(folder, model, tokenizer=None, dtype=None):
+def save_model(
+    folder: Path | str,
+    model: GPT,
+    tokenizer: BPETokenizer | None = None,
+    dtype: torch.dtype | None = None,
+) -> Path:
     """Write a model's configuration, weights and tokenizer into `folder`; return the folder.
 
     `dtype` (torch.bfloat16, say) stores the weights smaller. An older model there is replaced.
@@ -30,13 +36,16 @@ def save_model(folder, model, tokenizer=None, dtype=None):
     """
     tensors = _model_tensors(model, dtype)
     with torch.device("meta"):
-        plain = parameters_by_name(GPT(model.config))
-    for name in sorted(plain.keys() ^ tensors.keys()):
-        raise ValueError(f"tensor {name} is not as in a plain GPT; save the model as it was before")
+        plain = dict(GPT(model.config).named_parameters())
+    foreign = sorted(plain.keys() ^ tensors.keys())
+    if foreign:
+        raise ValueError(
+            f"tensor {foreign[0]} is not as in a plain GPT; save the model as it was before"
+        )
     return _write_folder(folder, lambda path: _write_model(path, model, tensors, tokenizer))
 
 
-def load_model(folder):
+def load_model(folder: Path | str) -> tuple[GPT, BPETokenizer | None]:
     """Return `(model, tokenizer)` from a folder that `save_model` or `save_checkpoint` wrote.
 
     The model is in fp32 and evaluation mode; the tokenizer is None where none was saved.
@@ -53,9 +62,12 @@ def load_model(folder):
     return model.eval(), tokenizer
 
 
-def load_weights(model, tensors):
-    """Copy named tensors into a model; ValueError names a missing, unknown or misshapen one."""
-    expected = parameters_by_name(model)
+def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Copy named tensors into a model, in place.
+
+    Raises ValueError naming a tensor that is missing, unknown or of another shape.
+    """
+    expected = dict(model.named_parameters())
     for name in expected.keys() | tensors.keys():
         if name not in tensors:
             raise ValueError(f"tensor {name} is missing")
@@ -66,10 +78,17 @@ def load_weights(model, tensors):
             raise ValueError(f"tensor {name} has shape {found}; this model needs {wanted}")
     with torch.no_grad():
         for name, parameter in expected.items():
-            parameter.copy_(placed_like(tensors[name], parameter))
+            parameter.copy_(tensors[name])
 
 
-def save_checkpoint(folder, model, optimizer, state, tokenizer=None, keep=2):
+def save_checkpoint(
+    folder: Path | str,
+    model: GPT,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Any],
+    tokenizer: BPETokenizer | None = None,
+    keep: int = 2,
+) -> Path:
     """Write everything that a run needs to go on into `folder/step-NNNNNNNN`; return that folder.
 
     `state` is JSON-ready and holds at least "step". The newest `keep` checkpoints stay.
@@ -85,12 +104,11 @@ def save_checkpoint(folder, model, optimizer, state, tokenizer=None, keep=2):
         _write_json(path / "state.json", {"state": state, "sha256": hashes})
 
     written = _write_folder(Path(folder) / checkpoint_name(state["step"]), write)
-    if is_first():
-        _remove(checkpoints(folder)[:-keep], Path(folder))
+    _remove(checkpoints(folder)[:-keep], Path(folder))
     return written
 
 
-def checkpoint_name(step):
+def checkpoint_name(step: int) -> str:
     """The name of a step's checkpoint: names sort as steps do.
 
     >>> checkpoint_name(500)
@@ -99,17 +117,19 @@ def checkpoint_name(step):
     return f"step-{step:08d}"
 
 
-def checkpoints(folder):
+def checkpoints(folder: Path | str) -> list[Path]:
     """Return the whole checkpoints in `folder`, oldest first."""
     return sorted(path for path in Path(folder).glob("step-*") if (path / "state.json").exists())
 
 
-def read_state(folder):
+def read_state(folder: Path | str) -> dict[str, Any]:
     """Return the `state` that `save_checkpoint` was given, without loading any tensor."""
     return _read_checkpoint(Path(folder))["state"]
 
 
-def load_checkpoint(folder, model, optimizer):
+def load_checkpoint(
+    folder: Path | str, model: GPT, optimizer: torch.optim.Optimizer
+) -> dict[str, Any]:
     """Restore model, optimizer and random numbers from one checkpoint folder; return its `state`.
 
     Raises ValueError where a file is missing, damaged or from a model of another shape.
@@ -121,10 +141,10 @@ def load_checkpoint(folder, model, optimizer):
             raise ValueError(f"{folder / name} is missing or damaged; use an older checkpoint")
     load_weights(model, _read_tensors(folder / "model.safetensors"))
     tensors = _read_tensors(folder / "training.safetensors")
-    for name, parameter in parameters_by_name(model).items():
+    for name, parameter in model.named_parameters():
         prefix = f"optimizer.{name}."
         optimizer.state[parameter] = {
-            key.removeprefix(prefix): placed_like(tensor, parameter)
+            key.removeprefix(prefix): tensor.to(parameter.device)
             for key, tensor in tensors.items()
             if key.startswith(prefix)
         }
@@ -137,7 +157,7 @@ def load_checkpoint(folder, model, optimizer):
 def _read_checkpoint(folder):
     written = _read_json(folder / "state.json")
     if written.keys() != {"state", "sha256"} or not all(map(_is_object, written.values())):
-        raise ValueError(f"{folder / 'state.json'} is no checkpoint of this course")
+        raise ValueError(f"{folder / 'state.json'} is not a checkpoint of this course")
     return written
 
 
@@ -145,17 +165,17 @@ def _training_tensors(model, optimizer):
     tensors = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    for name, parameter in parameters_by_name(model).items():
+    for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{name}.{key}"] = whole(value).contiguous()
+            tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
     return tensors
 
 
 def _model_tensors(model, dtype=None):
     """The parameters by name, with a tied output head left out: it is the token embedding."""
     return {
-        name: whole(parameter).to(dtype or parameter.dtype).contiguous()
-        for name, parameter in parameters_by_name(model).items()
+        name: parameter.detach().cpu().to(dtype or parameter.dtype).contiguous()
+        for name, parameter in model.named_parameters()
     }
 
 
@@ -169,8 +189,6 @@ def _write_model(path, model, tensors, tokenizer):
 def _write_folder(folder, write):
     """Fill a folder beside its place by `write`, then rename it into place."""
     folder = Path(folder)
-    if not is_first():
-        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     _put_back(folder)
     unfinished = folder.with_name(f".unfinished-{folder.name}")
@@ -208,8 +226,11 @@ def _replaced(folder):
 
 def _put_back(folder):
     """Undo a replacement that was killed between its two renames: the older folder returns."""
-    if not folder.exists() and _replaced(folder).exists() and is_first():
-        os.rename(_replaced(folder), folder)
+    if not folder.exists():
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # nothing was replaced, or another process was faster
+            os.rename(_replaced(folder), folder)
 
 
 def _to_disk(path):
@@ -234,9 +255,9 @@ def _read_tensors(path):
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise ValueError(f"{path} is missing: this is no folder of a saved model") from None
+        raise ValueError(f"{path} is missing: this is not the folder of a saved model") from None
     except SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from None
+        raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from None
 
 
 def _write_json(path, value):
@@ -247,9 +268,9 @@ def _read_json(path):
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{path} is missing: this is no folder of a saved model") from None
+        raise ValueError(f"{path} is missing: this is not the folder of a saved model") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON: {error}") from None
+        raise ValueError(f"{path} is not JSON: {error}") from None
     if not _is_object(value):
         raise ValueError(f"{path} holds a {type(value).__name__}, not an object")
     return value

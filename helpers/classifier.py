@@ -1,4 +1,4 @@
-"""A GPT that sorts texts: its last token's state goes through a small new head.
+"""A GPT that classifies texts: its last token's state goes through a small new head.
 
 Shapes: B texts, T tokens of the longest text, C embedding dimensions, K classes.
 Source: Radford et al. 2018 (GPT), section 3.2: a linear layer on the last token's state.
@@ -6,13 +6,22 @@ Source: Radford et al. 2018 (GPT), section 3.2: a linear layer on the last token
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from helpers.bpe import BPETokenizer
 from helpers.limits import check_number, check_whole
+from helpers.model import GPT
+from helpers.optim import create_optimizer
+from helpers.train import TrainConfig, training_step
+
+Item = TypeVar("Item")
+Labeled = tuple[Sequence[list[int]], Sequence[int]]  # rows of token ids, and their class numbers
 
 TRAINABLE = ("head", "last block", "everything")
 END_OF_TEXT = "<|endoftext|>"
@@ -29,19 +38,19 @@ class TextClassifier(nn.Module):
     torch.Size([2, 2])
     """
 
-    def __init__(self, gpt, n_classes):
+    def __init__(self, gpt: GPT, n_classes: int) -> None:
         super().__init__()
         if n_classes < 2:
-            raise ValueError(f"n_classes is {n_classes}; sorting needs at least 2")
+            raise ValueError(f"n_classes is {n_classes}; it must be 2 or more")
         self.gpt = gpt
         self.head = nn.Linear(gpt.config.embedding_dim, n_classes)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, token_ids, lengths):
+    def forward(self, token_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Return scores (B, K) for token ids (B, T) of which `lengths` (B,) are real.
 
-        Padding stands behind the text: no real token looks at it, so it needs no mask.
+        Padding comes after the text: no real token looks at it, so it needs no mask.
         """
         hidden = self.gpt.hidden_states(token_ids)  # (B, T, C)
         last = hidden[torch.arange(len(hidden)), lengths - 1]  # (B, C)
@@ -59,7 +68,7 @@ class FinetuneConfig:
     warmup_share: float = 0.1
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             check_whole(name, getattr(self, name), least=1)
         check_number("learning_rate", self.learning_rate, above=0)
@@ -69,14 +78,14 @@ class FinetuneConfig:
 
 @dataclass
 class FinetuneHistory:
-    """A loss a step; and after each epoch the accuracy on both parts."""
+    """A loss per step; and after each epoch the accuracy on both parts."""
 
-    losses: list = field(default_factory=list)
-    training_accuracy: list = field(default_factory=list)
-    validation_accuracy: list = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    training_accuracy: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
 
 
-def balance(pairs, seed=0):
+def balance(pairs: Sequence[tuple[str, str]], seed: int = 0) -> list[tuple[str, str]]:
     """Return (label, text) pairs with as many of each label as the rarest has, shuffled.
 
     Raises ValueError for an empty list.
@@ -96,7 +105,7 @@ def balance(pairs, seed=0):
     return kept
 
 
-def split(items, shares=(0.7, 0.1, 0.2)):
+def split(items: list[Item], shares: Sequence[float] = (0.7, 0.1, 0.2)) -> list[list[Item]]:
     """Cut a list into consecutive parts of these shares; the last takes what is left.
 
     Raises ValueError where the shares do not add up to 1 or a part would be empty.
@@ -117,7 +126,7 @@ def split(items, shares=(0.7, 0.1, 0.2)):
     return parts
 
 
-def encode_texts(tokenizer, texts, max_tokens):
+def encode_texts(tokenizer: BPETokenizer, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
     """Token ids of each text: the end-of-text token, the text, and that token once more.
 
     The first says where a text begins, as in pretraining; the last has seen it all, and the head
@@ -131,7 +140,7 @@ def encode_texts(tokenizer, texts, max_tokens):
     return [[end_id, *ids, end_id] for ids in rows]
 
 
-def pad(rows, padding_id):
+def pad(rows: Sequence[list[int]], padding_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Fill rows up to the longest: token ids (B, T) and their real lengths (B,).
 
     >>> pad([[5, 6, 7], [8]], padding_id=0)
@@ -145,7 +154,7 @@ def pad(rows, padding_id):
     return token_ids, lengths
 
 
-def choose_trainable(classifier, part="everything"):
+def choose_trainable(classifier: TextClassifier, part: str = "everything") -> TextClassifier:
     """Freeze all but a part: the "head", the head and the "last block", or "everything".
 
     The head's own normalization belongs to the last block. Raises ValueError for another name.
@@ -160,40 +169,49 @@ def choose_trainable(classifier, part="everything"):
     return classifier
 
 
-def finetune(classifier, training, validation, config, progress=True):
+def classification_loss(
+    classifier: TextClassifier, inputs: tuple[torch.Tensor, torch.Tensor], labels: torch.Tensor
+) -> torch.Tensor:
+    """Mean cross-entropy, in nats per text; `inputs` are token ids (B, T) and lengths (B,)."""
+    return F.cross_entropy(classifier(*inputs), labels)
+
+
+def finetune(
+    classifier: TextClassifier,
+    training: Labeled,
+    validation: Labeled | None,
+    config: FinetuneConfig,
+    progress: bool = True,
+) -> FinetuneHistory:
     """Train a classifier in place on (rows, labels) and return its `FinetuneHistory`.
 
     `training` and `validation` are pairs: rows of token ids as `encode_texts` makes them, and
-    class numbers. `validation` may be None. Raises ValueError for no texts, as many labels as
-    texts missing, or a class number that the head does not have.
+    class numbers. The steps are those of pretraining, with another loss. Raises ValueError for no
+    texts, for another number of labels than texts, and for a class number that the head does not
+    have; FloatingPointError for a loss that is NaN or inf.
     """
     from tqdm.auto import tqdm
 
     for part in (training, validation):
         if part is not None:
             _check(classifier, *part)
-    rows, labels = training
-    labels = torch.tensor(labels)
-    optimizer = torch.optim.AdamW(
-        [parameter for parameter in classifier.parameters() if parameter.requires_grad],
-        lr=config.learning_rate,
+    chosen = _batches(training[0], config)
+    plan = TrainConfig(
+        steps=len(chosen),
+        learning_rate=config.learning_rate,
+        warmup_steps=max(1, int(config.warmup_share * len(chosen))),
         weight_decay=config.weight_decay,
+        final_share=0.0,
     )
-    batches = _batches(rows, config)
+    optimizer = create_optimizer(classifier, config.learning_rate, config.weight_decay)
+    batches = (_padded(*training, rows) for rows in chosen)
     torch.manual_seed(config.seed)
     history = FinetuneHistory()
     classifier.train()
-    for step, chosen in enumerate(tqdm(batches, unit="step", disable=not progress)):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _rate(step, len(batches), config.warmup_share)
-        token_ids, lengths = pad([rows[i] for i in chosen], rows[0][0])
-        loss = F.cross_entropy(classifier(token_ids, lengths), labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
-        optimizer.step()
-        history.losses.append(loss.item())
-        if (step + 1) * config.epochs % len(batches) == 0:
+    for step in tqdm(range(plan.steps), unit="step", disable=not progress):
+        loss = training_step(classifier, optimizer, batches, plan, step, classification_loss)
+        history.losses.append(loss)
+        if (step + 1) * config.epochs % plan.steps == 0:
             history.training_accuracy.append(accuracy(classifier, *training))
             if validation is not None:
                 history.validation_accuracy.append(accuracy(classifier, *validation))
@@ -203,10 +221,12 @@ def finetune(classifier, training, validation, config, progress=True):
 
 
 @torch.no_grad()
-def predict(classifier, rows, batch_size=64):
+def predict(
+    classifier: TextClassifier, rows: Sequence[list[int]], batch_size: int = 64
+) -> torch.Tensor:
     """Probabilities (N, K) of the classes for rows of token ids. Raises ValueError for no rows."""
     if not rows:
-        raise ValueError("there are no texts to sort")
+        raise ValueError("there are no texts to classify")
     classifier.eval()
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     probabilities = torch.empty(len(rows), classifier.head.out_features)
@@ -217,19 +237,19 @@ def predict(classifier, rows, batch_size=64):
     return probabilities
 
 
-def accuracy(classifier, rows, labels):
+def accuracy(classifier: TextClassifier, rows: Sequence[list[int]], labels: Sequence[int]) -> float:
     """The share of rows whose likeliest class is their label."""
     return (predict(classifier, rows).argmax(dim=-1) == torch.tensor(labels)).float().mean().item()
 
 
-def _rate(step, steps, warmup_share):
-    """The share of the learning rate at a step: up in a line, then down in a line."""
-    warmup = max(1, int(warmup_share * steps))
-    return min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
+def _padded(rows, labels, chosen):
+    """One batch as `training_step` takes it: ((token ids, lengths), labels)."""
+    padded = pad([rows[i] for i in chosen], rows[0][0])
+    return padded, torch.tensor([labels[i] for i in chosen])
 
 
 def _batches(rows, config):
-    """Numbers of the rows of every step; each epoch in an order of its own."""
+    """The row numbers of every step; each epoch has its own order."""
     rng, batches = random.Random(config.seed), []
     for _ in range(config.epochs):
         order = rng.sample(range(len(rows)), len(rows))

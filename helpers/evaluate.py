@@ -6,19 +6,28 @@ prompts bring the same answers every time.
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import torch
 
-from helpers.generate import generate
+from helpers.bpe import BPETokenizer
+from helpers.kv_cache import KVCache
+from helpers.model import GPT
 
 END_OF_TEXT = "<|endoftext|>"
 
 
-def answer_all(model, tokenizer, prompts, max_new_tokens=60, batch_size=64):
+def answer_all(
+    model: GPT,
+    tokenizer: BPETokenizer,
+    prompts: Sequence[str],
+    max_new_tokens: int = 60,
+    batch_size: int = 64,
+) -> list[str]:
     """Return the model's greedy answer to each prompt, up to the end-of-text token.
 
-    Prompts of like length are asked together, padded in front. Raises ValueError where a prompt
-    leaves no room for `max_new_tokens` in the model's context.
+    Prompts of like length are asked together. Raises ValueError where a prompt leaves no room for
+    `max_new_tokens` in the model's context.
     """
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     rows = [[end_id, *tokenizer.encode_ordinary(prompt)] for prompt in prompts]
@@ -30,29 +39,46 @@ def answer_all(model, tokenizer, prompts, max_new_tokens=60, batch_size=64):
     answers = [""] * len(rows)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        new = _generate_together(model, [rows[i] for i in chosen], max_new_tokens, end_id)
+        new = _answer_together(model, [rows[i] for i in chosen], max_new_tokens, end_id)
         for place, ids in zip(chosen, new, strict=True):
-            kept = ids[: ids.index(end_id)] if end_id in ids else ids
-            answers[place] = tokenizer.decode(kept).strip()
+            answers[place] = tokenizer.decode(ids).strip()
     return answers
 
 
-def _generate_together(model, rows, max_new_tokens, end_id):
-    """New token ids of each row, as lists."""
-    longest = max(map(len, rows))
-    padding = [longest - len(row) for row in rows]
-    token_ids = torch.tensor(
-        [[end_id] * n + row for n, row in zip(padding, rows, strict=True)]
-    )  # (B, T)
+@torch.no_grad()
+def _answer_together(model, rows, max_new_tokens, end_id):
+    """The greedy answer to each row of token ids, as a list of ids without the end.
+
+    All rows go on together from the shortest one's end. While a row still has prompt left, its own
+    next token is taken and not the model's: so no padding is needed, and positions are right.
+    """
+    lengths = [len(row) for row in rows]
     device = next(model.parameters()).device
-    steps = generate(
-        model,
-        token_ids.to(device),
-        max_new_tokens,
-        stop_id=end_id,
-        n_padding=torch.tensor(padding, device=device) if any(padding) else None,
+    cache = KVCache(
+        model.config,
+        len(rows),
+        max(lengths) + max_new_tokens,
+        device,
+        model.token_embedding.weight.dtype,
     )
-    return torch.stack(list(steps), dim=1).tolist()
+    answers = [[] for _ in rows]
+    done = [max_new_tokens == 0] * len(rows)
+    inputs = torch.tensor([row[: min(lengths)] for row in rows], device=device)  # (B, T)
+    for position in range(min(lengths), max(lengths) + max_new_tokens):
+        if all(done):
+            break
+        hidden = model.hidden_states(inputs, cache)[:, -1]  # (B, C)
+        new = model.output_head(hidden).argmax(dim=-1).tolist()
+        for i, row in enumerate(rows):
+            if position < len(row):
+                new[i] = row[position]
+            elif not done[i]:
+                done[i] = new[i] == end_id
+                if not done[i]:
+                    answers[i].append(new[i])
+                    done[i] = len(answers[i]) == max_new_tokens
+        inputs = torch.tensor(new, device=device)[:, None]  # (B, 1)
+    return answers
 
 
 def exact_match(answer, reference):

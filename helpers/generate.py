@@ -3,13 +3,23 @@
 Shapes: B sequences, T tokens, V tokens in the vocabulary.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 
+from helpers.bpe import BPETokenizer
 from helpers.kv_cache import KVCache
 from helpers.limits import check_number, check_whole
+from helpers.model import GPT
 
 
-def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
+def next_token_probabilities(
+    logits: torch.Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> torch.Tensor:
     """Turn logits (..., V) into the distribution that sampling draws from, (..., V).
 
     Temperature 0 puts all probability on the highest score. `top_k` keeps the k likeliest tokens,
@@ -27,7 +37,7 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     # The highest score goes to 0 first: a tiny temperature must not make infinities.
     logits = (logits - logits.amax(dim=-1, keepdim=True)) / temperature
     if top_k is not None and top_k < logits.shape[-1]:
-        # Ties at the k-th place: topk's own choice keeps exactly k.
+        # Of equal scores at the k-th place, topk keeps only as many as make k.
         kept = logits.topk(top_k, dim=-1)
         logits = torch.full_like(logits, -torch.inf).scatter(-1, kept.indices, kept.values)
     probabilities = logits.softmax(dim=-1)
@@ -40,7 +50,9 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     return probabilities
 
 
-def penalize_repetition(logits, token_ids, penalty):
+def penalize_repetition(
+    logits: torch.Tensor, token_ids: torch.Tensor, penalty: float
+) -> torch.Tensor:
     """Lower the logits (B, V) of every token already in `token_ids` (B, T) by a factor.
 
     Positive scores are divided by `penalty`, negative ones multiplied. Raises ValueError for a
@@ -55,11 +67,17 @@ def penalize_repetition(logits, token_ids, penalty):
     return logits.scatter(-1, token_ids, seen)
 
 
-def sample_next(logits, temperature=0.0, top_k=None, top_p=None, generator=None):
+def sample_next(
+    logits: torch.Tensor,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
     """Choose the next token ids (B,) from logits (B, V); temperature 0 takes the likeliest.
 
-    Raises ValueError as `next_token_probabilities` does, and FloatingPointError for logits that
-    are not numbers: nothing can be drawn from them.
+    Raises ValueError as `next_token_probabilities` does, and FloatingPointError for logits
+    that are NaN: nothing can be drawn from them.
     """
     if temperature == 0:
         _check_sampling(temperature, top_k, top_p)
@@ -70,48 +88,45 @@ def sample_next(logits, temperature=0.0, top_k=None, top_p=None, generator=None)
     except RuntimeError:
         if probabilities.isfinite().all():
             raise
-        raise FloatingPointError("some logits are not numbers: is the model broken?") from None
+        raise FloatingPointError("some logits are NaN or inf: is the model broken?") from None
 
 
 @torch.no_grad()
 def generate(
-    model,
-    token_ids,
-    max_new_tokens,
-    temperature=0.0,
-    top_k=None,
-    top_p=None,
-    repetition_penalty=1.0,
-    stop_id=None,
-    seed=None,
-    use_cache=True,
-    n_padding=None,
-):
+    model: GPT,
+    token_ids: torch.Tensor,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    stop_id: int | None = None,
+    seed: int | None = None,
+    use_cache: bool = True,
+) -> Iterator[torch.Tensor]:
     """Yield new token ids (B,) one step at a time, continuing `token_ids` (B, T).
 
-    Past the context length the model sees the last `context_length` tokens. `n_padding` (B,)
-    counts the padding tokens at the start of each sequence. A sequence that produced `stop_id`
-    goes on yielding it; when all have, the generator ends. Dropout stays as the model has it:
-    call `model.eval()` first. Raises ValueError for a wrong shape or a bad option, TypeError for
-    one of a wrong type, FloatingPointError where the model's logits are not numbers.
+    Past the context length the model sees the last `context_length` tokens. A sequence that
+    produced `stop_id` goes on yielding it; when all have, the generator ends. Dropout stays as the
+    model has it: call `model.eval()` first. Raises ValueError for a wrong shape or a bad option,
+    TypeError for one of a wrong type, FloatingPointError where the model's logits are NaN.
 
-    >>> from helpers.config import PRESETS; from helpers.model import GPT
+    >>> from helpers.config import PRESETS
     >>> model = GPT(PRESETS["tiny"]).eval()
     >>> len(list(generate(model, torch.tensor([[1, 2]]), 5)))
     5
     """
-    _check_request(token_ids, max_new_tokens, repetition_penalty, seed)
+    _check_request(model, token_ids, max_new_tokens, repetition_penalty, seed)
     _check_sampling(temperature, top_k, top_p)
     generator = None
     if seed is not None:
         generator = torch.Generator(token_ids.device).manual_seed(seed)
-    forward = _Forward(model, token_ids, max_new_tokens, n_padding, use_cache)
+    forward = _Forward(model, token_ids, max_new_tokens, use_cache)
     done = torch.zeros(len(token_ids), dtype=torch.bool, device=token_ids.device)
     for _ in range(max_new_tokens):
         logits = forward.last_logits(token_ids)  # (B, V)
         if repetition_penalty != 1.0:
-            seen = _without_padding(token_ids, n_padding)
-            logits = penalize_repetition(logits, seen, repetition_penalty)
+            logits = penalize_repetition(logits, token_ids, repetition_penalty)
         new = sample_next(logits, temperature, top_k, top_p, generator)  # (B,)
         if stop_id is not None:
             new = torch.where(done, stop_id, new)
@@ -125,8 +140,8 @@ def generate(
 class _Forward:
     """Run the model for the next token: with a cache while the text fits, else on its last part."""
 
-    def __init__(self, model, token_ids, max_new_tokens, n_padding, use_cache):
-        self.model, self.n_padding, self.cache = model, n_padding, None
+    def __init__(self, model, token_ids, max_new_tokens, use_cache):
+        self.model, self.cache = model, None
         self.limit = model.config.context_length
         if use_cache and max_new_tokens > 1 and token_ids.shape[1] < self.limit:
             length = min(self.limit, token_ids.shape[1] + max_new_tokens)
@@ -134,30 +149,26 @@ class _Forward:
             self.cache = KVCache(model.config, len(token_ids), length, weight.device, weight.dtype)
 
     def last_logits(self, token_ids):
-        length = token_ids.shape[1]
-        if length > self.limit:
+        if token_ids.shape[1] > self.limit:
             # Positions are counted from the window's start: once it slides, old keys are wrong.
-            dropped = length - self.limit
-            padding = None if self.n_padding is None else (self.n_padding - dropped).clamp(min=0)
-            hidden = self.model.hidden_states(token_ids[:, dropped:], None, padding)
+            hidden = self.model.hidden_states(token_ids[:, -self.limit :])
         else:
             known = 0 if self.cache is None else self.cache.length
-            hidden = self.model.hidden_states(token_ids[:, known:], self.cache, self.n_padding)
+            hidden = self.model.hidden_states(token_ids[:, known:], self.cache)
         return self.model.output_head(hidden[:, -1])
 
 
-def _without_padding(token_ids, n_padding):
-    """Put each sequence's last token in the place of its padding, which nobody said."""
-    if n_padding is None:
-        return token_ids
-    columns = torch.arange(token_ids.shape[1], device=token_ids.device)
-    return torch.where(columns < n_padding[:, None], token_ids[:, -1:], token_ids)
-
-
-def complete(model, tokenizer, prompt, max_new_tokens=100, stop_id=None, **options):
+def complete(
+    model: GPT,
+    tokenizer: BPETokenizer,
+    prompt: str,
+    max_new_tokens: int = 100,
+    stop_id: int | None = None,
+    **options: Any,
+) -> str:
     """Return `prompt` and what the model adds to it, as text; `options` go to `generate`.
 
-    An empty prompt starts from the end-of-text token, which stands before every document.
+    An empty prompt starts from the end-of-text token, which comes before every document.
     Raises ValueError where there is neither a prompt nor such a token.
     """
     end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
@@ -176,16 +187,21 @@ def complete(model, tokenizer, prompt, max_new_tokens=100, stop_id=None, **optio
     return tokenizer.decode(prompt_ids + new)
 
 
-def _check_request(token_ids, max_new_tokens, repetition_penalty, seed):
+def _check_request(model, token_ids, max_new_tokens, repetition_penalty, seed):
     check_whole("max_new_tokens", max_new_tokens, least=0)
     check_number("repetition_penalty", repetition_penalty, above=0)
     if seed is not None:
         check_whole("seed", seed, least=0, most=2**63 - 1)
-    if not isinstance(token_ids, torch.Tensor):
-        raise TypeError(f"token_ids must be a tensor (B, T), not {type(token_ids).__name__}")
+    if not isinstance(token_ids, torch.Tensor) or token_ids.is_floating_point():
+        kind = getattr(token_ids, "dtype", type(token_ids).__name__)
+        raise TypeError(f"token_ids must be a tensor of integers (B, T), not {kind}")
     if token_ids.ndim != 2 or token_ids.numel() == 0:
         shape = tuple(token_ids.shape)
         raise ValueError(f"token_ids has shape {shape}; give (B, T), both above 0")
+    low, high = token_ids.min().item(), token_ids.max().item()
+    if low < 0 or high >= model.config.vocab_size:
+        bad = low if low < 0 else high
+        raise ValueError(f"token id {bad} is outside 0 to {model.config.vocab_size - 1}")
 
 
 def _check_sampling(temperature, top_k, top_p):

@@ -1,13 +1,15 @@
 """The key–value cache: keep what attention computed for old tokens, compute only the new one.
 
-Shapes: B sequences, T new tokens, S tokens so far, G heads of keys and values, D dimensions a head.
+Shapes: B sequences, T new tokens, S tokens so far, G heads of keys and values, D dimensions per head.
 """
 
 import torch
 
+from helpers.config import GPTConfig
+
 
 class KVCache:
-    """Room for the keys and values of every layer, filled from the left as tokens come.
+    """Space for the keys and values of every layer, filled from the left as tokens come.
 
     `max_length` is at most the context length (its default). Raises ValueError past it, and for
     another number of sequences than `batch_size`.
@@ -19,7 +21,14 @@ class KVCache:
     (0, 64)
     """
 
-    def __init__(self, config, batch_size=1, max_length=None, device=None, dtype=None):
+    def __init__(
+        self,
+        config: GPTConfig,
+        batch_size: int = 1,
+        max_length: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self.max_length = config.context_length if max_length is None else max_length
         if not 0 < self.max_length <= config.context_length:
             raise ValueError(
@@ -32,7 +41,9 @@ class KVCache:
         self.values = torch.empty(shape, device=device, dtype=dtype)
         self.length = 0
 
-    def extend(self, layer, keys, values):
+    def extend(
+        self, layer: int, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Store new keys and values (B, G, T, D) of a layer; return all so far, (B, G, S, D)."""
         if len(keys) != self.keys.shape[1]:  # an assignment would silently repeat one sequence
             raise ValueError(f"{len(keys)} sequences do not fit a cache of {self.keys.shape[1]}")
@@ -43,10 +54,10 @@ class KVCache:
         self.values[layer, :, :, self.length : end] = values
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
-    def advance(self, n_tokens):
+    def advance(self, n_tokens: int) -> None:
         """Count the tokens that every layer has now stored."""
         self.length += n_tokens
 
-    def n_bytes(self):
+    def n_bytes(self) -> int:
         """Memory that the cache holds, in bytes."""
         return 2 * self.keys.numel() * self.keys.element_size()

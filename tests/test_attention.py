@@ -9,15 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
-from torch.testing import assert_close
 
-from helpers import attention
 from helpers.attention import (
     MultiHeadAttention,
     attend,
     causal_mask,
-    fused_attention,
-    short_attention,
 )
 from helpers.config import GPTConfig
 from helpers.kv_cache import KVCache
@@ -287,19 +283,6 @@ def test_a_text_does_not_see_the_others_of_its_batch():
     torch.testing.assert_close(attention(x)[1], attention(x[1:2])[0])
 
 
-def test_an_own_mask_replaces_the_causal_one():
-    attention = module()
-    x = random(2, 5, 12)
-    everything = torch.ones(5, 5, dtype=torch.bool)
-    theirs = as_torch(attention)
-    torch.testing.assert_close(attention(x, everything), theirs(x, x, x)[0])
-    torch.testing.assert_close(attention.weights(x, everything), theirs(
-        x, x, x, average_attn_weights=False)[1])  # fmt: skip
-    itself = torch.eye(5, dtype=torch.bool)
-    alone = attention.output(attention.value(x))  # who sees only itself hands over its own value
-    torch.testing.assert_close(attention(x, itself), alone)
-
-
 @pytest.mark.parametrize("n_kv_heads", [None, 1])
 @pytest.mark.parametrize("pieces", [[1] * 7, [4, 3], [1, 5, 1], [7]])
 def test_a_text_in_pieces_with_a_cache_equals_the_whole(pieces, n_kv_heads):
@@ -351,32 +334,3 @@ def test_heads_must_divide_the_embedding():
         module(n_heads=5)
     with pytest.raises(ValueError, match="n_heads 3 is not divisible by n_kv_heads 2"):
         module(n_kv_heads=2)
-
-
-@pytest.mark.parametrize("length", [1, 2, 33])
-def test_short_attention_equals_the_fused_call_forward_and_backward(length):
-    heads = [random(2, length, 3, 4).transpose(1, 2).requires_grad_() for _ in range(3)]
-    goal = random(2, 3, length, 4)
-    found = short_attention(*heads)
-    expected = F.scaled_dot_product_attention(*heads, is_causal=True)
-    assert_close(found, expected)
-    ours = torch.autograd.grad((found * goal).sum(), heads)
-    theirs = torch.autograd.grad((expected * goal).sum(), heads)
-    for one, other in zip(ours, theirs, strict=True):
-        assert_close(one, other)
-
-
-@pytest.mark.parametrize("longest", [0, 64])
-def test_training_in_bfloat16_is_near_float32_either_way(monkeypatch, longest):
-    monkeypatch.setattr(attention, "SHORT", longest)
-    heads = [torch.randn(2, 3, 20, 8) for _ in range(3)]
-
-    def run(dtype):
-        leaves = [head.to(dtype).requires_grad_() for head in heads]
-        out = fused_attention(*leaves, is_causal=True)
-        out.float().square().sum().backward()
-        return [out, *(leaf.grad for leaf in leaves)]
-
-    for half, wide in zip(run(torch.bfloat16), run(torch.float32), strict=True):
-        assert half.dtype == torch.bfloat16
-        assert (half - wide).abs().max() < 0.04 * wide.abs().max()

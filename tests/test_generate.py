@@ -150,26 +150,6 @@ def test_cached_equals_uncached_past_the_context_too(batch, length, new):
     assert [len(row) for row in cached] == [new] * batch
 
 
-@settings(deadline=None, max_examples=20)
-@given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4), data=st.data())
-def test_a_padded_batch_says_what_each_text_says_alone(lengths, data):
-    """With and without the cache, within the context and past it, with any padding token."""
-    model = random_model()
-    texts = [torch.randint(60, (count,)) for count in lengths]
-    padding_id = data.draw(st.integers(0, 59))
-    penalty = data.draw(st.sampled_from([1.0, 1.3]))
-    longest = max(lengths)
-    padded = torch.full((len(texts), longest), padding_id)
-    for row, text in zip(padded, texts, strict=True):
-        row[longest - len(text) :] = text
-    n_padding = longest - torch.tensor(lengths)
-    options = {"n_padding": n_padding, "repetition_penalty": penalty}
-    together = tokens(model, padded, 12 - min(lengths), **options)
-    assert together == tokens(model, padded, 12 - min(lengths), use_cache=False, **options)
-    for row, text in zip(together, texts, strict=True):
-        assert [row] == tokens(model, text[None], len(row), repetition_penalty=penalty)
-
-
 def test_past_the_context_the_model_sees_the_last_tokens():
     model = random_model()
     text = torch.randint(60, (1, 20))
@@ -247,8 +227,7 @@ def test_no_new_tokens():
 def test_works_in_bfloat16():
     model = random_model().to(torch.bfloat16)
     start = torch.tensor([[1, 2, 3], [4, 5, 6]])
-    n_padding = torch.tensor([0, 2])
-    assert [len(row) for row in tokens(model, start, 12, n_padding=n_padding)] == [12, 12]
+    assert [len(row) for row in tokens(model, start, 12)] == [12, 12]
 
 
 @pytest.mark.parametrize("past", [False, True])

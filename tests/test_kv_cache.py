@@ -51,19 +51,6 @@ def test_any_way_to_feed_a_text_gives_the_same_logits(data, kv_heads):
     assert cache.length == token_ids.shape[1]
 
 
-@settings(deadline=None, max_examples=15)
-@given(padding=st.lists(st.integers(0, 4), min_size=1, max_size=3))
-def test_a_padded_batch_gives_the_same_logits(padding):
-    model = random_model(TINY)
-    n_padding = torch.tensor(padding)
-    token_ids = torch.randint(512, (len(padding), 9))
-    cache = KVCache(TINY, batch_size=len(padding))
-    with torch.no_grad():
-        whole = model(token_ids, n_padding=n_padding)
-        parts = [model(part, cache, n_padding) for part in token_ids.split([5, 1, 3], dim=1)]
-    assert_close(torch.cat(parts, dim=1), whole, atol=1e-4, rtol=1e-4)
-
-
 def test_bytes():
     # Keys and values: 2 * 2 layers * 3 sequences * 4 heads * 64 tokens * 16 numbers * 4 bytes.
     assert KVCache(TINY, batch_size=3).n_bytes() == 2 * 2 * 3 * 4 * 64 * 16 * 4

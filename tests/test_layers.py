@@ -10,7 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from helpers.config import PRESETS, GPTConfig
-from helpers.layers import GELU, FeedForward, LayerNorm, Linear, once_in_half
+from helpers.layers import GELU, FeedForward, LayerNorm
 
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=3)
 
@@ -103,21 +103,3 @@ def test_each_token_is_worked_on_alone(layer):
     same = [0, 1, 3, 4]
     assert torch.equal(layer(x)[:, same], layer(changed)[:, same])
     assert not torch.equal(layer(x)[:, 2], layer(changed)[:, 2])
-
-
-def test_a_linear_layer_is_pytorchs():
-    layer, x = Linear(24, 7), torch.randn(8, 24)
-    plain = nn.Linear(24, 7)
-    plain.load_state_dict(layer.state_dict())
-    for mine, reference in zip(with_gradients(layer, x), with_gradients(plain, x), strict=True):
-        assert_close(mine, reference)
-    with torch.no_grad():
-        assert_close(layer(x), plain(x))
-
-
-def test_once_in_half_leaves_what_is_not_autocast():
-    x = torch.ones(2)
-    assert once_in_half(x) is x
-    assert once_in_half(x.to("meta")).device.type == "meta"
-    with torch.autocast("cpu", torch.bfloat16):
-        assert once_in_half(x).dtype == torch.bfloat16

@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from helpers.fast import head_loss as loss_module
-from helpers.fast.head_loss import IGNORED, head_loss
+from helpers.fast.head_loss import head_loss
+from helpers.loss import IGNORED
 
 
 def both(hidden, weight, targets):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from helpers.config import PRESETS, GPTConfig
-from helpers.model import GPT, TransformerBlock, padded_causal_mask
+from helpers.model import GPT, TransformerBlock
 
 TINY = PRESETS["tiny"]
 
@@ -279,42 +279,7 @@ def test_an_earlier_token_changes_what_comes_after():
 # Padding on the left
 
 
-@settings(deadline=None, max_examples=20)
-@given(config=small_configs(), data=st.data())
-def test_padding_on_the_left_changes_nothing(config, data):
-    length = config.context_length
-    model = random_model(config)
-    real = data.draw(st.lists(st.integers(1, length), min_size=1, max_size=3))
-    padding_id = data.draw(st.integers(0, config.vocab_size - 1))
-    texts = [torch.randint(config.vocab_size, (count,)) for count in real]
-    padded = torch.full((len(texts), length), padding_id)
-    for row, text in zip(padded, texts, strict=True):
-        row[length - len(text) :] = text
-    logits = model(padded, n_padding=length - torch.tensor(real))
-    assert torch.isfinite(logits).all()
-    for row, text in zip(logits, texts, strict=True):
-        alone = model(text[None])[0]
-        assert_close(row[length - len(text) :], alone, atol=1e-4, rtol=1e-4)
-
-
-def test_padded_causal_mask_by_hand():
-    mask = padded_causal_mask(2, 4, torch.tensor([0, 3]))
-    assert mask.int().tolist() == [[[[1, 1, 1, 0], [1, 1, 1, 1]]], [[[0, 0, 1, 0], [0, 0, 0, 1]]]]
-
-
 # Bad input
-
-
-@pytest.mark.parametrize("shape", [(3,), (1, 2, 3), (1, 0), (0, 3)])
-def test_a_wrong_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"token_ids has shape .*; give \(B, T\), both above 0"):
-        GPT(TINY)(torch.zeros(shape, dtype=torch.long))
-
-
-@pytest.mark.parametrize("bad", [-1, 512, 50256])
-def test_an_unknown_id_is_named_with_its_limit(bad):
-    with pytest.raises(ValueError, match=f"token id {bad} is outside 0 to 511"):
-        GPT(TINY)(torch.tensor([[1, bad]]))
 
 
 def test_a_text_past_the_context_is_refused():
@@ -322,17 +287,3 @@ def test_a_text_past_the_context_is_refused():
         GPT(TINY)(torch.zeros(1, 65, dtype=torch.long))
     with pytest.raises(ValueError, match="65 tokens are more than the context length 64"):
         GPT(TINY).attention_weights(torch.zeros(1, 65, dtype=torch.long))
-
-
-@pytest.mark.parametrize(
-    ("n_padding", "message"),
-    [
-        ([[1], [0]], r"n_padding has shape \(2, 1\); give \(2,\)"),
-        ([1], r"n_padding has shape \(1,\); give \(2,\)"),
-        ([0, 3], "n_padding 3 is outside 0 to 2: one token must be real"),
-        ([-1, 0], "n_padding -1 is outside 0 to 2"),
-    ],
-)
-def test_bad_padding_is_refused(n_padding, message):
-    with pytest.raises(ValueError, match=message):
-        GPT(TINY)(torch.zeros(2, 3, dtype=torch.long), n_padding=torch.tensor(n_padding))

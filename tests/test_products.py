@@ -22,10 +22,10 @@ def processor(request, monkeypatch):
     rows = range(1, 65 if request.param == "tiles" else 1)
     monkeypatch.setitem(products.FEW_ROWS, torch.bfloat16, rows)
     monkeypatch.setitem(products.FEW_ROWS, torch.float32, range(1, 33))
-    monkeypatch.setattr(products, "HALF_USED", request.param == "halved")
-    monkeypatch.setattr(products, "ADDS_LATE", request.param == "late")
-    for dtype in products.MANY:
-        monkeypatch.setitem(products.MANY, dtype, 2000)
+    monkeypatch.setattr(products, "MKL_USES_HALF", request.param == "halved")
+    monkeypatch.setattr(products, "BIAS_IS_SLOW", request.param == "late")
+    for dtype in products.LEAST_MULTIPLICATIONS:
+        monkeypatch.setitem(products.LEAST_MULTIPLICATIONS, dtype, 2000)
     return request.param
 
 
@@ -110,8 +110,8 @@ def test_each_way_is_taken_where_it_is_meant(processor, autocast, monkeypatch):
 
 
 def test_on_other_processors_training_is_pytorchs_to_the_bit(monkeypatch):
-    monkeypatch.setattr(products, "HALF_USED", False)
-    monkeypatch.setattr(products, "ADDS_LATE", False)
+    monkeypatch.setattr(products, "MKL_USES_HALF", False)
+    monkeypatch.setattr(products, "BIAS_IS_SLOW", False)
     inputs = a_product((512, 256), 256, True)
     for ours, theirs in zip(
         with_gradients(linear, *inputs), with_gradients(F.linear, *inputs), strict=True

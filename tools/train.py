@@ -12,22 +12,26 @@ import json
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from helpers.checkpoint import checkpoints, save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
-from helpers.device import choose_device, keep_memory, precision_name, use_every_core
-from helpers.fast.compiled import check_compiler
+from helpers.device import choose_device, keep_memory, use_every_core
+from helpers.fast.compiled import Compiled, check_compiler
 from helpers.fast.distributed import (
-    first_goes_first,
-    from_first,
+    ParallelRun,
+    first_before_others,
+    gathered,
     is_first,
     joined,
     quiet_unless_first,
     shard,
 )
+from helpers.fast.head_loss import fused_next_token_loss
+from helpers.fast.speed_up import speed_up
 from helpers.generate import complete
 from helpers.model import GPT
 from helpers.runs.board import Board, check_tensorboard
@@ -43,17 +47,23 @@ from helpers.train import (
 
 
 def run(
-    text, preset, config, folder, resume=False, device="auto", prompt="The ", fsdp=False,
-    compiled=False, tensorboard=False,
-):  # fmt: skip
-    """Train tokenizer and model on `text` into `folder`; return the report as a dictionary.
+    text: str | Path,
+    preset: str,
+    config: TrainConfig,
+    around: ParallelRun,
+    device: str = "auto",
+    prompt: str = "The ",
+    fsdp: bool = False,
+    tensorboard: bool = False,
+) -> dict[str, Any]:
+    """Train tokenizer and model on `text` into the folder of `around`; return the report.
 
     `text` may be the Path of a text file: then it is never in memory as a whole.
-    The report holds losses and bits a byte, the model's beside gzip's and xz's.
+    The report holds losses and bits per byte, the model's beside gzip's and xz's.
     Raises ValueError for bad input, as the functions it calls do.
     """
-    folder = Path(folder)
-    if checkpoints(folder) and not resume:
+    folder = Path(around.folder)
+    if checkpoints(folder) and not around.resume:
         raise ValueError(f"{folder} holds a run already; give --resume or another --out")
     shape = get_preset(preset)
     tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
@@ -63,24 +73,26 @@ def run(
         f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
         f"{len(held_out_ids):,} held out, {config.precision}"
     )
-    model = shard(model) if fsdp else model
+    model = shard(speed_up(model)) if fsdp else speed_up(model)
+    around.tokenizer, around.loss = tokenizer, fused_next_token_loss
+    with _board(folder, around.resume, tensorboard) as board:
 
-    def sample(step, model, history):
-        text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
-        shown = " ".join(text.split())
-        _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
-        if board:
-            board.validation(step, history.validation_losses[-1])
+        def sample(step, model, history):
+            text = complete(model, tokenizer, prompt, 40, temperature=0.8, top_k=50, seed=step)
+            shown = " ".join(text.split())
+            _say(f"step {step}: validation loss {history.validation_losses[-1]:.3f}  {shown}")
+            if board:
+                board.validation(step, history.validation_losses[-1])
 
-    with _board(folder, resume, tensorboard) as board:
-        history = train(
-            model, train_ids, held_out_ids, config, folder, resume, tokenizer,
-            on_evaluate=sample, compiled=compiled, on_step=board and board.step,
-        )  # fmt: skip
+        around.on_evaluate, around.on_step = sample, board and board.step
+        history = train(model, train_ids, held_out_ids, config, around)
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return {"interrupted": True, "step": history.step}
-    save_model(folder / "model", model, tokenizer)
+    if fsdp:
+        model = speed_up(gathered(model)[0]).to(choose_device(device)).eval()
+    if is_first():
+        save_model(folder / "model", model, tokenizer)
     return _report(folder, model, tokenizer, texts, history, config)
 
 
@@ -115,7 +127,7 @@ def _prepare_any(text, vocab_size, folder):
     """What `prepare` gives, for a text or for the Path of a file."""
     if not isinstance(text, Path):
         return prepare(text, vocab_size)
-    with first_goes_first():  # one process writes the token files, and all read them
+    with first_before_others():  # one process writes the token files, and all read them
         return prepare_file(text, vocab_size, folder / "tokens")
 
 
@@ -155,10 +167,10 @@ def _parser():
     return parser
 
 
-def _config_from(options, folder):
+def _config_from(options, around):
     """Flags win; then what the resumed run was started with; then the preset's recipe."""
     if options.resume:
-        base = saved_config(folder)
+        base = saved_config(around.folder)
     else:
         base = replace(RECIPES.get(options.preset, TrainConfig()), precision="auto")
     given = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
@@ -166,8 +178,8 @@ def _config_from(options, folder):
     if 0 < given.get("steps", 0) < base.warmup_steps:
         given.setdefault("warmup_steps", given["steps"])  # a short run need not name both
     config = replace(base, **given)
-    precision = precision_name(config.precision, choose_device(options.device))
-    return replace(config, precision=from_first(precision))
+    precision = around.precision(config.precision, choose_device(options.device))
+    return replace(config, precision=precision)
 
 
 def main(arguments=None):
@@ -197,13 +209,19 @@ def _train_and_report(options):
         text = read_text(options.text) if options.text else load_corpus(options.corpus)
     source = options.text.stem if options.text else options.corpus
     folder = options.out or Path("runs") / f"{source}-{options.preset}"
-    config = _config_from(options, folder)
+    around = ParallelRun(folder, options.resume, wrap=Compiled if options.compile else None)
+    config = _config_from(options, around)
     report = run(
-        text, options.preset, config, folder, options.resume, options.device, fsdp=options.fsdp,
-        compiled=options.compile, tensorboard=options.tensorboard,
-    )  # fmt: skip
+        text,
+        options.preset,
+        config,
+        around,
+        options.device,
+        fsdp=options.fsdp,
+        tensorboard=options.tensorboard,
+    )
     for name, bits in report.get("bits_per_byte", {}).items():
-        print(f"{name:>12}: {bits:.3f} bits a byte on held-out text")
+        print(f"{name:>12}: {bits:.3f} bits per byte on held-out text")
     return 130 if report.get("interrupted") else 0
 
 

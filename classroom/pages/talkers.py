@@ -30,7 +30,7 @@ from helpers.bpe import BPETokenizer
 from helpers.bpe.files import from_printable
 from helpers.chat import BASE_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
-from helpers.fast.packing import pack_weights
+from helpers.fast.speed_up import speed_up
 from helpers.generate import generate
 from helpers.limits import check_whole
 from helpers.pretrained import load_gpt2
@@ -170,12 +170,14 @@ def find_gpts(environment=None):
     gpts = []
     if environment.get("LLM_COURSE_GPT"):
         trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
-        gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: load_model(trained)))
+        gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: _faster(load_model(trained))))
     own, chat = ASSETS / "course_gpt", ASSETS / "chat_model"
     if (own / "model.safetensors").is_file():
-        gpts.append(BaseGPT("the course's own GPT", lambda: load_model(own)))
+        gpts.append(BaseGPT("the course's own GPT", lambda: _faster(load_model(own))))
         if any(chat.glob("*.safetensors")):
-            gpts.append(ChatModel("the course's chat model", lambda: load_chat_model(chat, own)))
+            gpts.append(
+                ChatModel("the course's chat model", lambda: _faster(load_chat_model(chat, own)))
+            )
     if all(f.is_file() for n in ("gpt2-weights", "gpt2-vocabulary") for f in _gpt2_files(n)):
         gpts.append(BaseGPT("GPT-2 (124 million parameters)", _load_gpt2))
     url, model = (environment.get(f"LLM_COURSE_CHAT_{what}") for what in ("URL", "MODEL"))
@@ -197,8 +199,15 @@ def choose_gpt(environment=None):
     return gpts[0]
 
 
+def _faster(loaded):
+    model, tokenizer = loaded
+    return speed_up(model), tokenizer
+
+
 def _load_gpt2():
-    return pack_weights(load_gpt2("gpt2-weights")), gpt2_tokenizer(*_gpt2_files("gpt2-vocabulary"))
+    return speed_up(load_gpt2("gpt2-weights"), generation=True), gpt2_tokenizer(
+        *_gpt2_files("gpt2-vocabulary")
+    )
 
 
 def gpt2_tokenizer(merges_file, vocabulary_file):

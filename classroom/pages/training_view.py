@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from classroom.pages.knobs import card, live_and_still, make_button, make_slider
 from helpers.plots import COLORS, INK, image_tag, new_axes, png_bytes
 from helpers.runs.progress import stop_when
+from helpers.runs.run import Run as Settings
 from helpers.train import History, train
 
 FAINT = "#b9b4a5"
@@ -156,7 +157,7 @@ class TrainingExplorer:
         try:
             with stop_when(self._stopped):
                 run.history = train(
-                    self.model, *self.data, config, on_evaluate=seen, progress=False
+                    self.model, *self.data, config, Settings(on_evaluate=seen, progress=False)
                 )
             run.ended = "stopped" if run.history.interrupted else "done"
         except FloatingPointError as error:

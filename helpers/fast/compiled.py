@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 
-def check_compiler():
+def check_compiler() -> None:
     """Raise ValueError where `torch.compile` would find no C++ compiler for its kernels."""
     default = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
     wanted = os.environ.get("CXX", default)
@@ -28,11 +28,15 @@ class Compiled(nn.Module):
     Raises ValueError without a C++ compiler, or for a model that is spread over processes.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         check_compiler()
         if hasattr(model, "reshard"):
-            raise ValueError("compiling does not go with FSDP: leave out one of the two")
+            raise ValueError("compiling does not work with FSDP: leave out one of the two")
         self.model = model
         self.token_embedding, self.output_head = model.token_embedding, model.output_head
         self.hidden_states = torch.compile(model.hidden_states)
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, T, V) for token ids (B, T)."""
+        return self.output_head(self.hidden_states(token_ids))

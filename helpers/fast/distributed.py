@@ -11,7 +11,7 @@ The losses are those of one process to five decimals. With Muon they are to four
 to bfloat16 on its way. With dropout each process draws masks of its own, so that a run differs
 from that of one process as it does from that of another seed.
 
-Everything here also works in a process that is alone, and then does nothing.
+Everything here also works in a process that is alone, and then changes nothing.
 Sources: Li et al. 2020 (DDP); Zhao et al. 2023 (FSDP).
 """
 
@@ -19,12 +19,19 @@ import contextlib
 import gc
 import importlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import distributed, nn
 
+from helpers.model import GPT
+from helpers.runs.run import History, Run
 
-def n_processes():
+
+def n_processes() -> int:
     """How many processes train together.
 
     >>> n_processes(), rank()
@@ -33,18 +40,18 @@ def n_processes():
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def rank():
+def rank() -> int:
     """The number of this process, from 0."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def is_first():
+def is_first() -> bool:
     """True in the one process that writes files and prints."""
     return rank() == 0
 
 
 @contextlib.contextmanager
-def joined(device_type):
+def joined(device_type: str) -> Iterator[None]:
     """Join the processes that torchrun started, for as long as the block lasts.
 
     They talk by NCCL on "cuda" and by gloo elsewhere. Without torchrun nothing happens.
@@ -71,7 +78,7 @@ def joined(device_type):
 
 
 @contextlib.contextmanager
-def quiet_unless_first():
+def quiet_unless_first() -> Iterator[None]:
     """Let only the first process print, for as long as the block lasts."""
     if is_first():
         yield
@@ -81,8 +88,8 @@ def quiet_unless_first():
 
 
 @contextlib.contextmanager
-def first_goes_first():
-    """Let the first process do the block alone, and the others after it."""
+def first_before_others() -> Iterator[None]:
+    """Let the first process run the block alone, and the others after it."""
     if not is_first():
         distributed.barrier()
     yield
@@ -90,39 +97,7 @@ def first_goes_first():
         distributed.barrier()
 
 
-def own_rows(batches):
-    """Yield of each (inputs, targets) batch the rows that are this process's, every n-th one."""
-    n, first = n_processes(), rank()
-    for inputs, targets in batches:
-        yield inputs[first::n], targets[first::n]
-
-
-def check_share(loader):
-    """Raise ValueError where the processes cannot share a loader's batches equally."""
-    n = n_processes()
-    if loader.batch_size % n:
-        raise ValueError(f"batch_size {loader.batch_size} cannot be shared by {n} processes")
-    if n > 1 and hasattr(loader, "documents"):  # a mean of means would weigh short rows too much
-        raise ValueError("rows of whole documents have unequal weight: give one row of token ids")
-
-
-def mean_of_all(value):
-    """Return the mean of a number over all processes, the same in each of them."""
-    if n_processes() == 1:
-        return value
-    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    total = torch.tensor(float(value), dtype=torch.float64, device=device)
-    distributed.all_reduce(total)
-    return total.item() / n_processes()
-
-
-def vary_dropout(seed):
-    """Let each process but the first draw random numbers of its own: its rows are others."""
-    if rank():
-        torch.manual_seed(seed + 1_000_003 * rank())
-
-
-def from_first(value):
+def from_first(value: Any) -> Any:
     """Return the first process's value in all of them: a measurement may differ between them."""
     if n_processes() == 1:
         return value
@@ -131,20 +106,95 @@ def from_first(value):
     return values[0]
 
 
+class ParallelRun(Run):
+    """A training run that all processes share: each trains on its own rows of every batch.
+
+    The first process writes checkpoints and the log, and all read them. Alone it is a `Run`.
+    """
+
+    def precision(self, wanted: str, device: torch.device) -> str:
+        """Return "fp32" or "bf16", the same in all processes."""
+        return from_first(super().precision(wanted, device))
+
+    def begin(self, model: Any, optimizer: Any, loader: Any, about: dict[str, Any]) -> History:
+        """Begin or resume in every process. Raises ValueError where rows cannot be shared."""
+        n = n_processes()
+        if loader.batch_size % n:
+            raise ValueError(f"batch_size {loader.batch_size} cannot be shared by {n} processes")
+        if n > 1 and hasattr(
+            loader, "documents"
+        ):  # a mean of means would weigh short rows too much
+            raise ValueError("rows of whole documents have unequal weight: give one row of ids")
+        history = super().begin(model, optimizer, loader, about)
+        self.progress = self.progress and is_first()
+        if rank():  # every process draws dropout of its own, since its rows are others
+            torch.manual_seed(about["train_config"]["seed"] + history.step + 1_000_003 * rank())
+        return history
+
+    def stepped(self, model: nn.Module) -> nn.Module:
+        """Return this process's copy, whose gradients are averaged; `wrap` goes around it."""
+        if n_processes() > 1 and not _is_sharded(model):
+            model = Replica(model)
+        return super().stepped(model)
+
+    def batches(self, loader: Any) -> Iterator[Any]:
+        """Yield of each (inputs, targets) batch the rows of this process, every n-th one."""
+        n, first = n_processes(), rank()
+        for inputs, targets in super().batches(loader):
+            yield inputs[first::n], targets[first::n]
+
+    def mean(self, value: float) -> float:
+        """Return a number's mean over all processes, the same in each of them."""
+        if n_processes() == 1:
+            return value
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        total = torch.tensor(float(value), dtype=torch.float64, device=device)
+        distributed.all_reduce(total)
+        return total.item() / n_processes()
+
+    def write(self, model: nn.Module, optimizer: Any, state: dict[str, Any]) -> None:
+        """Write a checkpoint in the first process; all must call this together."""
+        if _is_sharded(model):
+            model, optimizer = gathered(model, optimizer)
+        if is_first():
+            super().write(model, optimizer, state)
+
+    def load(self, checkpoint: Path, model: nn.Module, optimizer: Any) -> dict[str, Any]:
+        """Restore model and optimizer in every process."""
+        if not _is_sharded(model):
+            return super().load(checkpoint, model, optimizer)
+        plain, moments = GPT(model.config), SimpleNamespace(state={})
+        state = super().load(checkpoint, plain, moments)
+        scatter(plain, moments, model, optimizer)
+        return state
+
+    def _log(self, **line: float) -> None:
+        if is_first():
+            super()._log(**line)
+
+    def _cut_log(self, step: int) -> None:
+        if is_first():
+            super()._cut_log(step)
+
+
 class Replica(nn.Module):
     """This process's copy of a GPT; its gradients become the mean of all processes' gradients.
 
     DDP averages what is computed through its own `forward`, so the hidden states go that way.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.token_embedding, self.output_head = model.token_embedding, model.output_head
         self.parallel = nn.parallel.DistributedDataParallel(_HiddenStates(model))
 
-    def hidden_states(self, token_ids):
+    def hidden_states(self, token_ids: torch.Tensor) -> torch.Tensor:
         """Return what `GPT.hidden_states` does, (B, T, C)."""
         return self.parallel(token_ids)
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, T, V) for token ids (B, T)."""
+        return self.output_head(self.hidden_states(token_ids))
 
 
 class _HiddenStates(nn.Module):
@@ -158,12 +208,7 @@ class _HiddenStates(nn.Module):
         return self.model.hidden_states(token_ids)
 
 
-def in_parallel(model):
-    """Return what to train in this process: the model itself where it is alone or sharded."""
-    return model if n_processes() == 1 or _is_sharded(model) else Replica(model)
-
-
-def shard(model):
+def shard(model: GPT) -> GPT:
     """Spread a GPT's parameters over the processes (FSDP2), block by block; return the model.
 
     An optimizer for it must be made afterwards. Raises ValueError where this process is alone.
@@ -179,27 +224,49 @@ def shard(model):
     return model
 
 
+def gathered(model: nn.Module, optimizer: Any = None) -> tuple[GPT, Any]:
+    """Return the whole of a sharded model as a plain GPT on the CPU, and its optimizer's state.
+
+    All processes must call this together.
+    """
+    model.reshard()
+    with torch.device("meta"):
+        plain = GPT(model.config)
+    plain.to_empty(device="cpu")
+    if model.config.tie_weights:
+        plain.output_head.weight = plain.token_embedding.weight
+    here, moments = dict(plain.named_parameters()), {}
+    for name, parameter in model.named_parameters():
+        with torch.no_grad():
+            here[name].copy_(_whole(parameter))
+        state = {} if optimizer is None else optimizer.state.get(parameter, {})
+        moments[here[name]] = {key: _whole(value) for key, value in state.items()}
+    return plain, SimpleNamespace(state=moments)
+
+
+def scatter(plain: GPT, moments: Any, model: nn.Module, optimizer: Any) -> None:
+    """Give every process its share of a plain GPT's parameters and optimizer state."""
+    model.reshard()
+    here = dict(plain.named_parameters())
+    for name, parameter in model.named_parameters():
+        with torch.no_grad():
+            parameter.copy_(_placed_like(here[name].detach(), parameter))
+        state = moments.state.get(here[name], {})
+        optimizer.state[parameter] = {
+            key: _placed_like(value, parameter) for key, value in state.items()
+        }
+
+
 def _is_sharded(model):
     return hasattr(model, "reshard")
 
 
-def parameters_by_name(model):
-    """The model's parameters by name; those of a sharded model are brought back to shards."""
-    if _is_sharded(model):
-        model.reshard()
-    return dict(model.named_parameters())
-
-
-def whole(tensor):
-    """The whole of a tensor on the CPU, also where each process holds a share of it.
-
-    All processes must call this together.
-    """
+def _whole(tensor):
     tensor = tensor.detach()
     return (tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor).cpu()
 
 
-def placed_like(tensor, parameter):
+def _placed_like(tensor, parameter):
     """Put a whole tensor where a parameter is: on its device, and as shards if it is one."""
     tensor = tensor.to(parameter.device)
     if tensor.ndim and hasattr(parameter, "placements"):

@@ -9,13 +9,26 @@ Shapes: N tokens, C embedding dimensions, V words of the vocabulary.
 """
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from helpers.loss import IGNORED
+
 SLICE = 512  # tokens at a time: 512 rows of a few thousand numbers stay in the cache
-IGNORED = -100  # the target that PyTorch, too, leaves out of the loss
 
 
-def head_loss(hidden, weight, targets):
+def fused_next_token_loss(
+    model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Equal to `helpers.loss.next_token_loss`, without ever holding all logits at once.
+
+    Mean cross-entropy, in nats per token, of a GPT for (B, T) inputs and targets.
+    """
+    hidden = model.hidden_states(inputs)  # (B, T, C)
+    return head_loss(hidden, model.output_head.weight, targets)
+
+
+def head_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy, in nats, of the head `hidden @ weight.T` against token ids.
 
     `hidden` is (..., C), `weight` (V, C), `targets` (...) with `IGNORED` where nothing is to be

@@ -12,7 +12,7 @@ import functools
 import torch
 from torch import nn
 
-from helpers.layers import replace_linear
+from helpers.fast.swap import replace_linear
 
 ROWS = 32  # of x, for which oneDNN chooses the layout; measured to serve one row as well
 

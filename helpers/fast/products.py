@@ -1,9 +1,9 @@
-"""One product, several ways: the linear layer by what is fastest on this processor.
+"""The linear layer, computed the way that is fastest on this processor.
 
 PyTorch leaves products on a CPU to two libraries, MKL and oneDNN. Some it makes slowly: those of a
 few rows, those of float32 on a processor of AMD with AVX-512, of whose registers MKL uses half, and
 those that add a bias to many bfloat16 numbers. There the same product is asked for in another form,
-which another kernel makes. All ways give the same but for rounding.
+which another kernel computes. All ways agree up to rounding.
 
 Shapes: N rows of x, C numbers in, V numbers out.
 """
@@ -11,30 +11,44 @@ Shapes: N rows of x, C numbers in, V numbers out.
 import math
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 PROCESSOR = getattr(torch.cpu, "get_capabilities", dict)()
 # Newer processors of Intel multiply small tiles of bfloat16 at once (AMX).
 HAS_TILES = PROCESSOR.get("amx_tile", False)
 # PyTorch writes a bias to memory before the product, and reads it again, for these bfloat16 kernels.
-ADDS_LATE = PROCESSOR.get("avx512_bf16", False) and not HAS_TILES
+BIAS_IS_SLOW = PROCESSOR.get("avx512_bf16", False) and not HAS_TILES
 # MKL reached 180 billion operations a second on such a processor, oneDNN 400.
-HALF_USED = "AMD" in PROCESSOR.get("cpu_name", "") and PROCESSOR.get("avx512_f", False)
+MKL_USES_HALF = "AMD" in PROCESSOR.get("cpu_name", "") and PROCESSOR.get("avx512_f", False)
 # How many rows make PyTorch's own linear layer slow, as measured.
 FEW_ROWS = {
-    torch.float32: range(1 if HALF_USED else 8, 33),
+    torch.float32: range(1 if MKL_USES_HALF else 8, 33),
     torch.bfloat16: range(1, 65 if HAS_TILES else 1),
 }
-# How many multiplications of numbers make a convolution faster, as measured, and how many times
-# wider the output has to be than x where the bias is all that is gained.
-MANY = {torch.float32: 2**25, torch.bfloat16: 2**30}
-WIDE = 3
+# How many multiplications make a convolution faster, as measured, and how many times wider the
+# output has to be than x where only the bias is gained.
+LEAST_MULTIPLICATIONS = {torch.float32: 2**25, torch.bfloat16: 2**30}
+LEAST_WIDENING = 3
 
 
-def linear(x, weight, bias=None):
+class FastLinear(nn.Linear):
+    """PyTorch's linear layer, computed the way that is fastest on this processor.
+
+    >>> layer = FastLinear(2, 1)
+    >>> x = torch.ones(8, 2)
+    >>> torch.allclose(layer(x), F.linear(x, layer.weight, layer.bias))
+    True
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return linear(x, self.weight, self.bias)
+
+
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """A linear layer: x (..., C) and weight (V, C) to (..., V), plus bias (V,) where there is one.
 
-    Equal to PyTorch's but for rounding, and so are its gradients. Raises RuntimeError for another
+    Equal to PyTorch's up to rounding, and so are its gradients. Raises RuntimeError for another
     width, as PyTorch does.
 
     >>> x, weight = torch.ones(8, 2), torch.tensor([[3.0, 4.0]])
@@ -54,7 +68,9 @@ def linear(x, weight, bias=None):
     return F.linear(x, weight, bias)
 
 
-def of_few_rows(x, weight, bias=None):
+def of_few_rows(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
     """The product read as `weight @ x.T`, for which the libraries have faster kernels.
 
     When text is generated, x has a row for each text, and all time goes into reading the weight.
@@ -68,7 +84,7 @@ def of_few_rows(x, weight, bias=None):
     return y if bias is None else y + bias
 
 
-def of_one_row(x, weight):
+def of_one_row(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """The product of one row, (C,) to (V,), on every core: MKL makes it on a single one.
 
     >>> of_one_row(torch.ones(2), torch.tensor([[3.0, 4.0]])).item()
@@ -83,16 +99,18 @@ def of_one_row(x, weight):
     return y if even == len(weight) else torch.cat([y, weight[even:].mv(x)])
 
 
-def convolution_pays(rows, weight, dtype, has_bias):
+def convolution_pays(rows: int, weight: torch.Tensor, dtype: torch.dtype, has_bias: bool) -> bool:
     """Whether a convolution is the faster way here to a product of so many rows in this type."""
-    if rows * weight.numel() < MANY.get(dtype, math.inf):
+    if rows * weight.numel() < LEAST_MULTIPLICATIONS.get(dtype, math.inf):
         return False
     if dtype == torch.float32:
-        return HALF_USED
-    return ADDS_LATE and has_bias and len(weight) >= WIDE * weight.shape[1]
+        return MKL_USES_HALF
+    return BIAS_IS_SLOW and has_bias and len(weight) >= LEAST_WIDENING * weight.shape[1]
 
 
-def by_convolution(x, weight, bias=None):
+def by_convolution(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
     """The product as a convolution over single pixels, which PyTorch leaves to oneDNN.
 
     A pixel of C colors is a row of x. How they make up pictures does not matter to a window of one

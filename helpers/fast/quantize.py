@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.layers import replace_linear
+from helpers.fast.swap import replace_linear
 
 LARGEST = 127  # of the whole numbers that eight bits hold, with as many below zero
 

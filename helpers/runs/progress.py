@@ -4,13 +4,15 @@ import contextlib
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
 
-_ASKED = ContextVar("asked to stop", default=None)
+_ASKED: ContextVar[threading.Event | None] = ContextVar("asked to stop", default=None)
 
 
 @contextlib.contextmanager
-def stop_when(event):
+def stop_when(event: threading.Event) -> Iterator[None]:
     """Within it, training ends as by Ctrl-C once `event`, a `threading.Event`, is set.
 
     The step is finished, and `history.interrupted` says that there should have been more. Only
@@ -24,24 +26,31 @@ def stop_when(event):
 
 
 class ProgressBar:
-    """A bar with the loss and the tokens a second; tqdm adds the time that is left.
+    """A bar with the loss and the tokens per second; tqdm adds the time that is left.
 
-    `on_step(step, loss, learning_rate, tokens_a_second)` is called at every step.
+    `on_step(step, loss, learning_rate, tokens_per_second)` is called at every step.
     """
 
-    def __init__(self, config, loader, done, wanted, on_step=None):
+    def __init__(
+        self,
+        config: Any,
+        loader: Any,
+        done: int,
+        wanted: bool,
+        on_step: Callable[[int, float, float, float], None] | None = None,
+    ) -> None:
         from tqdm.auto import tqdm
 
-        self.tokens_a_step = config.accumulate * loader.batch_size * loader.tokens_a_row
+        self.tokens_per_step = config.accumulate * loader.batch_size * loader.tokens_a_row
         self.bar = tqdm(
             total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
         )
         self.before, self.on_step = time.perf_counter(), on_step
 
-    def update(self, step, loss, learning_rate):
-        """Count a step, and say its loss and speed."""
+    def update(self, step: int, loss: float, learning_rate: float) -> None:
+        """Count a step, and show its loss and speed."""
         now = time.perf_counter()
-        speed = self.tokens_a_step / (now - self.before)
+        speed = self.tokens_per_step / (now - self.before)
         self.before = now
         self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
         self.bar.update()
@@ -61,11 +70,11 @@ class StopButton:
     The event of `stop_when` does what the first Ctrl-C does.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.interrupted, self.asked = False, _ASKED.get()
 
     @property
-    def pressed(self):
+    def pressed(self) -> bool:
         """Whether the run was asked to stop."""
         return self.interrupted or (self.asked is not None and self.asked.is_set())
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from helpers.fast.head_loss import IGNORED
 from helpers.limits import check_whole
+from helpers.loss import IGNORED
 
 _POOL = 16  # batches whose documents are sorted by length together
 

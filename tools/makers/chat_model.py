@@ -21,10 +21,13 @@ from classroom.worlds import tasks
 from classroom.worlds.course_qa import questions
 from helpers.chat import BASE_MODEL, ChatModel
 from helpers.checkpoint import load_model
-from helpers.device import keep_memory, precision_name, use_every_core
+from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
+from helpers.fast.head_loss import fused_next_token_loss
+from helpers.fast.speed_up import speed_up
 from helpers.instructions import Instruction, format_chat, instruction_loader
+from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
 from tools.makers.course_texts import draw_tasks
 
@@ -145,6 +148,8 @@ def measure_late(model, tokenizer, seed=0):
 def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     """Fine-tune into a folder and return the report, or None where Ctrl-C stopped the run."""
     folder = Path(folder)
+    around = Run(folder, resume)
+    config = replace(config, precision=around.precision(config.precision, choose_device("cpu")))
     torch.manual_seed(config.seed)
     model, tokenizer = load_model(base)
     limit = model.config.context_length
@@ -157,7 +162,8 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     held_out += list(map(_task_turn, tasks.sample(len(held_out), 3, "validation")))
     validation = instruction_loader(tokenizer, held_out, shuffle=False, **options)
     start = time.perf_counter()
-    history = train(model, loader, validation, config, folder, resume, tokenizer)
+    around.tokenizer, around.loss = tokenizer, fused_next_token_loss
+    history = train(speed_up(model), loader, validation, config, around)
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return None
@@ -259,11 +265,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     use_every_core()
     keep_memory()
-    precision = precision_name()
     try:
         warmup = min(RECIPE.warmup_steps, options.steps)
         config = replace(
-            RECIPE, steps=options.steps, warmup_steps=warmup, precision=precision
+            RECIPE, steps=options.steps, warmup_steps=warmup, precision="auto"
         )  # fmt: skip
         report = run(options.out, config, options.base, options.tasks, options.resume)
     except (ValueError, OSError, FloatingPointError) as error:

@@ -23,9 +23,12 @@ from helpers.checkpoint import save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import get_preset
 from helpers.copying_start import start_copying
-from helpers.device import keep_memory, precision_name, use_every_core
+from helpers.device import choose_device, keep_memory, use_every_core
+from helpers.fast.head_loss import fused_next_token_loss
+from helpers.fast.speed_up import speed_up
 from helpers.limits import check_whole
 from helpers.model import GPT
+from helpers.runs.run import Run
 from helpers.train import TrainConfig, evaluate_loss, train
 from tools.makers.course_rows import prepare
 from tools.makers.course_texts import HELD_OUT_TALES_SEED, course_sources
@@ -67,6 +70,8 @@ def measure(model, tokenizer, sources):
 def run(folder, config, n_tales=N_TALES, resume=False):
     """Train into a folder and return the report, or None where Ctrl-C stopped the run."""
     folder = Path(folder)
+    around = Run(folder, resume)
+    config = replace(config, precision=around.precision(config.precision, choose_device("cpu")))
     sources = course_sources(n_tales)
     shape = get_preset("course")
     tokenizer, training, held_out = prepare(sources, shape, config.batch_size)
@@ -75,7 +80,8 @@ def run(folder, config, n_tales=N_TALES, resume=False):
     model = start_copying(GPT(replace(shape, vocab_size=tokenizer.vocab_size)))
     print(f"{model.n_parameters():,} parameters, {n_tokens:,} tokens, {config.precision}")
     start = time.perf_counter()
-    history = train(model, training, held_out, config, folder, resume, tokenizer)
+    around.tokenizer, around.loss = tokenizer, fused_next_token_loss
+    history = train(speed_up(model), training, held_out, config, around)
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return None
@@ -175,11 +181,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     use_every_core()
     keep_memory()
-    precision = precision_name()
     try:
         check_whole("tales", options.tales, least=1)
         warmup = min(RECIPE.warmup_steps, max(0, options.steps))
-        config = replace(RECIPE, steps=options.steps, warmup_steps=warmup, precision=precision)
+        config = replace(RECIPE, steps=options.steps, warmup_steps=warmup, precision="auto")
         report = run(options.out, config, options.tales, options.resume)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
