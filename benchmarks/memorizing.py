@@ -19,6 +19,7 @@ from benchmarks import _record
 from helpers.config import PRESETS
 from helpers.device import choose_precision, use_every_core
 from helpers.model import GPT
+from helpers.runs.run import Run
 from helpers.texts.corpora import data_folder, gpt2_encoding, load_corpus
 from helpers.texts.loaders import create_loader
 from helpers.texts.prepare import prepare, split_text
@@ -67,7 +68,7 @@ def measure():
         print(step, f"{training_losses[-1]:.3f} {history.validation_losses[-1]:.3f}", flush=True)
 
     started = time.perf_counter()
-    history = train(model, training, held_out, config, on_evaluate=note, progress=False)
+    history = train(model, training, held_out, config, Run(on_evaluate=note, progress=False))
     return {
         "text": name,
         "training_tokens": len(training),

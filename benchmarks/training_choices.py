@@ -14,6 +14,7 @@ import torch
 from benchmarks import _record
 from helpers.config import PRESETS
 from helpers.model import GPT
+from helpers.runs.run import Run
 from helpers.texts.corpora import load_corpus
 from helpers.texts.prepare import prepare
 from helpers.train import TrainConfig, train
@@ -44,7 +45,7 @@ def one_run(tokens, held_out, config, seed):
     torch.manual_seed(seed)
     model = GPT(PRESETS["tiny"])
     try:
-        history = train(model, tokens, held_out, config, progress=False)
+        history = train(model, tokens, held_out, config, Run(progress=False))
     except FloatingPointError:
         return float("inf")
     return history.validation_losses[-1]

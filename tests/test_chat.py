@@ -19,6 +19,7 @@ from helpers.config import GPTConfig
 from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
+from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +38,7 @@ def parts():
     model = GPT(GPTConfig(tokenizer.vocab_size, 96, 32, 2, 2, dropout=0.0))
     loader = instruction_loader(tokenizer, [*turns, turns, turns[::-1]] * 2, 4, format_chat)
     config = TrainConfig(steps=150, learning_rate=1e-2, warmup_steps=5, evaluate_every=150)
-    history = train(model, loader, loader, config, progress=False)
+    history = train(model, loader, loader, config, Run(progress=False))
     assert history.train_losses[-1] < 0.1
     return model.eval(), tokenizer
 

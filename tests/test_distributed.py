@@ -18,13 +18,11 @@ from helpers.checkpoint import checkpoints, load_model, read_state
 from helpers.config import GPTConfig
 from helpers.device import choose_device
 from helpers.fast.distributed import (
-    check_share,
+    ParallelRun,
     from_first,
     is_first,
     joined,
-    mean_of_all,
     n_processes,
-    own_rows,
     rank,
     shard,
 )
@@ -47,7 +45,7 @@ def go_on(folder, fsdp=False, device="cpu", config=QUICK, shape=SHAPE):
     model = GPT(shape).to(device)
     model = shard(model) if fsdp else model
     resume = from_first(bool(checkpoints(folder)))
-    return train(model, TOKENS, TOKENS, config, folder, resume, progress=False)
+    return train(model, TOKENS, TOKENS, config, ParallelRun(folder, resume=resume, progress=False))
 
 
 def in_two_processes(*arguments, module=None):
@@ -142,9 +140,9 @@ def test_the_command_runs_in_two_processes(tmp_path):
 
 def test_alone_nothing_changes():
     assert n_processes() == 1 and rank() == 0 and is_first()
-    assert mean_of_all(3.5) == 3.5 and from_first("x") == "x"
+    assert ParallelRun().mean(3.5) == 3.5 and from_first("x") == "x"
     batch = torch.arange(4), torch.arange(4)
-    assert torch.equal(next(own_rows(iter([batch])))[0], batch[0])
+    assert torch.equal(next(ParallelRun().batches([batch]))[0], batch[0])
     with joined("cpu"):
         assert n_processes() == 1
     with pytest.raises(ValueError, match="start the command with torchrun"):
@@ -155,9 +153,9 @@ def test_batches_that_cannot_be_shared_are_refused(monkeypatch):
     monkeypatch.setattr("helpers.fast.distributed.n_processes", lambda: 2)
     loader = DocumentLoader([[1], [2], [3]], 0, 3)
     with pytest.raises(ValueError, match="batch_size 3 cannot be shared by 2 processes"):
-        check_share(loader)
+        ParallelRun().begin(None, None, loader, {})
     with pytest.raises(ValueError, match="unequal weight"):
-        check_share(DocumentLoader([[1], [2]], 0, 2))
+        ParallelRun().begin(None, None, DocumentLoader([[1], [2]], 0, 2), {})
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -189,8 +187,8 @@ def worker(way, *folders):
         if is_first():
             print("each draws its own" if every_mask[0] != every_mask[1] else "all draw alike")
         model = GPT(SHAPE)
-        assert mean_of_all(evaluate_loss(model, TOKENS)) > 0
-        average = mean_of_all(rank() + 1)
+        assert ParallelRun().mean(evaluate_loss(model, TOKENS)) > 0
+        average = ParallelRun().mean(rank() + 1)
         if is_first():
             print(f"from the first of {n_processes()}, mean {average}")
     if "fsdp" not in way:  # at Python's end one of them could abort it

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from helpers.config import PRESETS
 from helpers.fast.head_loss import IGNORED
 from helpers.model import GPT
+from helpers.runs.run import Run
 from helpers.texts.documents import DocumentLoader
 from helpers.train import TrainConfig, evaluate_loss, train
 
@@ -135,7 +136,7 @@ def test_a_model_trains_on_documents_and_resumes_bit_for_bit(tmp_path, optimizer
         model = GPT(PRESETS["tiny"])
         config = TrainConfig(steps=60, learning_rate=rate, checkpoint_every=30, **settings)
         loader = DocumentLoader(documents, 0, 8)
-        history = train(model, loader, held_out, config, folder, resume=resume, progress=False)
+        history = train(model, loader, held_out, config, Run(folder, resume=resume, progress=False))
         return model, history
 
     model, history = run(60, tmp_path / "a")

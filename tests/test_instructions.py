@@ -17,6 +17,7 @@ from helpers.instructions import (
     instruction_loader,
 )
 from helpers.model import GPT
+from helpers.runs.run import Run
 from helpers.train import TrainConfig, evaluate_loss, next_token_loss, train
 
 TOKENIZER = BPETokenizer.train("abc", 257, ("<|endoftext|>",))
@@ -104,7 +105,7 @@ def test_a_model_learns_two_answers_and_repeats_itself():
         model = GPT(GPTConfig(TOKENIZER.vocab_size, 64, 32, 2, 1, dropout=0.0))
         loader = instruction_loader(TOKENIZER, [ADD, HELLO] * 4, 4)
         config = TrainConfig(steps=40, learning_rate=1e-2, warmup_steps=2, evaluate_every=40)
-        train(model, loader, loader, config, progress=False)
+        train(model, loader, loader, config, Run(progress=False))
         losses.append(evaluate_loss(model, loader))
     assert losses[0] == losses[1] < 0.3
 

@@ -29,6 +29,7 @@ from helpers.checkpoint import (
 from helpers.config import GPTConfig
 from helpers.model import GPT
 from helpers.optim import create_optimizer
+from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,10 +45,8 @@ def go_on(folder, config=QUICK, **options):
     """Begin the run in a folder, or go on with it."""
     torch.set_num_threads(1)  # sums in another order would differ in the last digit
     torch.manual_seed(0)
-    return train(
-        GPT(SHAPE), TOKENS, TOKENS, config, folder, bool(checkpoints(folder)), progress=False,
-        **options,
-    )  # fmt: skip
+    run = Run(folder, resume=bool(checkpoints(folder)), progress=False, **options)
+    return train(GPT(SHAPE), TOKENS, TOKENS, config, run)
 
 
 def result(folder):
@@ -184,7 +183,7 @@ def test_the_log_of_a_resumed_run_says_each_step_once(tmp_path):
 def test_a_folder_in_use_is_not_overwritten(tmp_path):
     go_on(tmp_path, replace(QUICK, steps=4))
     with pytest.raises(ValueError, match="holds a run already; resume it or take another folder"):
-        train(GPT(SHAPE), TOKENS, TOKENS, QUICK, tmp_path, progress=False)
+        train(GPT(SHAPE), TOKENS, TOKENS, QUICK, Run(tmp_path, progress=False))
 
 
 FULL_DISK = """

@@ -18,10 +18,11 @@ from torch.nn import functional as F
 
 from helpers.checkpoint import checkpoints, load_model
 from helpers.config import GPTConfig
-from helpers.fast.compiled import check_compiler
+from helpers.fast.compiled import Compiled, check_compiler
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
 from helpers.runs.board import Board
+from helpers.runs.run import Run
 from helpers.texts.loaders import create_loader
 from helpers.texts.prepare import prepare, split_text
 from helpers.train import TrainConfig, evaluate_loss, next_token_loss, train, training_step
@@ -76,7 +77,7 @@ def test_evaluation_weighs_every_token_alike_and_leaves_the_mode(tokens):
 
 def test_training_equals_a_plain_loop(tokens):
     ours, plain = new_model(), new_model()
-    history = train(ours, tokens, tokens, QUICK, progress=False)
+    history = train(ours, tokens, tokens, QUICK, Run(progress=False))
     optimizer = create_optimizer(plain, QUICK.learning_rate, QUICK.weight_decay)
     loader = create_loader(tokens, SHAPE.context_length, QUICK.batch_size, seed=QUICK.seed)
     torch.manual_seed(QUICK.seed)
@@ -138,12 +139,12 @@ def test_accumulated_batches_weigh_by_their_scored_targets():
 def test_a_pattern_is_learned():
     tokens = np.tile(np.arange(10), 60)
     model = new_model(shape=replace(SHAPE, dropout=0.0))
-    train(model, tokens, tokens, replace(QUICK, steps=80), progress=False)
+    train(model, tokens, tokens, replace(QUICK, steps=80), Run(progress=False))
     assert evaluate_loss(model, tokens) < 0.3  # only a window's first token is hard to know
 
 
 def test_resuming_gives_the_same_losses_bit_for_bit(tmp_path, tokens):
-    whole = train(new_model(), tokens, tokens, QUICK, tmp_path / "whole", progress=False)
+    whole = train(new_model(), tokens, tokens, QUICK, Run(tmp_path / "whole", progress=False))
     part = tmp_path / "part"
 
     class Stop(Exception):
@@ -154,10 +155,10 @@ def test_resuming_gives_the_same_losses_bit_for_bit(tmp_path, tokens):
             raise Stop
 
     with pytest.raises(Stop):  # dies after step 8; the newest checkpoint is step 5
-        train(new_model(), tokens, tokens, QUICK, part, on_evaluate=stop_at_8, progress=False)
+        train(new_model(), tokens, tokens, QUICK, Run(part, on_evaluate=stop_at_8, progress=False))
     assert [path.name for path in checkpoints(part)] == ["step-00000005"]
     resumed_model = new_model(seed=123)
-    resumed = train(resumed_model, tokens, tokens, QUICK, part, resume=True, progress=False)
+    resumed = train(resumed_model, tokens, tokens, QUICK, Run(part, resume=True, progress=False))
     assert resumed.train_losses == whole.train_losses
     assert resumed.validation_losses == whole.validation_losses
     final, _ = load_model(checkpoints(tmp_path / "whole")[-1])
@@ -166,14 +167,24 @@ def test_resuming_gives_the_same_losses_bit_for_bit(tmp_path, tokens):
 
 
 def test_resume_refuses_other_settings_other_data_and_an_empty_folder(tmp_path, tokens):
-    train(new_model(), tokens, tokens, QUICK, tmp_path / "run", progress=False)
+    train(new_model(), tokens, tokens, QUICK, Run(tmp_path / "run", progress=False))
     changed = replace(QUICK, learning_rate=0.5)
     with pytest.raises(ValueError, match="learning_rate was 0.01 .* is 0.5 now"):
-        train(new_model(), tokens, tokens, changed, tmp_path / "run", resume=True, progress=False)
+        train(
+            new_model(), tokens, tokens, changed, Run(tmp_path / "run", resume=True, progress=False)
+        )
     with pytest.raises(ValueError, match="other training tokens"):
-        train(new_model(), tokens[1:], tokens, QUICK, tmp_path / "run", resume=True, progress=False)
+        train(
+            new_model(),
+            tokens[1:],
+            tokens,
+            QUICK,
+            Run(tmp_path / "run", resume=True, progress=False),
+        )
     with pytest.raises(ValueError, match="nothing to resume"):
-        train(new_model(), tokens, tokens, QUICK, tmp_path / "none", resume=True, progress=False)
+        train(
+            new_model(), tokens, tokens, QUICK, Run(tmp_path / "none", resume=True, progress=False)
+        )
 
 
 def test_control_c_finishes_the_step_saves_and_returns(tmp_path, tokens):
@@ -182,11 +193,13 @@ def test_control_c_finishes_the_step_saves_and_returns(tmp_path, tokens):
 
     before = signal.getsignal(signal.SIGINT)
     model = new_model()
-    history = train(model, tokens, tokens, QUICK, tmp_path, on_evaluate=press, progress=False)
+    history = train(model, tokens, tokens, QUICK, Run(tmp_path, on_evaluate=press, progress=False))
     assert history.interrupted and history.step == 4
     assert signal.getsignal(signal.SIGINT) is before
     assert checkpoints(tmp_path)[-1].name == "step-00000004"
-    finished = train(new_model(5), tokens, tokens, QUICK, tmp_path, resume=True, progress=False)
+    finished = train(
+        new_model(5), tokens, tokens, QUICK, Run(tmp_path, resume=True, progress=False)
+    )
     assert finished.step == QUICK.steps and not finished.interrupted
 
 
@@ -195,7 +208,7 @@ def test_a_loss_that_is_no_number_stops_with_step_and_rate(tokens):
     with torch.no_grad():
         model.final_norm.scale[0] = float("nan")
     with pytest.raises(FloatingPointError, match=r"loss is nan at step 0, learning rate 0\.005"):
-        train(model, tokens, tokens, QUICK, progress=False)
+        train(model, tokens, tokens, QUICK, Run(progress=False))
 
 
 def test_bf16_learns_as_fp32_does():
@@ -204,7 +217,13 @@ def test_bf16_learns_as_fp32_does():
     losses = {}
     for precision in ("fp32", "bf16"):
         model = new_model(shape=shape)
-        train(model, tokens, tokens, replace(QUICK, steps=60, precision=precision), progress=False)
+        train(
+            model,
+            tokens,
+            tokens,
+            replace(QUICK, steps=60, precision=precision),
+            Run(progress=False),
+        )
         losses[precision] = evaluate_loss(model, tokens)
         assert next(model.parameters()).dtype == torch.float32
     assert losses["bf16"] == pytest.approx(losses["fp32"], abs=0.1)
@@ -227,7 +246,7 @@ def test_bad_settings_are_refused(wrong):
 
 def test_a_text_shorter_than_the_context_is_refused():
     with pytest.raises(ValueError, match="8"):
-        train(new_model(), np.arange(5), np.arange(40), QUICK, progress=False)
+        train(new_model(), np.arange(5), np.arange(40), QUICK, Run(progress=False))
 
 
 def test_prepare_keeps_the_held_out_part_apart():
@@ -333,16 +352,19 @@ def test_compiled_steps_have_the_same_losses_and_checkpoints(tmp_path, tokens, m
     for compiled in (False, True):
         folder = folders[compiled] = tmp_path / f"compiled-{compiled}"
         model = new_model(shape=shape)
-        history = train(model, tokens, tokens, QUICK, folder, progress=False, compiled=compiled)
+        history = train(
+            model,
+            tokens,
+            tokens,
+            QUICK,
+            Run(folder, progress=False, wrap=Compiled if compiled else None),
+        )
         if not compiled:
             expected = pytest.approx(history.train_losses, abs=1e-4)
         assert history.train_losses == expected
     for compiled, folder in folders.items():  # each goes on from the other's checkpoint
         first_checkpoint_alone(folder)
-        history = train(
-            new_model(1, shape), tokens, tokens, QUICK, folder, True, progress=False,
-            compiled=not compiled,
-        )  # fmt: skip
+        history = train(new_model(1, shape), tokens, tokens, QUICK, Run(folder, resume=True, progress=False, wrap=Compiled if not compiled else None))  # fmt: skip
         assert history.train_losses == expected
         names = [name for name, _ in load_model(checkpoints(folder)[-1])[0].named_parameters()]
         assert names == [name for name, _ in model.named_parameters()]
@@ -382,7 +404,7 @@ def test_a_board_is_told_every_step_and_validation_loss(tmp_path, tokens, monkey
     monkeypatch.setattr("helpers.runs.board.find_spec", lambda name: True)
     board = Board(tmp_path)
     history = train(
-        new_model(), tokens, tokens, QUICK, tmp_path, progress=False, on_step=board.step
+        new_model(), tokens, tokens, QUICK, Run(tmp_path, progress=False, on_step=board.step)
     )
     board.validation(12, history.validation_losses[-1])
     assert written[0] == (str(tmp_path / "tensorboard"), None)

@@ -15,6 +15,7 @@ from classroom.pages.training_view import TrainingExplorer, describe_run, plot_t
 from helpers.config import GPTConfig
 from helpers.model import GPT
 from helpers.runs.progress import StopButton, stop_when
+from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
 
 TOKENS = [n % 7 for n in range(200)]
@@ -52,7 +53,7 @@ def test_it_starts_with_an_empty_picture():
 def test_its_losses_are_those_of_train():
     explorer = explorer_of()
     history = explorer.train()
-    expected = train(tiny(), TOKENS, TOKENS[:60], CONFIG, progress=False)
+    expected = train(tiny(), TOKENS, TOKENS[:60], CONFIG, Run(progress=False))
     assert history.train_losses == expected.train_losses
     assert history.validation_losses == expected.validation_losses
     assert "step 12 of 12" in explorer.words.value and "done." in explorer.words.value
@@ -159,7 +160,7 @@ def test_an_event_stops_training_in_its_thread_only():
     with stop_when(event):
         with StopButton() as stop:
             assert stop.pressed
-        history = train(tiny(), TOKENS, TOKENS[:60], CONFIG, progress=False)
+        history = train(tiny(), TOKENS, TOKENS[:60], CONFIG, Run(progress=False))
         assert history.interrupted and history.step == 0
         seen = []
         thread = threading.Thread(target=lambda: seen.append(StopButton().pressed))
@@ -173,6 +174,10 @@ def test_an_event_ends_the_run_after_the_step_it_is_at():
     event = threading.Event()
     with stop_when(event):
         history = train(
-            tiny(), TOKENS, TOKENS[:60], CONFIG, progress=False, on_evaluate=lambda *_: event.set()
+            tiny(),
+            TOKENS,
+            TOKENS[:60],
+            CONFIG,
+            Run(progress=False, on_evaluate=lambda *_: event.set()),
         )
     assert history.step == 4 == len(history.train_losses) and history.interrupted
