@@ -1,4 +1,4 @@
-"""The house: the map of lectures, links, sizes, spelling, and what may not be committed."""
+"""The house: README's map, links, sizes, spelling, and what may not be committed."""
 
 import ast
 import re

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 import yaml
 
+import course
 from helpers.chat import course_chat
 from tools import lectures, notes, repo
 from tools.lectures import ROOT, read_map
@@ -105,6 +106,11 @@ def test_readme_names_files_that_exist():
         if not (path.is_dir() if name.endswith("/") else path.is_file()):
             wrong.append(name)
     assert len(parents) > 1 and not wrong, wrong
+
+
+def test_readme_names_commands_that_exist():
+    named = set(re.findall(r"course\.py ([a-z]+)", README))
+    assert {"lab", "test"} <= named <= {name for name, _, _ in course.COMMANDS}
 
 
 def test_readme_shows_what_the_chat_model_says():

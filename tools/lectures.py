@@ -78,7 +78,6 @@ INTRODUCTION = """# The 43 lectures
 
 Where each lecture of *Building LLMs from scratch* is taught: its note, its section in a notebook,
 and the modules that hold the finished code. Terms are explained in the [glossary](glossary.md).
-The [README](../README.md#the-notebooks) lists the notebooks.
 
 | # | Note | Video | Notebook | Modules |
 |---|---|---|---|---|
