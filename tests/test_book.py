@@ -18,7 +18,9 @@ PHONE = {"width": 390, "height": 844}
 
 
 def lecture(number, notebook):
-    return Lecture(number, f"Title {number}", "https://x", notebook, f"{number}_note.md", ())
+    return Lecture(
+        number, f"Title {number}", "A video", "https://x", notebook, f"{number}_note.md", ()
+    )
 
 
 # the pages
@@ -96,8 +98,13 @@ def test_the_whole_course_can_be_staged(tmp_path):
     names = [name for _, pages in parts for name in pages]
     assert len(names) == len(set(names))
     front = (tmp_path / "source" / "index.md").read_text("utf-8")
-    assert all(f"</{name}>" in front for name in [*names, "lecture_notes/glossary"])
+    assert all(f"</{name}>" in front for name in [*names, *book_pages.LOOK_UP])
     assert 'href="notes.pdf"' in front
+    index = (tmp_path / "source" / "lecture_notes" / "index.md").read_text("utf-8")
+    assert "(../helpers/bpe.md)" in index and "(../helpers/texts/loaders.md)" in index
+    folder = (tmp_path / "source" / "helpers" / "bpe.md").read_text("utf-8")
+    assert "[`tokenizer`](bpe/tokenizer.md)" in folder
+    assert (tmp_path / "source" / "helpers" / "bpe" / "tokenizer.md").is_file()
 
 
 def test_the_settings_name_no_other_host():

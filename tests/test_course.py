@@ -338,7 +338,7 @@ def test_the_address_stands_in_one_place():
         pytest.skip("the course has no address yet")
     name = address.removeprefix("https://github.com/")
     for path in [*ROOT.glob("*.*"), *ROOT.glob("tools/*.py"), *ROOT.glob("helpers/*.py")]:
-        if path.name != "pyproject.toml" and path.is_file():
+        if path.name not in ("pyproject.toml", "README.md") and path.is_file():
             assert name not in path.read_text("utf-8", errors="ignore"), path
 
 
@@ -391,7 +391,10 @@ def test_the_workflow_covers_the_three_systems_and_both_ends():
     import yaml
 
     text = (ROOT / ".github/workflows/test.yml").read_text("utf-8")
-    matrix = yaml.safe_load(text)["jobs"]["test"]["strategy"]["matrix"]
+    jobs = yaml.safe_load(text)["jobs"]
+    assert {"run": "python course.py test"} in jobs["notebooks"]["steps"]
+    assert {"run": "python course.py test --smoke"} in jobs["smoke"]["steps"]
+    matrix = jobs["smoke"]["strategy"]["matrix"]
     assert {re.sub("-.*", "", system) for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
     low, high = course.LOWEST, course.HIGHEST
     assert {f"3.{low[1]}", f"3.{high[1]}"} <= set(matrix["python"])
@@ -403,7 +406,7 @@ def test_repo_sets_every_notebook_and_takes_it_back(tmp_path):
     for folder in ("tools", "notebooks", "lecture_notes", "helpers", "classroom"):
         ignored = shutil.ignore_patterns("__pyc*", "figures", "assets", ".ipynb_ch*", "*.tmp")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
-    for name in ("README.md", "pyproject.toml"):
+    for name in ("README.md", "lectures.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
 
     def repo(name):
@@ -430,6 +433,8 @@ def test_repo_sets_every_notebook_and_takes_it_back(tmp_path):
         page = f"https://colab.research.google.com/github/someone/course/blob/main/{name}"
         assert text.count(page) == 1, name
         assert text.count('REPOSITORY = \\"https://github.com/someone/course\\"') == 1, name
-    assert {name for name in after if after[name] != before[name]} == {*books, "pyproject.toml"}
+    assert b"git clone https://github.com/someone/course.git\n" in after["README.md"]
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {*books, "pyproject.toml", "README.md"}
     repo(["none"])
     assert everything() == before

@@ -21,7 +21,7 @@ ADDRESS = "https://github.com/ann/course"
 @pytest.fixture
 def course(tmp_path):
     """A small course in a folder of its own: map, notes, address, room for notebooks."""
-    for name in ("README.md", "pyproject.toml"):
+    for name in ("lectures.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "lecture_notes").mkdir()
@@ -91,19 +91,6 @@ def test_a_widget_leaves_its_words_and_no_random_ids():
     data = {notebook_parts.WIDGET: {"model_id": "1f3a"}, "text/plain": "IntSlider(value=3)"}
     kept = notebook_parts.merged([new_output("display_data", data=data)])
     assert kept[0]["data"] == {"text/plain": "IntSlider(value=3)"}
-
-
-def test_the_readme_links_what_exists(course):
-    heading = new_markdown_cell("## Lecture 07 · A tokenizer from scratch")
-    save(course / "notebooks" / "02_tokenizer.ipynb", heading)
-    save(course / "notebooks" / "07_pretraining.ipynb", new_markdown_cell("no section yet"))
-    readme = (course / "README.md").read_text("utf-8")
-    refreshed = lectures.refresh(readme, course)
-    assert lectures.parse(refreshed) == lectures.parse(readme)
-    assert "[02_tokenizer](notebooks/02_tokenizer.ipynb)" in refreshed
-    assert "[01_eliza_vs_gpt]" not in refreshed and "[07_pretraining]" not in refreshed
-    assert "[07_a_tokenizer_from_scratch.md](lecture_notes/07_" in refreshed
-    assert lectures.refresh(refreshed, course) == refreshed
 
 
 # running and writing

@@ -213,7 +213,7 @@ def a_note(**change):
     ],
 )
 def test_problems_of_form_are_found(change, words, tmp_path):
-    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text("utf-8"), "utf-8")
+    shutil.copy(ROOT / "lectures.yaml", tmp_path)
     (tmp_path / "helpers").mkdir()
     shutil.copytree(ROOT / "lecture_notes" / "figures", tmp_path / "lecture_notes" / "figures")
     shutil.copy(GLOSSARY, tmp_path / "lecture_notes" / "glossary.md")
@@ -228,7 +228,7 @@ def test_problems_of_form_are_found(change, words, tmp_path):
 
 
 def test_generated_lines_follow_what_exists(tmp_path):
-    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text("utf-8"), "utf-8")
+    shutil.copy(ROOT / "lectures.yaml", tmp_path)
     folder = tmp_path / "lecture_notes"
     folder.mkdir()
     lectures = {lecture.number: lecture for lecture in read_map(tmp_path)}

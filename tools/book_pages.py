@@ -1,4 +1,4 @@
-"""The pages of the book as Sphinx takes them: from the README, the notes and the notebooks.
+"""The pages of the book as Sphinx takes them: from the Markdown at the root, notes and notebooks.
 
 Nothing is written twice: the sources stay as GitHub and JupyterLab show them. What differs there
 (hidden markers, anchors, links to code) is translated here, on a copy.
@@ -11,7 +11,7 @@ from posixpath import normpath
 
 import nbformat
 
-from tools.lectures import ROOT, ROW, Lecture, parse, read_map
+from tools.lectures import INDEX, ROOT, Lecture, read_map
 from tools.notes import anchor_of
 
 # fenced code and code spans stay as they are; comments go
@@ -19,6 +19,7 @@ KEPT_OR_HIDDEN = re.compile(r"(^```.*?^```[ ]*$|`[^`\n]+`)|<!--.*?-->", re.DOTAL
 KEPT_OR_LINK = re.compile(r"(^```.*?^```[ ]*$|`[^`\n]+`)|\]\(([^)\s]+)\)", re.DOTALL | re.MULTILINE)
 COLAB_BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*\)\]\((https://colab[^)]*)\)")
 LECTURE = re.compile(r"Lecture[ -](\d\d)\b")
+CODE_FOLDER = re.compile(r"(?:^|.*/)(?:helpers|classroom)/[\w/]+")
 BARE_WIDGET = re.compile(r"^(VBox|HBox|Box|Tab|Accordion|interactive)\(")
 NEEDS_KERNEL = '<p class="needs-kernel">Sliders stand here when the notebook runs.</p>'
 
@@ -47,8 +48,10 @@ def translated(target: str) -> str:
 
     >>> translated("../notebooks/05_attention.ipynb#Lecture-14-·-Simplified-attention")
     '../notebooks/05_attention.ipynb#lecture-14'
-    >>> translated("../helpers/bpe/tokenizer.py"), translated("../README.md")
-    ('../helpers/bpe.md', '../index.md')
+    >>> translated("../helpers/bpe/tokenizer.py"), translated("../helpers/bpe")
+    ('../helpers/bpe/tokenizer.md', '../helpers/bpe.md')
+    >>> translated("../README.md#the-notebooks")
+    '../index.md#the-notebooks'
     """
     if re.match(r"\w+:", target):
         return target
@@ -57,9 +60,18 @@ def translated(target: str) -> str:
         anchor = slug(anchor.replace("-", " "))
     if PurePosixPath(file).name == "README.md":
         file = file.removesuffix("README.md") + "index.md"
-    if file.endswith(".py"):
+    if is_code(file):
         file = file.removesuffix(".py") + ".md"
     return file + mark + anchor
+
+
+def is_code(target: str) -> bool:
+    """Whether a link of the sources leads to a file or a folder of code.
+
+    >>> is_code("../helpers/bpe"), is_code("helpers/model.py"), is_code("LICENSE")
+    (True, True, False)
+    """
+    return target.endswith(".py") or bool(CODE_FOLDER.fullmatch(target))
 
 
 def page(text: str) -> str:
@@ -69,15 +81,25 @@ def page(text: str) -> str:
 
 
 def code_links(text: str, folder: str) -> set[str]:
-    """The Python files a page links to, as paths from the root; `folder` is where the page is."""
+    """The code a page links to, as paths from the root; `folder` is where the page is."""
     targets = (match[2] for match in KEPT_OR_LINK.finditer(text) if match[2])
     local = (target for target in targets if not re.match(r"\w+:", target))
-    return {normpath(f"{folder}/{target}") for target in local if target.endswith(".py")}
+    return {normpath(f"{folder}/{target}") for target in local if is_code(target)}
+
+
+ORPHAN = "---\norphan: true\n---\n\n"  # a page that no list of pages names
 
 
 def code_page(name: str, source: str) -> str:
     """A page that shows one file of code."""
-    return f"---\norphan: true\n---\n\n# `{name}`\n\n````python\n{source}\n````\n"
+    return f"{ORPHAN}# `{name}`\n\n````python\n{source}\n````\n"
+
+
+def folder_page(name: str, modules: list[str]) -> str:
+    """A page that lists the modules of a folder of code."""
+    folder = PurePosixPath(name).name
+    links = "\n".join(f"- [`{module}`]({folder}/{module}.md)" for module in modules)
+    return f"{ORPHAN}# `{name}`\n\n{links}\n"
 
 
 def notebook(path: Path) -> nbformat.NotebookNode:
@@ -131,6 +153,10 @@ def _caption(lectures):
     return f"Lecture {first}" if first == last else f"Lectures {first} to {last}"
 
 
+INDEX_PAGE = "lecture_notes/index"
+LOOK_UP = [INDEX_PAGE, "lecture_notes/glossary"]
+
+
 def label(docname: str, title: str) -> str:
     """How a page is named in the sidebar.
 
@@ -145,31 +171,14 @@ def label(docname: str, title: str) -> str:
 
 
 def front_page(readme: str, parts, titles: dict[str, str]) -> str:
-    """The README as the first page: a shorter map, the PDF, and the order of all pages."""
-    lines = [_map_row(line) if ROW.match(line) else line for line in readme.splitlines()]
-    text = "\n".join(lines).replace("| # | Lecture | Notebook | Note | Module |", MAP_HEAD)
+    """The README as the first page, with the PDF and the order of all pages."""
     pdf = '<p><a class="pdf" href="notes.pdf">All lecture notes as one PDF</a></p>'
-    text = page(text).replace("\n## Two commands", f"\n{pdf}\n\n## Two commands", 1)
+    text = page(readme).replace("\n## ", f"\n{pdf}\n\n## ", 1)
     trees = []
-    for caption, names in [*parts, ("Words", ["lecture_notes/glossary"])]:
+    for caption, names in [*parts, ("Look up", LOOK_UP)]:
         entries = "\n".join(f"{label(name, titles[name])} </{name}>" for name in names)
         trees.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n")
     return text + "\n" + "\n".join(trees)
-
-
-MAP_HEAD = "| # | Lecture | Notebook | Video | Module |"
-
-
-def _map_row(line):
-    """A row of the README's map, with the note's link behind the title and no file names."""
-    (lecture,) = parse(line)
-    cells = line.strip("| ").split(" | ")
-    note = f"[{lecture.title}](lecture_notes/{lecture.note})" if "](" in cells[3] else lecture.title
-    home = lecture.notebook[:2] or "—"
-    if "](" in cells[2]:
-        home = f"[{home}](notebooks/{lecture.notebook}.ipynb#{lecture.heading.replace(' ', '-')})"
-    video = f"[video]({lecture.video})"
-    return f"| {lecture.number} | {note} | {home} | {video} | {cells[4]} |"
 
 
 def title_of(text: str) -> str:
@@ -184,17 +193,16 @@ def stage(folder: Path, root=ROOT) -> list[tuple[str, list[str]]]:
     sources = [*root.glob("lecture_notes/*.md"), *root.glob("notebooks/*.ipynb")]
     parts = chapters(read_map(root), {path.relative_to(root).as_posix() for path in sources})
     titles, linked = {}, set()
-    for name in [*(name for _, names in parts for name in names), "lecture_notes/glossary"]:
+    for name in [*(name for _, names in parts for name in names), *LOOK_UP]:
         suffix = ".ipynb" if name.startswith("notebooks/") else ".md"
-        text = _stage_page(root / (name + suffix), folder / (name + suffix))
+        source = INDEX if name == INDEX_PAGE else name + suffix
+        text = _stage_page(root / source, folder / (name + suffix))
         titles[name] = title_of(text)
         linked |= code_links(text, name.rpartition("/")[0])
     readme = (root / "README.md").read_text("utf-8")
     (folder / "index.md").write_text(front_page(readme, parts, titles), "utf-8")
-    for name in sorted(linked | code_links(readme, ".")):
-        target = folder / (name.removesuffix(".py") + ".md")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(code_page(name, (root / name).read_text("utf-8")), "utf-8")
+    linked |= code_links(readme, ".") | _stage_other_pages(folder, root)
+    _stage_code(linked, folder, root)
     figures = "lecture_notes/figures"
     no_code = shutil.ignore_patterns("*.py", "__pycache__")
     shutil.copytree(root / figures, folder / figures, ignore=no_code, dirs_exist_ok=True)
@@ -202,13 +210,44 @@ def stage(folder: Path, root=ROOT) -> list[tuple[str, list[str]]]:
     return parts
 
 
+def _stage_other_pages(folder, root):
+    """Write the pages that README links to (log, changes, figures of speed); returns their code."""
+    figures = shutil.ignore_patterns("*.py", "*.md", "__pycache__")
+    shutil.copytree(root / "benchmarks", folder / "benchmarks", ignore=figures)
+    linked = set()
+    for path in [*root.glob("*.md"), root / "benchmarks" / "README.md"]:
+        name = translated(path.relative_to(root).as_posix())
+        if name != "index.md":
+            text = path.read_text("utf-8")
+            (folder / name).write_text(ORPHAN + page(text), "utf-8")
+            linked |= code_links(text, name.rpartition("/")[0] or ".")
+    return linked
+
+
+def _stage_code(names, folder, root):
+    """Write a page for each file of code, and for each folder one that lists its modules."""
+    files = {name for name in names if name.endswith(".py")}
+    for name in sorted(set(names) - files):
+        modules = sorted(path.stem for path in (root / name).glob("[!_]*.py"))
+        files |= {f"{name}/{module}.py" for module in modules}
+        _write(folder / f"{name}.md", folder_page(name, modules))
+    for name in sorted(files):
+        source = (root / name).read_text("utf-8")
+        _write(folder / (name.removesuffix(".py") + ".md"), code_page(name, source))
+
+
+def _write(target, text):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, "utf-8")
+
+
 def _stage_page(source, target):
     """Write one page; returns its Markdown as it was in the source."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix == ".ipynb":
+        target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook(source), str(target))
         cells = nbformat.read(str(source), as_version=4).cells
         return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     text = source.read_text("utf-8")
-    target.write_text(page(text), "utf-8")
+    _write(target, page(text))
     return text

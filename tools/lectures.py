@@ -1,27 +1,32 @@
-"""Reads the README's map: which lecture is taught in which notebook, note and module.
+"""Reads lectures.yaml: which lecture is taught in which notebook, note and modules.
 
-The map is the one place for lecture titles and links. Everything else is held against it.
+lectures.yaml is the one place for lecture titles and links. Notes, notebooks, the index of the
+lectures and the book take them from here.
 """
 
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-ROW = re.compile(r"^\| (\d\d) \| \[(.+?)\]\((https?://\S+?)\) \| (.+?) \| (.+?) \| (.+?) \|$")
+INDEX = "lecture_notes/README.md"
 SECTION = re.compile(r"^## Lecture (\d\d) · (.+?)\s*$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 @dataclass(frozen=True)
 class Lecture:
-    """One row of the map; `notebook` and `note` are file names, or empty where there is none."""
+    """One lecture; `notebook` and `note` are file names, `modules` paths from the root."""
 
-    number: str
-    title: str
+    number: str  # "07"
+    title: str  # in the headings of note and notebook
+    video_title: str
     video: str
-    notebook: str
+    notebook: str  # without its ending; empty where no notebook teaches the lecture
     note: str
     modules: tuple[str, ...]
 
@@ -30,31 +35,21 @@ class Lecture:
         return f"Lecture {self.number} · {self.title}"
 
 
-def plain(cell):
-    """The text of a table cell without link and code marks; a dash means nothing."""
-    text = LINK.sub(r"\1", cell).replace("`", "").strip()
-    return "" if text == "—" else text
-
-
-def parse(readme):
-    """All lectures of a README, in order."""
+@cache
+def parse(text):
+    """All lectures of a file such as lectures.yaml, in its order."""
     lectures = []
-    for line in readme.splitlines():
-        if row := ROW.match(line):
-            number, title, video, notebook, note, modules = row.groups()
-            names = tuple(filter(None, (name.strip() for name in plain(modules).split(","))))
-            lectures.append(Lecture(number, title, video, plain(notebook), plain(note), names))
-    return lectures
+    for entry in yaml.safe_load(text):
+        entry["number"] = f"{entry['number']:02d}"
+        entry["notebook"] = entry["notebook"] or ""
+        entry["modules"] = tuple(entry["modules"])
+        lectures.append(Lecture(**entry))
+    return tuple(lectures)
 
 
 def read_map(root=ROOT):
-    """The lectures of the README in this folder."""
-    return parse((root / "README.md").read_text("utf-8"))
-
-
-def link(text, target, root):
-    """A Markdown link where the target exists, plain text where it does not."""
-    return f"[{text}]({target})" if (root / target).exists() else text
+    """The lectures of the course in this folder."""
+    return parse((root / "lectures.yaml").read_text("utf-8"))
 
 
 def sections(path):
@@ -66,26 +61,48 @@ def sections(path):
     return dict(SECTION.findall(prose))
 
 
-def refresh(readme, root=ROOT):
-    """The README again, with a link in the map for every section, note and module there is."""
-    lines = []
-    for line in readme.splitlines():
-        if ROW.match(line):
-            (row,) = parse(line)
-            notebook = f"notebooks/{row.notebook}.ipynb"
-            taught = row.number in sections(root / notebook)
-            notebook = (link(row.notebook, notebook, root) if taught else row.notebook) or "—"
-            note = link(row.note, f"lecture_notes/{row.note}", root) or "—"
-            modules = ", ".join(link(f"`{m}`", module_path(m, root), root) for m in row.modules)
-            title = f"[{row.title}]({row.video})"
-            line = f"| {row.number} | {title} | {notebook} | {note} | {modules or '—'} |"
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+def section_of(lecture, root=ROOT):
+    """The path of a lecture's notebook with the anchor of its section; empty where there is none.
+
+    The anchor is the one that JupyterLab gives to the heading.
+    """
+    path = root / "notebooks" / f"{lecture.notebook}.ipynb"
+    if not lecture.notebook or not path.is_file():
+        return ""
+    heads = lecture.heading in path.read_text("utf-8")
+    anchor = "#" + lecture.heading.replace(" ", "-") if heads else ""
+    return f"notebooks/{path.name}{anchor}"
 
 
-def module_path(name, root=ROOT):
-    """Where a module of `helpers` lies: a file, or a folder."""
-    found = [path for path in (root / "helpers").rglob(f"{name}.py") if path.parent.name != name]
-    if (root / "helpers" / name).is_dir() or not found:
-        return f"helpers/{name}"
-    return found[0].relative_to(root).as_posix()
+INTRODUCTION = """# The 43 lectures
+
+Where each lecture of *Building LLMs from scratch* is taught: its note, its section in a notebook,
+and the modules that hold the finished code. Terms are explained in the [glossary](glossary.md).
+
+| # | Note | Video | Notebook | Modules |
+|---|---|---|---|---|
+"""
+
+
+def index(root=ROOT):
+    """The page of all lectures, for the folder of the notes."""
+    rows = []
+    for lecture in read_map(root):
+        note = lecture.title
+        if (root / "lecture_notes" / lecture.note).is_file():
+            note = f"[{note}]({lecture.note})"
+        section = section_of(lecture, root)
+        notebook = f"[{lecture.notebook}](../{section})" if section else "not written yet"
+        names = ((PurePosixPath(module).stem, module) for module in lecture.modules)
+        modules = ", ".join(f"[`{name}`](../{module})" for name, module in names)
+        video = f"[{lecture.video_title}]({lecture.video})"
+        cells = (lecture.number, note, video, notebook if lecture.notebook else "", modules)
+        rows.append(f"| {' | '.join(cells)} |")
+    return INTRODUCTION + "\n".join(rows) + "\n"
+
+
+def write_index(root=ROOT):
+    """Write the page of all lectures; returns its path."""
+    path = root / INDEX
+    path.write_text(index(root), "utf-8", newline="\n")
+    return path

@@ -1,6 +1,6 @@
 """What the tool writes into every notebook: badge, set-up cell, lecture links, ids, clean outputs.
 
-Everything here is a pure function of the notebook, the README's map and the repository's address,
+Everything here is a pure function of the notebook, lectures.yaml and the repository's address,
 so that writing a notebook twice gives the same bytes.
 """
 

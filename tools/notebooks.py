@@ -2,8 +2,8 @@
 
 Each notebook gets its generated parts (badge, set-up cell, lecture links), is run from the top in
 a fresh kernel, and is written in one fixed form. `online` cells whose data is missing here keep
-the outputs they have. Without numbers it takes all notebooks, and brings the README's links up to
-date. `--no-run` only does the writing.
+the outputs they have. Without numbers it takes all notebooks, and writes the index of the
+lectures. `--no-run` only does the writing.
 """
 
 import argparse
@@ -64,8 +64,7 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 1
     if not options.numbers:
-        readme = ROOT / "README.md"
-        readme.write_text(lectures.refresh(readme.read_text("utf-8")), "utf-8", newline="\n")
+        lectures.write_index()
     for path in paths:
         try:
             usage = regenerate(path, run=not options.no_run)

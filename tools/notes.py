@@ -10,7 +10,7 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 
-from tools.lectures import ROOT, Lecture, read_map
+from tools.lectures import ROOT, Lecture, read_map, section_of
 from tools.note_numbers import FENCE, NO_PROSE, check_numbers
 
 SECTIONS = (
@@ -86,13 +86,8 @@ def _to_note(lecture, words, root):
 
 
 def _to_notebook(lecture, root):
-    """A link to the lecture's section; the anchor is the one JupyterLab gives to its heading."""
-    path = root / "notebooks" / f"{lecture.notebook}.ipynb"
-    if not lecture.notebook or not path.is_file():
-        return ""
-    heads = lecture.heading in path.read_text("utf-8")
-    anchor = "#" + lecture.heading.replace(" ", "-") if heads else ""
-    return f"[Notebook section](../notebooks/{path.name}{anchor})"
+    section = section_of(lecture, root)
+    return f"[Notebook section](../{section})" if section else ""
 
 
 def section(text: str, name: str) -> tuple[int, int]:
