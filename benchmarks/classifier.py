@@ -45,7 +45,8 @@ RATES = {
 SMS_EPOCHS, SMS_TOKENS, WEIGHTS = 5, 128, "model.safetensors"
 CODE = [
     "benchmarks/classifier.py",
-    *(f"helpers/{name}.py" for name in ("baselines", "classifier", "inbox", "lora", "model")),
+    *(f"helpers/{name}.py" for name in ("baselines", "classifier", "lora", "model", "train")),
+    "classroom/worlds/inbox.py",
 ]
 
 

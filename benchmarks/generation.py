@@ -6,8 +6,8 @@
 GPT-2's smallest shape with random weights (no word depends on the speed, and no speed on the
 words), 128 tokens after 32, greedy, with a key-value cache; batches of 1 and 8. Ours is
 `helpers.generate.generate`; transformers' is `model.generate` with PyTorch's fused attention. Both
-stop at nothing. Ours is measured as it comes, after `helpers.fast.packing.pack_weights`, and after
-`helpers.fast.quantize.quantize_int8` from fp32 weights.
+stop at nothing. Ours is measured after `helpers.fast.speed_up.speed_up`, and with its options
+`generation` (packed weights) and `eight_bits` (from fp32 weights).
 
 To make a token, every weight but the embeddings' has to be read once, whatever the batch: the bytes
 of all blocks and of the output head. The share of the limit is that number over what the memory can
@@ -27,8 +27,9 @@ from torch import nn
 from benchmarks import _record, _speed
 from helpers.config import PRESETS, GPTConfig
 from helpers.device import use_every_core
-from helpers.fast.packing import can_pack, pack_weights
-from helpers.fast.quantize import QuantizedLinear, bits_of_x, quantize_int8
+from helpers.fast.packing import can_pack
+from helpers.fast.quantize import QuantizedLinear, bits_of_x
+from helpers.fast.speed_up import speed_up
 from helpers.generate import generate
 from helpers.model import GPT
 
@@ -37,9 +38,7 @@ CODE = [
     "benchmarks/generation.py",
     "benchmarks/_speed.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
-    "helpers/fast/products.py",
-    "helpers/fast/packing.py",
-    "helpers/fast/quantize.py",
+    *(f"helpers/fast/{name}.py" for name in ("products", "attention", "packing", "quantize")),
 ]
 CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
 TOY = GPTConfig(97, 32, 16, 2, 2, dropout=0.0)
@@ -93,15 +92,15 @@ def models(config, device):
     torch.manual_seed(0)
     ours, found = GPT(config).to(device).eval(), {}
     for precision, dtype in _speed.DTYPES.items():
-        model = copy.deepcopy(ours).to(dtype)
+        model = speed_up(copy.deepcopy(ours).to(dtype))
         found[f"helpers {precision}"] = partial(our_run, model), bytes_a_step(model)
         if can_pack(model.output_head.weight):
-            packed = pack_weights(copy.deepcopy(model))
+            packed = speed_up(copy.deepcopy(model), generation=True)
             found[f"helpers {precision}{PACKED}"] = partial(our_run, packed), bytes_a_step(model)
         if find_spec("transformers"):
             theirs = transformers_model(config, dtype, device)
             found[f"{THEIRS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
-    small = quantize_int8(ours)
+    small = speed_up(ours, eight_bits=True)
     found["helpers int8"] = partial(our_run, small), bytes_a_step(small)
     return found
 

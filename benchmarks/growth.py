@@ -31,8 +31,9 @@ from benchmarks import _record
 COMMAND = "python3 course.py bench growth"
 CODE = [
     "benchmarks/growth.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "loss", "train_loop")),
-    *(f"helpers/{name}.py" for name in ("loaders", "token_files")),
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "train")),
+    *(f"helpers/fast/{name}.py" for name in ("products", "attention", "head_loss")),
+    *(f"helpers/texts/{name}.py" for name in ("loaders", "token_files")),
 ]
 CONTEXTS = (64, 128, 256, 512, 1024, 2048)
 MODELS = {  # name: vocabulary, width, heads, layers
@@ -68,6 +69,8 @@ def train_some_steps(shape, tokens, batch_size, steps, device_name="cpu"):
     import torch
 
     from helpers.device import choose_device, precision_name
+    from helpers.fast.head_loss import fused_next_token_loss
+    from helpers.fast.speed_up import speed_up
     from helpers.model import GPT
     from helpers.optim import create_optimizer
     from helpers.texts.loaders import create_loader
@@ -75,7 +78,7 @@ def train_some_steps(shape, tokens, batch_size, steps, device_name="cpu"):
 
     device = choose_device(device_name)
     torch.manual_seed(0)
-    model = GPT(shape).to(device)
+    model = speed_up(GPT(shape).to(device))
     precision = precision_name("auto", device)
     config = TrainConfig(
         steps=steps + 1, batch_size=batch_size, warmup_steps=0, precision=precision
@@ -85,7 +88,7 @@ def train_some_steps(shape, tokens, batch_size, steps, device_name="cpu"):
     seconds = []
     for step in range(steps + 1):
         started = time.perf_counter()
-        training_step(model, optimizer, batches, config, step)
+        training_step(model, optimizer, batches, config, step, fused_next_token_loss)
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)

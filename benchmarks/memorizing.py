@@ -18,6 +18,7 @@ import torch
 from benchmarks import _record
 from helpers.config import PRESETS
 from helpers.device import choose_precision, use_every_core
+from helpers.fast.speed_up import speed_up
 from helpers.model import GPT
 from helpers.runs.run import Run
 from helpers.texts.corpora import data_folder, gpt2_encoding, load_corpus
@@ -28,7 +29,7 @@ from helpers.train import TrainConfig, evaluate_loss, train
 CONTEXT, ROUNDS = 256, 10
 CODE = [
     "benchmarks/memorizing.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train_loop")),
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train")),
 ]
 
 
@@ -51,7 +52,7 @@ def measure():
         tie_weights=False, qkv_bias=False,
     )  # fmt: skip
     torch.manual_seed(123)
-    model = GPT(shape)
+    model = speed_up(GPT(shape))
     for module in model.modules():
         if isinstance(module, torch.nn.Linear | torch.nn.Embedding):
             module.reset_parameters()

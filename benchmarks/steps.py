@@ -42,6 +42,8 @@ from benchmarks import _products, _record, _speed
 from helpers.config import GPTConfig
 from helpers.device import keep_memory, use_every_core
 from helpers.fast.compiled import Compiled, check_compiler
+from helpers.fast.head_loss import fused_next_token_loss
+from helpers.fast.speed_up import speed_up
 from helpers.model import GPT
 from helpers.optim import create_optimizer
 from helpers.train import TrainConfig, training_step
@@ -51,10 +53,8 @@ CODE = [
     "benchmarks/steps.py",
     "benchmarks/_speed.py",
     "benchmarks/_products.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "products", "loss")),
-    "helpers/optim.py",
-    "helpers/train.py",
-    "helpers/fast/compiled.py",
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train")),
+    *(f"helpers/fast/{name}.py" for name in ("products", "attention", "head_loss", "compiled")),
 ]
 CONFIG, BATCH, ROUNDS = GPTConfig(65, 256, 384, 6, 6, dropout=0.0), 16, 7
 TOY, TOY_BATCH = GPTConfig(65, 16, 24, 2, 2, dropout=0.0), 2
@@ -70,11 +70,12 @@ def flops_a_step(config, batch_size):
 
 
 def our_step(config, inputs, targets, precision, compiled=False):
-    """One step of `helpers`, as `helpers.train` takes it, with --compile or without."""
-    model = GPT(config).to(inputs.device).train()
+    """One step of `helpers`, as `course.py train` takes it, with --compile or without."""
+    model = speed_up(GPT(config).to(inputs.device).train())
     optimizer, plan = create_optimizer(model), TrainConfig(precision=precision)
     trained = Compiled(model) if compiled else model
-    return partial(training_step, trained, optimizer, repeat((inputs, targets)), plan, 100)
+    batches, loss_of = repeat((inputs, targets)), fused_next_token_loss
+    return partial(training_step, trained, optimizer, batches, plan, 100, loss_of)
 
 
 def their_step(model, inputs, targets, precision, compiled=False):

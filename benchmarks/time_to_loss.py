@@ -41,6 +41,7 @@ CODE = [
     "benchmarks/time_to_loss.py",
     "benchmarks/_fast_gpt.py",
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim")),
+    *(f"helpers/fast/{name}.py" for name in ("products", "attention")),
 ]
 CONTEXT, SEEDS = 64, 3
 
