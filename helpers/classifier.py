@@ -95,7 +95,7 @@ def balance(pairs: Sequence[tuple[str, str]], seed: int = 0) -> list[tuple[str, 
     """
     if not pairs:
         raise ValueError("there are no texts to balance")
-    groups = {}
+    groups: dict[str, list[tuple[str, str]]] = {}
     for pair in pairs:
         groups.setdefault(pair[0], []).append(pair)
     fewest = min(map(len, groups.values()))

@@ -178,10 +178,8 @@ def complete(
     device = next(model.parameters()).device
     token_ids = torch.tensor([prompt_ids or [end_of_text]], device=device)
     stop_id = end_of_text if stop_id is None else stop_id
-    new = [
-        token.item()
-        for token in generate(model, token_ids, max_new_tokens, stop_id=stop_id, **options)
-    ]
+    steps = generate(model, token_ids, max_new_tokens, stop_id=stop_id, **options)
+    new = [int(token) for token in steps]
     if new and new[-1] == stop_id:
         new.pop()
     return tokenizer.decode(prompt_ids + new)

@@ -92,6 +92,7 @@ class GPT(nn.Module):
         """Return every layer's attention weights, a list of (B, H, T, T), for token ids (B, T)."""
         x, weights = self.embed(token_ids), []
         for block in self.blocks:
+            assert isinstance(block, TransformerBlock)
             weights.append(block.attention.weights(block.norm_attention(x)))
             x = block(x)
         return weights

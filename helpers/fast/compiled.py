@@ -9,6 +9,7 @@ Source: Ansel et al. 2024 (PyTorch 2).
 import os
 import shutil
 import sys
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,14 +29,14 @@ class Compiled(nn.Module):
     Raises ValueError without a C++ compiler, or for a model that is spread over processes.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         check_compiler()
         if hasattr(model, "reshard"):
             raise ValueError("compiling does not work with FSDP: leave out one of the two")
         self.model = model
-        self.token_embedding, self.output_head = model.token_embedding, model.output_head
-        self.hidden_states = torch.compile(model.hidden_states)
+        self.output_head: Any = model.output_head
+        self.hidden_states: Any = torch.compile(model.hidden_states)
 
     def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, V) for token ids (B, T)."""

@@ -152,14 +152,14 @@ class ParallelRun(Run):
         distributed.all_reduce(total)
         return total.item() / n_processes()
 
-    def write(self, model: nn.Module, optimizer: Any, state: dict[str, Any]) -> None:
+    def write(self, model: GPT, optimizer: Any, state: dict[str, Any]) -> None:
         """Write a checkpoint in the first process; all must call this together."""
         if _is_sharded(model):
             model, optimizer = gathered(model, optimizer)
         if is_first():
             super().write(model, optimizer, state)
 
-    def load(self, checkpoint: Path, model: nn.Module, optimizer: Any) -> dict[str, Any]:
+    def load(self, checkpoint: Path, model: GPT, optimizer: Any) -> dict[str, Any]:
         """Restore model and optimizer in every process."""
         if not _is_sharded(model):
             return super().load(checkpoint, model, optimizer)
@@ -168,13 +168,15 @@ class ParallelRun(Run):
         scatter(plain, moments, model, optimizer)
         return state
 
-    def _log(self, **line: float) -> None:
+    def log(self, folder: Path | str, line: dict[str, float]) -> None:
+        """Append one line to the log, in the first process."""
         if is_first():
-            super()._log(**line)
+            super().log(folder, line)
 
-    def _cut_log(self, step: int) -> None:
+    def cut_log(self, folder: Path | str, step: int) -> None:
+        """Drop the log's lines after a step, in the first process."""
         if is_first():
-            super()._cut_log(step)
+            super().cut_log(folder, step)
 
 
 class Replica(nn.Module):
@@ -183,9 +185,9 @@ class Replica(nn.Module):
     DDP averages what is computed through its own `forward`, so the hidden states go that way.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
-        self.token_embedding, self.output_head = model.token_embedding, model.output_head
+        self.output_head: Any = model.output_head
         self.parallel = nn.parallel.DistributedDataParallel(_HiddenStates(model))
 
     def hidden_states(self, token_ids: torch.Tensor) -> torch.Tensor:
@@ -224,7 +226,7 @@ def shard(model: GPT) -> GPT:
     return model
 
 
-def gathered(model: nn.Module, optimizer: Any = None) -> tuple[GPT, Any]:
+def gathered(model: Any, optimizer: Any = None) -> tuple[GPT, Any]:
     """Return the whole of a sharded model as a plain GPT on the CPU, and its optimizer's state.
 
     All processes must call this together.
@@ -244,7 +246,7 @@ def gathered(model: nn.Module, optimizer: Any = None) -> tuple[GPT, Any]:
     return plain, SimpleNamespace(state=moments)
 
 
-def scatter(plain: GPT, moments: Any, model: nn.Module, optimizer: Any) -> None:
+def scatter(plain: GPT, moments: Any, model: Any, optimizer: Any) -> None:
     """Give every process its share of a plain GPT's parameters and optimizer state."""
     model.reshard()
     here = dict(plain.named_parameters())

@@ -8,8 +8,9 @@ gradient at once. Source: Hsu et al. 2024 (Liger Kernel), section 3.2, there for
 Shapes: N tokens, C embedding dimensions, V words of the vocabulary.
 """
 
+from typing import Any
+
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from helpers.loss import IGNORED
@@ -17,9 +18,7 @@ from helpers.loss import IGNORED
 SLICE = 512  # tokens at a time: 512 rows of a few thousand numbers stay in the cache
 
 
-def fused_next_token_loss(
-    model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor
-) -> torch.Tensor:
+def fused_next_token_loss(model: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Equal to `helpers.loss.next_token_loss`, without ever holding all logits at once.
 
     Mean cross-entropy, in nats per token, of a GPT for (B, T) inputs and targets.
