@@ -16,8 +16,10 @@ NBVAL_DEFAULT_SECONDS = 2000
 
 
 def pytest_configure(config):
-    # what a test solves must not count as the reader's own progress
-    os.environ.setdefault("LLM_COURSE_STATE", f"{tempfile.gettempdir()}/course-tests.json")
+    # the reader's answers would change outputs, and what a test solves is no progress of theirs
+    empty = tempfile.TemporaryDirectory()
+    config.add_cleanup(empty.cleanup)
+    os.environ["LLM_COURSE_STATE"] = os.path.join(empty.name, "progress.json")
     if not getattr(config.option, "nbval", False):
         return
     config.option.nbval_current_env = True
