@@ -15,11 +15,14 @@ from tools.test import APART
 NBVAL_DEFAULT_SECONDS = 2000
 
 
-def pytest_configure(config):
-    # the reader's answers would change outputs, and what a test solves is no progress of theirs
+def pytest_sessionstart(session):
+    """An empty state: a reader's answers change outputs, and what a test solves is not theirs."""
     empty = tempfile.TemporaryDirectory()
-    config.add_cleanup(empty.cleanup)
+    session.config.add_cleanup(empty.cleanup)
     os.environ["LLM_COURSE_STATE"] = os.path.join(empty.name, "progress.json")
+
+
+def pytest_configure(config):
     if not getattr(config.option, "nbval", False):
         return
     config.option.nbval_current_env = True

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import course
-from tools import environment
+from tools import connection, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -284,7 +284,7 @@ def test_jupyterlab_asks_no_question(tmp_path):
     kernel.touch()
     environment.connect(tmp_path / ".venv", tmp_path)
     found, error = _get_overrides(str(tmp_path / ".venv/share/jupyter/lab/settings"))
-    assert error == "" and found == environment.LAB_DEFAULTS
+    assert error == "" and found == connection.LAB_DEFAULTS
     assert found["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import helpers
-from tools import environment
+from tools import connection, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("OMP_WAIT_POLICY", *helpers.WAITING)
@@ -97,7 +97,7 @@ def test_a_venv_of_before_is_connected_again(tmp_path, monkeypatch):
     environment.ensure(tmp_path)
     environment.ensure(tmp_path)
     assert done == ["install", "connect"]
-    monkeypatch.setattr(environment, "startup_line", lambda root: "import another")
+    monkeypatch.setattr(connection, "startup_line", lambda root: "import another")
     environment.ensure(tmp_path)
     environment.ensure(tmp_path)
     assert done == ["install", "connect", "connect"]

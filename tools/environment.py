@@ -1,6 +1,5 @@
 """Makes and keeps the course's `.venv`, and runs commands in it. Standard library only."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -11,23 +10,14 @@ import time
 import tomllib
 from pathlib import Path
 
-from helpers import WAITING, shorten_spinning
+from helpers import shorten_spinning
+from tools.connection import connect, connection_hash, mend_moved, venv_python
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("lab", "test", "dev", "compare")
 LATER = ("book", "browser")  # extras that are installed when they are first needed
 BY_HAND = ("tensorboard",)  # extras that a reader installs who wants them
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# JupyterLab's defaults in .venv; what a reader chooses in its settings wins
-LAB_DEFAULTS = {
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-    },
-    "@jupyterlab/docmanager-extension:plugin": {
-        "defaultViewers": {"markdown": "Markdown Preview"},  # a lecture note opens as a page
-    },
-}
 SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
 
 # what pip says -> what to tell the reader
@@ -63,10 +53,6 @@ EXPLANATIONS = (
 
 class SetupError(Exception):
     """Something in the way of the set-up that the reader can mend; its text says how."""
-
-
-def venv_python(venv):
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def requirements(root=ROOT, extras=EXTRAS):
@@ -207,49 +193,6 @@ def install(venv, root=ROOT):
     step("a first import", [str(venv_python(venv)), "-c", f"import {modules}"], log)
 
 
-def startup_line(root):
-    """What every Python of the environment does as it starts: finds the course, spins less.
-
-    A line of code rather than a bare path: its bytes are read alike under every encoding. A
-    variable in kernel.json would win over the reader's own; this one does not.
-    """
-    folder = f"os.fsdecode({os.fsencode(root)!r})"
-    spin_less = f"[os.environ.setdefault(*pair) for pair in {list(WAITING.items())}]"
-    return (
-        f"import os, sys; sys.path.append({folder}); "
-        f"'OMP_WAIT_POLICY' in os.environ or {spin_less}\n"
-    )
-
-
-def connection(root=ROOT):
-    """A hash that changes when what `connect` writes does."""
-    text = startup_line(root) + json.dumps(LAB_DEFAULTS)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def connect(venv, root=ROOT):
-    """Lets the environment find the course's packages, registers the kernel, quiets JupyterLab."""
-    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    python = str(venv_python(venv))
-    said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    (Path(said.stdout.strip()) / "course.pth").write_text(startup_line(root), "ascii")
-    if not (venv / "share/jupyter/kernels/python3/kernel.json").exists():
-        command = [python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"]
-        subprocess.run(command, capture_output=True, check=True)
-    defaults = venv / "share/jupyter/lab/settings/overrides.d/course.json"
-    defaults.parent.mkdir(parents=True, exist_ok=True)
-    defaults.write_text(json.dumps(LAB_DEFAULTS, indent=1) + "\n", "utf-8")
-
-
-def mend_moved(venv, old):
-    """After the folder moved: activation scripts and first lines that name the new place."""
-    for script in venv_python(venv).parent.iterdir():
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            text = script.read_text("utf-8")
-            if not script.is_symlink() and old in text:
-                script.write_text(text.replace(old, str(venv)), "utf-8", newline="")
-
-
 def ensure(root=ROOT):
     """Brings `.venv` to the tested state, at once if it is there already; returns its Python."""
     venv = root / ".venv"
@@ -258,7 +201,7 @@ def ensure(root=ROOT):
     wanted = {
         "requirements": fingerprint(root),
         "folder": str(venv),
-        "connection": connection(root),
+        "connection": connection_hash(root),
     }
     if stamp == wanted and python.exists():
         return python
