@@ -24,7 +24,8 @@ import os
 
 # PyTorch's threads spin while they wait for work, which takes the processor from other programs.
 # A short spin is as fast alone. OpenMP reads these variables when torch is loaded: GNU's (Linux)
-# the first, a count; Intel's (Windows) and LLVM's (macOS) the second, in milliseconds.
+# the first, a count; Intel's (Windows) and LLVM's (macOS) the second, in milliseconds, of which
+# the wheels' libraries speak, but which we have measured on neither system.
 WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 
 

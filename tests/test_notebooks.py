@@ -315,7 +315,7 @@ def test_set_up_names_a_file_that_was_imported_before(package, name):
     said = set_up(package / "course" / "notebooks", before=f"import {name}")
     assert said.returncode == 1 and said.stdout == ""
     assert said.stderr.count("\n") == 1 and f"{name}.py hides the course's own" in said.stderr
-    assert "rename it and restart the kernel" in said.stderr
+    assert "rename it, restart the kernel" in said.stderr
 
 
 def test_set_up_finds_nothing_in_a_package_that_is_only_called_helpers(package):

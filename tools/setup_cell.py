@@ -19,6 +19,6 @@ sys.path.insert(0, str(course))  # first: a helpers.py of yours would hide ours
 for name in [name for name in ("tiktoken", "pooch", "safetensors") if not find_spec(name)]:
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", name])
 for name in ("helpers", "classroom"):
-    file = import_module(name).__file__ or f"The folder {name}"
-    if not Path(file).resolve().is_relative_to(course / name):
-        raise SystemExit(f"{file} hides the course's own: rename it and restart the kernel.")
+    found = import_module(name).__file__
+    if not found or not Path(found).parent.samefile(course / name):
+        raise SystemExit(f"{found or name} hides the course's own: rename it, restart the kernel.")
