@@ -73,6 +73,27 @@ def test_what_the_reader_left_alone_follows_the_course(course, work):
     assert mine(work).read_text() == "one, newer"
 
 
+def test_running_a_notebook_does_not_make_it_the_readers(course, work):
+    original = course / "notebooks" / "01_a.ipynb"
+
+    def notebook(source, count):
+        cell = {"cell_type": "code", "source": source, "execution_count": count, "outputs": []}
+        return json.dumps({"cells": [cell], "metadata": {"count": count}})
+
+    original.write_text(notebook(["a = 1\n", "b = 2"], 1))
+    working_copy.update(work, course)
+    ran = notebook("a = 1\nb = 2", 7)  # as another editor writes it
+    mine(work).write_text(ran)
+    working_copy.update(work, course)
+    assert mine(work).read_text() == ran, "what it showed stays while the course has no other"
+    original.write_text(notebook("a = 2", 1))
+    assert working_copy.update(work, course) == []
+    assert mine(work).read_text() == original.read_text()
+    mine(work).write_text(notebook("a = 3", 1))
+    original.write_text(notebook("a = 4", 1))
+    assert working_copy.update(work, course) == ["01_a"]
+
+
 def test_the_newer_one_is_taken_and_the_old_one_kept(course, work):
     working_copy.update(work, course)
     original = course / "notebooks" / "01_a.ipynb"

@@ -4,7 +4,7 @@
     my_course/lecture_notes/   what the notebooks link to, kept up to date
     my_course/source/          the code that the notes link to, for reading; kept up to date
 
-`.originals.json` beside them holds the SHA-256 of each original at the time of copying.
+`.originals.json` beside them holds a hash of each original at the time of copying.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def folder():
 def update(work, root=ROOT):
     """Copy what is missing or untouched; return the names of notebooks whose original is newer.
 
-    A notebook is the reader's as soon as one byte of it differs from what was copied.
+    A notebook is the reader's as soon as the source of one cell differs from what was copied.
     Raises ValueError where `work` is the course's own folder, OSError where it cannot be written.
     """
     if work.resolve() == root.resolve():
@@ -38,15 +38,14 @@ def update(work, root=ROOT):
     recorded, newer = _read_record(work), []
     for original in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         name, data = original.stem, original.read_bytes()
-        copy, theirs = work / "notebooks" / original.name, None
-        if copy.exists():
-            theirs = _digest(copy.read_bytes())
-        if theirs in (None, recorded.get(name)):
+        copy, now, before = work / "notebooks" / original.name, _digest(data), recorded.get(name)
+        theirs = _digest(copy.read_bytes()) if copy.exists() else None
+        if theirs is None or theirs == before != now:
             _write(copy, data)
-        elif _digest(data) not in (theirs, recorded.get(name)):
+        elif now not in (theirs, before):
             newer.append(name)
             continue
-        recorded[name] = _digest(data)
+        recorded[name] = now
     _write(work / RECORD, json.dumps(recorded, indent=1).encode("utf-8"))
     _copy_what_links_need(work, root)
     return newer
@@ -84,7 +83,12 @@ def _copy_what_links_need(work, root):
 
 
 def _digest(data):
-    return hashlib.sha256(data).hexdigest()
+    """A hash of a notebook's cells: opening and running it changes the rest of the file."""
+    try:
+        cells = [[cell["cell_type"], "".join(cell["source"])] for cell in json.loads(data)["cells"]]
+    except (ValueError, TypeError, KeyError):  # no notebook, or a damaged one: every byte counts
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(json.dumps(cells).encode("utf-8")).hexdigest()
 
 
 def _read_record(work):
