@@ -15,9 +15,14 @@ from tools.test import APART
 NBVAL_DEFAULT_SECONDS = 2000
 
 
+def pytest_sessionstart(session):
+    """An empty state: a reader's answers change outputs, and what a test solves is not theirs."""
+    empty = tempfile.TemporaryDirectory()
+    session.config.add_cleanup(empty.cleanup)
+    os.environ["LLM_COURSE_STATE"] = os.path.join(empty.name, "progress.json")
+
+
 def pytest_configure(config):
-    # what a test solves must not count as the reader's own progress
-    os.environ.setdefault("LLM_COURSE_STATE", f"{tempfile.gettempdir()}/course-tests.json")
     if not getattr(config.option, "nbval", False):
         return
     config.option.nbval_current_env = True

@@ -11,9 +11,11 @@ LOWEST, HIGHEST = (3, 11), (3, 13)
 
 # name, needs the course's .venv, what it does
 COMMANDS = (
-    ("lab", True, "set up, then open JupyterLab on the first notebook"),
+    ("lab", True, "set up, then open your copy of the notebooks in JupyterLab: lab [NN]"),
     ("setup", True, "make .venv and install the tested packages, nothing else"),
     ("test", True, "unit tests and every notebook; --quick, --browser, --colab: see test --help"),
+    ("chat", True, "talk to the course's chat model; --model FOLDER for one of yours"),
+    ("train", True, "train a GPT: train --corpus pydocs --preset laptop; see train --help"),
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),

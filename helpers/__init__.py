@@ -18,3 +18,22 @@ adapting: pretrained baselines classifier instructions lora difference
 talking: evaluate judge chat
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
 """
+
+import os
+
+# PyTorch's threads spin while they wait for work, which takes the processor from other programs.
+# A short spin is as fast alone. OpenMP reads these variables when torch is loaded: GNU's (Linux)
+# the first, a count; Intel's (Windows) and LLVM's (macOS) the second, in milliseconds, of which
+# the wheels' libraries speak, but which we have measured on neither system.
+WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
+
+
+def shorten_spinning(environment):
+    """Add `WAITING` to environment variables, except where the reader has chosen; return them."""
+    if "OMP_WAIT_POLICY" not in environment:
+        for name, value in WAITING.items():
+            environment.setdefault(name, value)
+    return environment
+
+
+shorten_spinning(os.environ)

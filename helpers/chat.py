@@ -1,14 +1,8 @@
-"""Talk to an instructed GPT: `python -m tools.chat`, or `ChatModel` in your own code.
+"""Talk to an instructed GPT: `python3 course.py chat`, or `ChatModel` in your own code."""
 
-Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins anew; Ctrl-D
-or /exit ends. Piped text is answered line by line until it ends.
-"""
-
-import argparse
 import codecs
 import hashlib
 import json
-import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -18,13 +12,12 @@ from helpers.checkpoint import load_model
 from helpers.difference import NAME, add_difference
 from helpers.generate import generate
 from helpers.instructions import fit_prompt, format_chat
-from helpers.limits import check_number, check_whole
+from helpers.limits import check_whole
 from helpers.lora import load_adapter, merge_lora
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
 END_OF_TEXT = "<|endoftext|>"
-HELP = "/reset begins anew, /exit or Ctrl-D ends, Ctrl-C stops an answer."
 
 
 class ChatModel:
@@ -136,73 +129,3 @@ def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
 def course_chat(**options):
     """The course's chat model, loaded when the first text arrives."""
     return ChatModel("the course's chat model", load_chat_model, **options)
-
-
-def _say(chat, text):
-    """Print an answer as it is made; Ctrl-C ends the answer."""
-    answer = chat.stream(text)
-    try:
-        for piece in answer:
-            print(piece, end="", flush=True)
-    except KeyboardInterrupt:
-        print(" [stopped]", end="")
-    finally:
-        answer.close()
-    print()
-    if chat.left_out:
-        print(f"[{chat.left_out}]")
-
-
-def _obey(chat, command):
-    """Do what a line that begins with a slash says; return False where it ends the program."""
-    if command == "/reset":
-        chat.reset()
-        print("A new conversation.")
-    elif command != "/exit":
-        print(f"There is no {command}. {HELP}")
-    return command != "/exit"
-
-
-def converse(chat, interactive):
-    """Read lines until they end, and answer each."""
-    if interactive:
-        print(f"You talk to {chat.name}. {HELP}")
-    while True:
-        try:
-            line = input("\nYou: " if interactive else "").strip()
-        except EOFError:
-            return
-        except KeyboardInterrupt:
-            print(f"\n{HELP}")
-            continue
-        if line.startswith("/"):
-            if not _obey(chat, line):
-                return
-        elif line:
-            _say(chat, line)
-
-
-def main(arguments=None):
-    """Run the command line; return 0, or 1 for bad input."""
-    parser = argparse.ArgumentParser(prog="python -m tools.chat", description=__doc__)
-    parser.add_argument("--model", type=Path, help="a folder that helpers.checkpoint wrote")
-    parser.add_argument("--max-new-tokens", type=int, default=100)
-    parser.add_argument("--temperature", type=float, default=0.0)
-    options = parser.parse_args(arguments)
-    sampling = {"temperature": options.temperature} if options.temperature else {}
-    try:
-        check_number("temperature", options.temperature, least=0)
-        name = str(options.model) if options.model else "the course's chat model"
-        parts = load_model(options.model) if options.model else load_chat_model()
-        if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
-            raise ValueError(f"{options.model} holds no tokenizer with {END_OF_TEXT}")
-        chat = ChatModel(name, lambda: parts, max_new_tokens=options.max_new_tokens, **sampling)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    converse(chat, sys.stdin.isatty())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

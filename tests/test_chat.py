@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers import chat as chat_module
 from helpers.bpe import BPETokenizer
-from helpers.chat import ChatModel, load_chat_model, main
+from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import save_model
 from helpers.config import GPTConfig
 from helpers.instructions import Instruction, format_chat, instruction_loader
@@ -21,6 +20,7 @@ from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
+from tools import chat as command
 
 ROOT = Path(__file__).parent.parent
 
@@ -121,10 +121,8 @@ def folder(parts, tmp_path_factory):
 
 
 def run(folder, text, *flags):
-    command = [sys.executable, "-m", "tools.chat", "--model", str(folder), *flags]
-    return subprocess.run(
-        command, input=text, capture_output=True, text=True, cwd=ROOT, timeout=120
-    )
+    line = [sys.executable, "-m", "tools.chat", "--model", str(folder), *flags]
+    return subprocess.run(line, input=text, capture_output=True, text=True, cwd=ROOT, timeout=120)
 
 
 def test_piped_lines_are_answered_until_they_end(folder):
@@ -136,9 +134,9 @@ def test_piped_lines_are_answered_until_they_end(folder):
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path, capsys):
-    assert main(["--model", str(tmp_path)]) == 1
+    assert command.main(["--model", str(tmp_path)]) == 1
     assert "is missing" in capsys.readouterr().err
-    assert main(["--model", str(tmp_path), "--temperature", "-1"]) == 1
+    assert command.main(["--model", str(tmp_path), "--temperature", "-1"]) == 1
     assert "temperature is -1" in capsys.readouterr().err
 
 
@@ -153,9 +151,9 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(parts, tmp_path):
         endless.output_head.weight[tokenizer.special_tokens["<|endoftext|>"]] = 0
     folder = save_model(tmp_path / "endless", endless, tokenizer)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "tools.chat", "--model", str(folder)]
+    line = [sys.executable, "-m", "tools.chat", "--model", str(folder)]
     process = subprocess.Popen(
-        [*command, "--max-new-tokens", "40000"], stdin=theirs, stdout=theirs, stderr=theirs,
+        [*line, "--max-new-tokens", "40000"], stdin=theirs, stdout=theirs, stderr=theirs,
         cwd=ROOT, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
@@ -177,7 +175,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(parts, tmp_path):
         wait_for("You: ")
         time.sleep(0.5)  # until it waits for keys
         process.send_signal(signal.SIGINT)
-        wait_for(chat_module.HELP)
+        wait_for(command.HELP)
         os.write(ours, b"/exit\n")
         assert process.wait(30) == 0
     finally:

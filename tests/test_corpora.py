@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.texts import corpora, downloads, sources
+from helpers.texts import downloads, sources
 from helpers.texts.corpora import (
     CorpusError,
     available,
@@ -27,6 +27,7 @@ from helpers.texts.corpora import (
     load_sms,
     verified_by,
 )
+from tools import data
 
 TEXT = ("It was a bright cold day, -- and the clocks were striking.\n" * 200).encode()
 
@@ -418,12 +419,12 @@ def test_the_folder_without_a_choice(monkeypatch):
 def test_command_line(server, monkeypatch, capsys, folder):
     server.pages["/text"] = TEXT
     offer(monkeypatch, server.url + "/text")
-    assert corpora.main([]) == 0
+    assert data.main([]) == 0
     listing = capsys.readouterr().out
     assert all(name in listing for name in sources.CORPORA) and "not here" in listing
-    assert corpora.main(["the-verdict", "story"]) == 0
+    assert data.main(["the-verdict", "story"]) == 0
     assert "verified by SHA-256" in capsys.readouterr().out
-    assert corpora.main(["the-veredict"]) == 1
+    assert data.main(["the-veredict"]) == 1
     assert "unknown corpus" in capsys.readouterr().out
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import course
-from tools import environment
+from tools import connection, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +37,8 @@ def copy(tmp_path):
     for name in ("course.py", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pyc*"))
+    (tmp_path / "helpers").mkdir()
+    shutil.copy(ROOT / "helpers" / "__init__.py", tmp_path / "helpers")
     return tmp_path
 
 
@@ -271,7 +274,45 @@ def test_the_cpu_build_of_torch(monkeypatch, tmp_path, needs, card, from_cpu_ind
         assert "--timeout" in options
 
 
+def test_jupyterlab_asks_no_question(tmp_path):
+    """Its defaults in .venv say that no news is wanted; the reader's own configuration stays."""
+    from jupyterlab_server.settings_utils import _get_overrides
+
+    venv.create(tmp_path / ".venv", symlinks=os.name != "nt")
+    kernel = tmp_path / ".venv/share/jupyter/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.touch()
+    environment.connect(tmp_path / ".venv", tmp_path)
+    found, error = _get_overrides(str(tmp_path / ".venv/share/jupyter/lab/settings"))
+    assert error == "" and found == connection.LAB_DEFAULTS
+    assert found["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
 # the other commands
+
+
+def test_standard_input_and_the_exit_code_pass_through(tmp_path):
+    code = "import sys; from tools import environment; "
+    inner = "import sys; print(sys.stdin.read().upper()); sys.exit(3)"
+    code += f"sys.exit(environment.wait([sys.executable, '-c', {inner!r}]))"
+    said = subprocess.run(
+        [sys.executable, "-c", code], input="hé", cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert said.stdout == "HÉ\n" and said.returncode == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C cannot be sent alone on Windows")
+def test_ctrl_c_reaches_the_command_and_its_exit_code_comes_back():
+    inner = "import time\ntry:\n print('on', flush=True); time.sleep(60)\nexcept KeyboardInterrupt:\n raise SystemExit(5)"
+    code = "import sys; from tools import environment; "
+    code += f"sys.exit(environment.wait([sys.executable, '-c', {inner!r}]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout.readline() == b"on\n"
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: both get it
+    assert process.wait(30) == 5
+    process.stdout.close()
 
 
 def test_ci_and_tests_have_the_same_words():
@@ -301,8 +342,9 @@ def test_zip_holds_the_package_and_is_the_same_twice(tmp_path):
     zip_tool = pytest.importorskip("tools.zip")
     first = zip_tool.write(tmp_path / "a.zip").read_bytes()
     assert first == zip_tool.write(tmp_path / "b.zip").read_bytes()
-    names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
-    assert "helpers/model.py" in names and "helpers/assets/story.txt" in names
+    names = set(zipfile.ZipFile(tmp_path / "a.zip").namelist())
+    assert {"helpers/model.py", "helpers/assets/story.txt", "classroom/assets/quiz.yaml"} <= names
+    assert {"notebooks/01_eliza_vs_gpt.ipynb", "benchmarks/bpe.json"} <= names
     assert len([name for name in names if name.startswith("lecture_notes/")]) >= 43
     assert not [name for name in names if "__pycache__" in name or name.startswith(("/", ".."))]
 
@@ -382,9 +424,9 @@ def test_lab_is_called_with_the_first_notebook(monkeypatch):
     from tools import lab
 
     monkeypatch.setattr(lab, "has_screen", lambda: False)
-    line = lab.command("notebooks/01_eliza_vs_gpt.ipynb", ["--port=9000"])
+    line = lab.command("notebooks/01_eliza_vs_gpt.ipynb", ["--port=9000"], Path("my_course"))
     assert "--no-browser" in line and line[-1] == "--port=9000"
-    assert "notebooks/01_eliza_vs_gpt.ipynb" in line
+    assert "notebooks/01_eliza_vs_gpt.ipynb" in line and "--ServerApp.root_dir=my_course" in line
 
 
 def test_the_workflow_covers_the_three_systems_and_both_ends():

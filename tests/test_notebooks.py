@@ -147,6 +147,42 @@ def test_a_failing_notebook_stays_as_it_was(course):
     assert path.read_bytes() == before
 
 
+SHOWS_STATE = """\
+from classroom.study.progress import read_state, remember
+print(read_state("exercises"))
+_ = remember("exercises", "05.1", "2026-01-01")"""
+
+
+@pytest.fixture
+def solved(tmp_path, monkeypatch):
+    """A reader's file of answers, one in it."""
+    path = tmp_path / "progress.json"
+    path.write_text('{"exercises": {"01.1": "2026-01-01"}}')
+    monkeypatch.setenv("LLM_COURSE_STATE", str(path))
+    yield path
+    assert path.read_text() == '{"exercises": {"01.1": "2026-01-01"}}', "it is the reader's"
+
+
+def test_a_readers_answers_do_not_reach_the_outputs(course, solved):
+    """Neither those of the reader nor those of an earlier run."""
+    path = save(course / "notebooks" / "01_a.ipynb", new_code_cell(SHOWS_STATE))
+    for _ in range(2):
+        notebooks.regenerate(path, root=course)
+        assert nbformat.read(str(path), 4).cells[0].outputs[0].text == "{}\n"
+    assert run.main([], course / "notebooks", course / "build") == 0
+    assert nbformat.read(str(course / "build" / path.name), 4).cells[0].outputs[0].text == "{}\n"
+
+
+def test_a_readers_answers_do_not_reach_the_tests(course, solved):
+    path = save(course / "notebooks" / "01_a.ipynb", new_code_cell(SHOWS_STATE))
+    notebooks.regenerate(path, root=course)
+    line = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", str(path)]
+    # the course's conftest.py, though the notebook lies elsewhere
+    line += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "conftest"]
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert said.returncode == 0 and "1 passed" in said.stdout, said.stdout[-3000:]
+
+
 def test_run_makes_pages_and_stops_at_a_failure(course, capsys):
     folder, build = course / "notebooks", course / "build"
     block = "block = bytearray(200_000_000)\nimport time\ntime.sleep(1)\nprint('ran')"
@@ -178,8 +214,8 @@ def test_a_notebook_that_does_not_exist_is_named(capsys):
 # the set-up cell, as a script in an empty folder
 
 
-def set_up(folder, address="", installed=("tiktoken", "pooch", "safetensors")):
-    """Runs the set-up cell where `helpers` is not installed, then a line that needs it.
+def set_up(folder, address="", installed=("tiktoken", "pooch", "safetensors"), before=""):
+    """Runs the set-up cell where the course is not installed, then a line that needs it.
 
     Empty modules stand for the installed packages; `pip` is one that only writes down its call.
     """
@@ -188,7 +224,9 @@ def set_up(folder, address="", installed=("tiktoken", "pooch", "safetensors")):
     for name in installed:
         (stubs / f"{name}.py").touch()
     (folder.parent / "pip.py").write_text("import sys\nprint('pip', *sys.argv[1:])")
-    code = f"import sys\nsys.path.append({str(stubs)!r})\n{setup_source(address)}\n"
+    # a kernel finds the notebook's own folder first
+    code = f"import sys\nsys.path[:0] = ['']\nsys.path.append({str(stubs)!r})\n{before}\n"
+    code += f"{setup_source(address)}\n"
     # -I and -S: neither this folder nor the environment's own packages may help
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", code + "import helpers\nprint(helpers.__file__)"],
@@ -202,16 +240,25 @@ def set_up(folder, address="", installed=("tiktoken", "pooch", "safetensors")):
 
 @pytest.fixture
 def package(tmp_path):
-    """A folder that stands for the course: a package `helpers`, nothing else."""
-    (tmp_path / "course" / "helpers").mkdir(parents=True)
-    (tmp_path / "course" / "helpers" / "__init__.py").write_text("")
+    """A folder that stands for the course: its two packages, all but empty."""
+    for name in ("helpers", "classroom"):
+        (tmp_path / "course" / name).mkdir(parents=True)
+        (tmp_path / "course" / name / "__init__.py").touch()
+    (tmp_path / "course" / "classroom" / "whiteboard").mkdir()
+    (tmp_path / "course" / "classroom" / "whiteboard" / "__init__.py").touch()
     (tmp_path / "course" / "notebooks").mkdir()
     (tmp_path / "empty").mkdir()
     return tmp_path
 
 
-def test_the_set_up_cell_is_short():
-    assert len(setup_source(ADDRESS).splitlines()) <= 20
+def test_the_set_up_cell_is_short_and_folded_away():
+    assert len(setup_source(ADDRESS).splitlines()) <= 24
+    cell, other = tagged(setup_source(ADDRESS), "setup"), tagged("1", "imports")
+    for _ in range(2):
+        clean(new_notebook(cells=[cell, other]))
+        assert cell.metadata["jupyter"] == {"source_hidden": True}
+        assert cell.metadata["cellView"] == "form" and cell.source.startswith("# @title ")
+        assert other.metadata == {"tags": ["imports"]}
 
 
 def test_set_up_finds_helpers_beside_the_notebook(package):
@@ -222,11 +269,46 @@ def test_set_up_finds_helpers_beside_the_notebook(package):
 
 def test_set_up_takes_an_uploaded_zip(package):
     with zipfile.ZipFile(package / "empty" / "course.zip", "w") as archive:
-        archive.write(package / "course" / "helpers" / "__init__.py", "helpers/__init__.py")
+        for path in sorted((package / "course").rglob("*.py")):
+            archive.write(path, path.relative_to(package / "course"))
     for _ in range(2):
         said = set_up(package / "empty")
         assert said.stdout.strip() == str(package / "empty/course/helpers/__init__.py")
         assert said.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["helpers", "classroom"])
+@pytest.mark.parametrize("kind", ["file", "package", "folder"])
+def test_set_up_is_not_misled_by_another_package_of_that_name(package, name, kind):
+    """Beside the notebook, or installed: the course's own come first."""
+    notebooks_folder, installed = package / "course" / "notebooks", package / "stubs"
+    for place in (notebooks_folder, installed):
+        place.mkdir(exist_ok=True)
+        if kind == "file":
+            (place / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+            continue
+        (place / name).mkdir()
+        if kind == "package":
+            (place / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    said = set_up(notebooks_folder)
+    assert said.stdout.strip() == str(package / "course" / "helpers" / "__init__.py")
+    assert said.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["helpers", "classroom"])
+def test_set_up_names_a_file_that_was_imported_before(package, name):
+    mine = package / "course" / "notebooks" / f"{name}.py"
+    mine.touch()
+    said = set_up(package / "course" / "notebooks", before=f"import {name}")
+    assert said.returncode == 1 and said.stdout == ""
+    assert said.stderr.count("\n") == 1 and f"{name}.py hides the course's own" in said.stderr
+    assert "rename it, restart the kernel" in said.stderr
+
+
+def test_set_up_finds_nothing_in_a_package_that_is_only_called_helpers(package):
+    (package / "empty" / "helpers.py").touch()
+    said = set_up(package / "empty")
+    assert said.returncode == 1 and "Upload course.zip" in said.stderr
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
@@ -255,17 +337,23 @@ def test_set_up_says_what_to_do_where_there_is_nothing(package):
     assert said.stderr == "Upload course.zip beside this notebook and run this cell again.\n"
 
 
-def test_set_up_does_nothing_where_helpers_is_installed():
-    then = "print(len(sys.path))"
-    code = setup_source(ADDRESS) + "\n" + then
-    said = subprocess.run(
-        [sys.executable, "-c", "import sys; print(len(sys.path))\n" + code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    before, after = said.stdout.split()
-    assert before == after and said.stderr == ""
+def test_set_up_says_nothing_at_home_and_lets_threads_spin_less():
+    """In the folder of the originals and in a reader's copy, where `..` is not the course."""
+    import helpers
+
+    code = setup_source(ADDRESS) + "\nimport os, helpers\nprint(helpers.__file__)\n"
+    code += f"print([os.environ[name] for name in {list(helpers.WAITING)}])"
+    bare = {key: value for key, value in os.environ.items() if key not in helpers.WAITING}
+    for folder in (ROOT / "notebooks", ROOT / "lecture_notes" / "figures"):
+        said = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
+            env=bare | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert said.stderr == ""
+        assert said.stdout.splitlines() == [
+            str(ROOT / "helpers" / "__init__.py"),
+            str(list(helpers.WAITING.values())),
+        ]
 
 
 def test_set_up_runs_with_the_real_zip(tmp_path):
@@ -276,7 +364,8 @@ def test_set_up_runs_with_the_real_zip(tmp_path):
     # the packages are there, as on Colab; the course is not
     then = "import helpers\nassert 'course' in helpers.__file__.split('helpers')[0]\n"
     then += "from helpers.texts import load_corpus\nprint(len(load_corpus('story')) > 1000)"
-    hide = "import sys\nsys.path[:] = [p for p in sys.path if p != COURSE and p]\n"
+    hide = "import os, sys\n"
+    hide += "sys.path[:] = [p for p in sys.path if p and not os.path.isdir(p + '/classroom')]\n"
     said = subprocess.run(
         [
             sys.executable,

@@ -1,6 +1,5 @@
 """Makes and keeps the course's `.venv`, and runs commands in it. Standard library only."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +9,9 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+
+from helpers import shorten_spinning
+from tools.connection import connect, connection_hash, mend_moved, venv_python
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("lab", "test", "dev", "compare")
@@ -51,10 +53,6 @@ EXPLANATIONS = (
 
 class SetupError(Exception):
     """Something in the way of the set-up that the reader can mend; its text says how."""
-
-
-def venv_python(venv):
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def requirements(root=ROOT, extras=EXTRAS):
@@ -195,31 +193,16 @@ def install(venv, root=ROOT):
     step("a first import", [str(venv_python(venv)), "-c", f"import {modules}"], log)
 
 
-def connect(venv, root=ROOT):
-    """Lets the environment find `helpers` in this folder, and registers the kernel."""
-    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    python = str(venv_python(venv))
-    said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    (Path(said.stdout.strip()) / "course.pth").write_text(f"{root}\n", "utf-8")
-    if not (venv / "share/jupyter/kernels/python3/kernel.json").exists():
-        command = [python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"]
-        subprocess.run(command, capture_output=True, check=True)
-
-
-def mend_moved(venv, old):
-    """After the folder moved: activation scripts and first lines that name the new place."""
-    for script in venv_python(venv).parent.iterdir():
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            text = script.read_text("utf-8")
-            if not script.is_symlink() and old in text:
-                script.write_text(text.replace(old, str(venv)), "utf-8", newline="")
-
-
 def ensure(root=ROOT):
     """Brings `.venv` to the tested state, at once if it is there already; returns its Python."""
     venv = root / ".venv"
     python = venv_python(venv)
-    stamp, wanted = read_stamp(venv), {"requirements": fingerprint(root), "folder": str(venv)}
+    stamp = read_stamp(venv)
+    wanted = {
+        "requirements": fingerprint(root),
+        "folder": str(venv),
+        "connection": connection_hash(root),
+    }
     if stamp == wanted and python.exists():
         return python
     if works(python):
@@ -277,7 +260,8 @@ def dispatch(name, arguments, needs_venv):
 
 def wait(command):
     """Runs a command in the course's folder; Ctrl-C reaches it, and we wait until it has ended."""
-    settings = {"PYTHONUTF8": "1", **os.environ}  # Windows: our files are UTF-8 everywhere
+    # Windows: our files are UTF-8 everywhere
+    settings = shorten_spinning({"PYTHONUTF8": "1", **os.environ})
     process = subprocess.Popen(command, cwd=ROOT, env=settings)
     while True:
         try:

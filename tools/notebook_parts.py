@@ -20,6 +20,8 @@ BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 BADGE_LINE = re.compile(r"\n*\[!\[Open in Colab\][^\n]*\n?")
 LINKS_LINE = re.compile(r"\n*^\[Video\]\([^\n]*$", re.MULTILINE)
 HEADING = re.compile(r"^## Lecture (\d\d) · .*$", re.MULTILINE)
+# the set-up cell is folded away: in JupyterLab, and in Colab, which then shows its title
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -100,7 +102,7 @@ def clean(notebook):
     """Sets everything that depends on a run or an editor to one fixed form; returns the notebook.
 
     Cell ids come from the source, execution counts from the order; of the metadata the kernel's
-    name and the cells' tags stay.
+    name and the cells' tags stay; the set-up cell is folded away.
     """
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": KERNEL, "language_info": {"name": "python"}}
@@ -111,8 +113,9 @@ def clean(notebook):
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        tags = cell.metadata.get("tags", [])
+        kept = {"tags": tags} if tags else {}
+        cell.metadata = nbformat.from_dict(kept | FOLDED if "setup" in tags else kept)
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count

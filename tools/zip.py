@@ -1,15 +1,15 @@
-"""`course.py zip`: writes course.zip, which a notebook on Colab takes its `helpers` from."""
+"""`course.py zip`: writes course.zip, which a notebook on Colab takes the course from."""
 
 import sys
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# the flash cards read their questions in the notes
+# what the notebooks use: the flash cards read their questions in the notes, plots read records
 FOLDERS = {
     "helpers": "*",
     "classroom": "*",
-    "benchmarks": "*",
+    "benchmarks": "*.json",
     "notebooks": "*",
     "lecture_notes": "*.md",
 }

@@ -5,13 +5,12 @@ kept in one folder (`data_folder()`), so the second time is instant:
 
     text = load_corpus("story")           # embedded, about 20,000 characters
     text = load_corpus("the-verdict")     # downloaded once, then read from the folder
-    python -m tools.data             # what there is, and what you already have
+    python3 course.py data                # what there is, and what you already have
 
 A file that is cut short, altered or not the expected one is never kept. The table of names,
 addresses, licenses and hashes is in `helpers.texts.sources`.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -149,28 +148,3 @@ def _lookup(name: str) -> Corpus:
     if name not in CORPORA:
         raise ValueError(f"unknown corpus {name!r}; there are {', '.join(CORPORA)}")
     return CORPORA[name]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """List the texts, or download those named."""
-    parser = argparse.ArgumentParser(prog="python -m tools.data", description=main.__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    names = parser.parse_args(arguments).names
-    try:
-        for name in names:
-            where = fetch(name) if _lookup(name).downloads else "embedded"
-            print(f"{name}: {where} (verified by {verified_by(name)})")
-    except (CorpusError, ValueError) as error:
-        print(error)
-        return 1
-    if not names:
-        print(f"Downloads are kept in {data_folder()}\n")
-        for name, corpus in CORPORA.items():
-            here = all((data_folder() / item.file).is_file() for item in corpus.downloads)
-            state = "embedded" if not corpus.downloads else "here" if here else "not here"
-            print(f"{name:<20}{state:<10}{corpus.size:>7}  {corpus.license:<17} {corpus.about}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,0 +1,85 @@
+"""`course.py chat [options]`: talk to the course's chat model, or to one of your own.
+
+Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins a new
+conversation; Ctrl-D or /exit ends. Piped text is answered line by line until it ends.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from helpers.chat import END_OF_TEXT, ChatModel, load_chat_model
+from helpers.checkpoint import load_model
+from helpers.limits import check_number
+
+HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
+
+
+def say(chat, text):
+    """Print an answer as it is made; Ctrl-C ends the answer."""
+    answer = chat.stream(text)
+    try:
+        for piece in answer:
+            print(piece, end="", flush=True)
+    except KeyboardInterrupt:
+        print(" [stopped]", end="")
+    finally:
+        answer.close()
+    print()
+    if chat.left_out:
+        print(f"[{chat.left_out}]")
+
+
+def obey(chat, command):
+    """Do what a line that begins with a slash says; return False where it ends the program."""
+    if command == "/reset":
+        chat.reset()
+        print("A new conversation.")
+    elif command != "/exit":
+        print(f"There is no {command}. {HELP}")
+    return command != "/exit"
+
+
+def converse(chat, interactive):
+    """Read lines until they end, and answer each."""
+    if interactive:
+        print(f"You talk to {chat.name}. {HELP}")
+    while True:
+        try:
+            line = input("\nYou: " if interactive else "").strip()
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            print(f"\n{HELP}")
+            continue
+        if line.startswith("/"):
+            if not obey(chat, line):
+                return
+        elif line:
+            say(chat, line)
+
+
+def main(arguments=None):
+    """Run the command line; return 0, or 1 for bad input."""
+    parser = argparse.ArgumentParser(prog="course.py chat", description=__doc__)
+    parser.add_argument("--model", type=Path, help="a folder that helpers.checkpoint wrote")
+    parser.add_argument("--max-new-tokens", type=int, default=100)
+    parser.add_argument("--temperature", type=float, default=0.0)
+    options = parser.parse_args(arguments)
+    sampling = {"temperature": options.temperature} if options.temperature else {}
+    try:
+        check_number("temperature", options.temperature, least=0)
+        name = str(options.model) if options.model else "the course's chat model"
+        parts = load_model(options.model) if options.model else load_chat_model()
+        if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
+            raise ValueError(f"{options.model} holds no tokenizer with {END_OF_TEXT}")
+        chat = ChatModel(name, lambda: parts, max_new_tokens=options.max_new_tokens, **sampling)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    converse(chat, sys.stdin.isatty())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
