@@ -10,6 +10,7 @@ from pathlib import Path
 
 from helpers.chat import END_OF_TEXT, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
+from helpers.fast.speed_up import speed_up
 from helpers.limits import check_number
 
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
@@ -73,6 +74,7 @@ def main(arguments=None):
         parts = load_model(options.model) if options.model else load_chat_model()
         if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
             raise ValueError(f"{options.model} holds no tokenizer with {END_OF_TEXT}")
+        speed_up(parts[0])
         chat = ChatModel(name, lambda: parts, max_new_tokens=options.max_new_tokens, **sampling)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

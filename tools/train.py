@@ -1,4 +1,4 @@
-"""From a text to a trained GPT: `python -m tools.train --corpus pydocs --preset laptop`.
+"""From a text to a trained GPT: `course.py train --corpus pydocs --preset laptop`.
 
 Trains a tokenizer, then a model; shows the loss, samples along the way, and in the end compares
 with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --resume goes on.
@@ -150,7 +150,7 @@ def _say(line):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m tools.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="course.py train", description=__doc__)
     parser.add_argument("--corpus", default="pydocs", help="a name of helpers.texts.corpora")
     parser.add_argument("--text", type=Path, help="a text file of yours, instead of a corpus")
     parser.add_argument("--stream", action="store_true", help="do not hold the text in memory")
