@@ -31,8 +31,8 @@ from benchmarks import _record
 COMMAND = "python3 course.py bench growth"
 CODE = [
     "benchmarks/growth.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "loss", "train_loop")),
-    *(f"helpers/{name}.py" for name in ("loaders", "token_files")),
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "loss", "train")),
+    *(f"helpers/texts/{name}.py" for name in ("loaders", "token_files")),
 ]
 CONTEXTS = (64, 128, 256, 512, 1024, 2048)
 MODELS = {  # name: vocabulary, width, heads, layers

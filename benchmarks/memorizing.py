@@ -27,7 +27,7 @@ from helpers.train import TrainConfig, evaluate_loss, train
 CONTEXT, ROUNDS = 256, 10
 CODE = [
     "benchmarks/memorizing.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train_loop")),
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train")),
 ]
 
 

@@ -34,7 +34,7 @@ WITHOUT = {
 }
 CODE = [
     "benchmarks/training_choices.py",
-    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train_loop")),
+    *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train")),
 ]
 
 

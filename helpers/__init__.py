@@ -8,7 +8,7 @@ Every import says where its code lives:
 The order of imports: each module takes only from those before it. Of a folder named whole, any
 module may take from any other that comes before it in the folder's own line.
 
-ground: limits plots device
+ground: limits files plots device
 words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
 texts: texts.sources texts.downloads texts.corpora texts.prepare texts.loaders
 batches: fast.head_loss texts.documents texts.token_files

@@ -6,8 +6,6 @@ or /exit ends. Piped text is answered line by line until it ends.
 
 import argparse
 import codecs
-import hashlib
-import json
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +13,15 @@ from pathlib import Path
 import torch
 
 from helpers.checkpoint import load_model
-from helpers.difference import NAME, add_difference
+from helpers.difference import add_difference
+from helpers.files import read_json, sha256
 from helpers.generate import generate
 from helpers.instructions import fit_prompt, format_chat
 from helpers.limits import check_number, check_whole
-from helpers.lora import load_adapter, merge_lora
+from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
-END_OF_TEXT = "<|endoftext|>"
 HELP = "/reset begins anew, /exit or Ctrl-D ends, Ctrl-C stops an answer."
 
 
@@ -120,15 +118,10 @@ def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
     change was made from another GPT.
     """
     model, tokenizer = load_model(base)
-    if (Path(folder) / NAME).is_file():
-        add_difference(folder, model)
-    else:
-        merge_lora(load_adapter(folder, model))
+    add_difference(folder, model)
     report = Path(folder) / "report.json"
     if report.is_file():
-        wanted = json.loads(report.read_text("utf-8"))["base_sha256"]
-        found = hashlib.sha256((Path(base) / "model.safetensors").read_bytes()).hexdigest()
-        if wanted != found:
+        if read_json(report).get("base_sha256") != sha256(Path(base) / "model.safetensors"):
             raise ValueError(f"the change in {folder} was made from another GPT than {base}")
     return model.eval(), tokenizer
 

@@ -10,6 +10,8 @@ import math
 import torch
 from torch.nn import functional as F
 
+from helpers.tokenizer import END_OF_TEXT
+
 
 def compressor_bits_per_byte(train_text, held_out_text):
     """Bits a byte that gzip and xz need for `held_out_text` after they have read `train_text`.
@@ -65,9 +67,9 @@ def bits_per_byte(model, tokenizer, text, batch_size=16):
     `text` may be a list of documents: each is then read by itself, and its end counts as well.
     Raises ValueError for an empty text or a tokenizer without <|endoftext|>.
     """
-    end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
+    end_of_text = tokenizer.special_tokens.get(END_OF_TEXT)
     if not text or end_of_text is None:
-        raise ValueError("bits_per_byte needs a text and a tokenizer with <|endoftext|>")
+        raise ValueError(f"bits_per_byte needs a text and a tokenizer with {END_OF_TEXT}")
     texts, end = ([text], []) if isinstance(text, str) else (text, [end_of_text])
     rows = [[end_of_text, *tokenizer.encode_ordinary(each), *end] for each in texts]
     bits = sum(text_bits(model, ids, batch_size) for ids in rows)

@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 import torch
 
 from helpers.generate import generate
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 def answer_all(model, tokenizer, prompts, max_new_tokens=60, batch_size=64):

@@ -11,8 +11,7 @@ Sources: Taori et al. 2023 (Alpaca's format); Abdin et al. 2024 (Phi-3's format)
 from typing import NamedTuple
 
 from helpers.texts.documents import DocumentLoader
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 class Instruction(NamedTuple):

@@ -36,6 +36,7 @@ from helpers.limits import check_whole
 from helpers.pretrained import load_gpt2
 from helpers.texts.corpora import data_folder
 from helpers.texts.sources import CORPORA
+from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = BASE_MODEL.parent
 OLLAMA = "http://localhost:11434/v1"
@@ -78,7 +79,7 @@ class BaseGPT:
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
-        end_of_text = self.tokenizer.special_tokens.get("<|endoftext|>")
+        end_of_text = self.tokenizer.special_tokens.get(END_OF_TEXT)
         token_ids = self.tokenizer.encode(text) or [end_of_text or 0]
         new = [
             token.item()
@@ -204,7 +205,7 @@ def _load_gpt2():
 def gpt2_tokenizer(merges_file, vocabulary_file):
     """Build GPT-2's tokenizer from OpenAI's two files, `vocab.bpe` and `encoder.json`."""
     ids = json.loads(Path(vocabulary_file).read_text(encoding="utf-8"))
-    special = {"<|endoftext|>": ids.pop("<|endoftext|>")}
+    special = {END_OF_TEXT: ids.pop(END_OF_TEXT)}
     lines = Path(merges_file).read_text(encoding="utf-8").split("\n")[1:]
     merges = [tuple(map(from_printable, line.split(" "))) for line in lines if line]
     vocab = {token_id: from_printable(token) for token, token_id in ids.items()}

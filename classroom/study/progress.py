@@ -9,6 +9,7 @@ import json
 import os
 from pathlib import Path
 
+from helpers.files import read_json, write_whole
 from helpers.texts.corpora import data_folder
 
 
@@ -33,15 +34,7 @@ def remember(section: str, key: str, value) -> bool:
     if not isinstance(state.get(section), dict):
         state[section] = {}
     state[section][key] = value
-    path = state_file()
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError:
-        return False
-    return True
+    return _write(state)
 
 
 def forget(section: str) -> bool:
@@ -50,16 +43,21 @@ def forget(section: str) -> bool:
     if section not in state:
         return True
     del state[section]
-    try:
-        state_file().write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", "utf-8")
-    except OSError:
-        return False
-    return True
+    return _write(state)
 
 
 def _read() -> dict:
     try:
-        state = json.loads(state_file().read_text(encoding="utf-8"))
+        return read_json(state_file())
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+
+
+def _write(state: dict) -> bool:
+    path = state_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(state, indent=1, sort_keys=True) + "\n")
+    except OSError:
+        return False
+    return True

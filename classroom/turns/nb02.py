@@ -1,7 +1,7 @@
 """Checks for notebook 02: splitting, unknown words, documents, and pieces of words."""
 
 from classroom.turns.registry import attempted, exercise, wrong
-from helpers.tokenizer import WordTokenizer, split_words
+from helpers.tokenizer import END_OF_TEXT, WordTokenizer, split_words
 
 _TEXT = "The kettle sings. The light went out, and the kettle sings on."
 
@@ -64,7 +64,7 @@ def the_unknown_rate(rate):
 @exercise("02.3", "Many documents, one row of ids")
 def many_documents(join):
     tokenizer = WordTokenizer.from_text(_TEXT)
-    end = tokenizer.vocab["<|endoftext|>"]
+    end = tokenizer.vocab[END_OF_TEXT]
     one, two = tokenizer.encode("The light."), tokenizer.encode("On the kettle")
     found = list(attempted(join(tokenizer, ["The light.", "On the kettle"])))
     if found == [*one, end, *two]:
@@ -95,8 +95,8 @@ def capitals_are_no_excuse(encode):
         wrong(f"expected {[vocab['The'], vocab['kettle']]}, yours gives {found}")
     if list(encode(tokenizer, "Zebra zebra")) != [unknown, unknown]:
         wrong(f"a word unknown in both forms is <|unk|>, id {unknown}, and not left out")
-    text = "Light <|endoftext|> ON."
-    expected = [vocab["light"], vocab["<|endoftext|>"], vocab["on"], vocab["."]]
+    text = f"Light {END_OF_TEXT} ON."
+    expected = [vocab["light"], vocab[END_OF_TEXT], vocab["on"], vocab["."]]
     if list(encode(tokenizer, text)) != expected:
         wrong("special tokens and marks go through as before: split with tokenizer.split")
     return "its own id first, the lower-case form second, <|unk|> last."

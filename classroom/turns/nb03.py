@@ -7,6 +7,7 @@ import regex
 from classroom.turns.registry import attempted, exercise, wrong
 from helpers.bpe import BPETokenizer
 from helpers.bpe.train import GPT2_SPLIT_PATTERN
+from helpers.tokenizer import END_OF_TEXT
 
 _TEXT = "low low low low low lower lower newest newest newest newest newest newest tea 語語"
 _MERGES = [(b"w", b"e"), (b"l", b"o"), (b"we", b"s"), (b"wes", b"t"), (b"lo", b"w")]
@@ -21,10 +22,10 @@ def tokens_never_used(unused):
     tokenizer = _tokenizer()
     text = "newest tea"
     found = list(attempted(unused(tokenizer, text)))
-    end = tokenizer.special_tokens["<|endoftext|>"]
+    end = tokenizer.special_tokens[END_OF_TEXT]
     expected = sorted(set(tokenizer.vocab) - set(tokenizer.encode(text)) - {end})
     if end in found:
-        wrong(f"id {end} is the special token <|endoftext|>: no text uses it, leave it out")
+        wrong(f"id {end} is the special token {END_OF_TEXT}: no text uses it, leave it out")
     if found == list(range(len(tokenizer.vocab) - 1)) or set(found) & set(tokenizer.encode(text)):
         wrong("some of your ids are in the encoding of the text: those are used")
     if sorted(found) == expected != found:

@@ -9,8 +9,7 @@ from itertools import groupby
 import torch
 
 from helpers.texts.documents import DocumentLoader
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.bpe.train import GPT2_SPLIT_PATTERN
+from helpers.files import write_whole
 
 FORMAT, VERSION = "helpers.bpe", 1
 
@@ -62,10 +63,7 @@ def write_json(
         "vocab": {printable(token): token_id for token, token_id in vocab.items()},
         "merges": [f"{printable(a)} {printable(b)}" for a, b in merges],
     }
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    os.replace(temporary, path)
+    write_whole(path, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_json(

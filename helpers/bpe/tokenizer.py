@@ -26,6 +26,7 @@ from helpers.bpe.train import (
     split_special,
     valid_unicode,
 )
+from helpers.tokenizer import END_OF_TEXT
 
 if TYPE_CHECKING:
     import tiktoken
@@ -91,7 +92,7 @@ class BPETokenizer:
         cls,
         text_or_iterable: str | Iterable[str],
         vocab_size: int,
-        special_tokens: Sequence[str] = ("<|endoftext|>",),
+        special_tokens: Sequence[str] = (END_OF_TEXT,),
         *,
         pattern: str = GPT2_SPLIT_PATTERN,
         n_processes: int | None = None,

@@ -12,7 +12,6 @@ addresses, licenses and hashes is in `helpers.texts.sources`.
 """
 
 import argparse
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -85,15 +84,6 @@ def gpt2_encoding():
             del os.environ["TIKTOKEN_CACHE_DIR"]
         else:
             os.environ["TIKTOKEN_CACHE_DIR"] = before
-
-
-def corpus_hash(name: str) -> str:
-    """SHA-256 of a text, so that a figure can say what it was measured on.
-
-    >>> len(corpus_hash("pydocs"))
-    64
-    """
-    return hashlib.sha256(load_corpus(name).encode("utf-8")).hexdigest()
 
 
 def available(name: str, shows: str | None = None) -> bool:

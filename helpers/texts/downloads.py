@@ -6,12 +6,10 @@ locked folder is said at once.
 """
 
 import errno
-import hashlib
-import os
-import tempfile
 import time
 from pathlib import Path
 
+from helpers.files import replacing, sha256
 from helpers.texts.sources import Download
 
 ROUNDS = 3  # how often each address is tried
@@ -22,17 +20,12 @@ class CorpusError(OSError):
     """A text could not be fetched, checked or stored. The message says what to do."""
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check(item: Download, path: Path) -> str:
     """How this file proves to be the right one; raises ValueError when it does not."""
-    if item.sha256 and _sha256(path) == item.sha256:
+    if item.sha256 and sha256(path) == item.sha256:
         return "SHA-256"
     if item.contents is None:
-        raise ValueError(f"its SHA-256 is {_sha256(path)}, expected {item.sha256}")
+        raise ValueError(f"its SHA-256 is {sha256(path)}, expected {item.sha256}")
     try:
         item.contents(path)
     except (KeyError, TypeError, AttributeError) as error:
@@ -72,30 +65,19 @@ def download(name: str, item: Download, path: Path, progress: bool) -> None:
 
 
 def _attempt(item: Download, url: str, path: Path, progress: bool) -> None:
-    """Receive into a temporary folder beside the place, check, then move it there in one step."""
+    """Receive beside the final place, unpack, check, then move it there in one step."""
     import pooch
-    from tqdm.auto import tqdm
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    last = item.first_bytes
-    headers = {"Range": f"bytes=0-{last - 1}"} if last else {}
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
-        sent = kept = Path(folder) / "sent"
-        # total=1 until the server names the size: a bar without a total has no truth value
-        bar = tqdm(desc=path.name, unit="B", unit_scale=True, total=1) if progress else None
-        receive = pooch.HTTPDownloader(
-            progressbar=bar if progress else False, chunk_size=1 << 16, timeout=30, headers=headers
-        )
-        try:
-            receive(url, str(sent), None)
-        finally:
-            if bar is not None:
-                bar.close()
+    headers = {"Range": f"bytes=0-{item.first_bytes - 1}"} if item.first_bytes else {}
+    receive = pooch.HTTPDownloader(
+        progressbar=progress, chunk_size=1 << 16, timeout=30, headers=headers
+    )
+    with replacing(path) as unfinished:
+        receive(url, str(unfinished), None)
         if item.unpack:
-            kept = Path(folder) / "kept"
-            _unpack(item, sent, kept)
-        _check(item, kept)
-        os.replace(kept, path)
+            unfinished.write_bytes(_unpack(item, unfinished.read_bytes()))
+        _check(item, unfinished)
 
 
 def _in_words(error: Exception) -> str:
@@ -113,11 +95,9 @@ def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _unpack(item: Download, sent: Path, kept: Path) -> None:
+def _unpack(item: Download, sent: bytes) -> bytes:
     try:
-        item.unpack(sent, kept)
-    except OSError:
-        raise
+        return item.unpack(sent)
     except Exception as error:  # a broken archive raises many kinds
         raise ValueError(f"what was sent cannot be unpacked: {error!r}") from error
 

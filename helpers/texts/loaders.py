@@ -17,15 +17,13 @@ Shapes: B batch, T context length.
 import array
 import hashlib
 import itertools
-import os
-import tempfile
 import tokenize
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from helpers.files import replacing
 from helpers.limits import check_whole
 
 _CHUNK = 1 << 20  # ids written at a time
@@ -199,24 +197,17 @@ def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) 
     small = vocab_size is not None and vocab_size <= 1 << 16
     dtype = np.dtype("<u2" if small else "<u4")
     limit = (1 << 32) if vocab_size is None else vocab_size
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     count = 0
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _write_header(file, dtype, 0)
-            for chunk in _chunks(token_ids):
-                _check_range(chunk, limit)
-                file.write(chunk.astype(dtype).tobytes())
-                count += len(chunk)
-            if count == 0:
-                raise ValueError("there are no token ids to write")
-            file.seek(0)
-            _write_header(file, dtype, count)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        _write_header(file, dtype, 0)
+        for chunk in _chunks(token_ids):
+            _check_range(chunk, limit)
+            file.write(chunk.astype(dtype).tobytes())
+            count += len(chunk)
+        if count == 0:
+            raise ValueError("there are no token ids to write")
+        file.seek(0)
+        _write_header(file, dtype, count)
     return count
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.bpe import BPETokenizer
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 def split_text(text, held_out_share=0.1):

@@ -5,6 +5,7 @@ accepted in one of two ways. Either its SHA-256 is the one in the table, or, whe
 record the hash of the original, its contents are counted (messages, tensor shapes).
 """
 
+import io
 import json
 import struct
 import zipfile
@@ -12,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from helpers.tokenizer import END_OF_TEXT
 
 _RAW = "https://raw.githubusercontent.com/"
 _BOOK = "rasbt/LLMs-from-scratch/main/"
@@ -27,7 +30,7 @@ class Download:
     urls: tuple[str, ...]  # first the source, then mirrors
     sha256: str | None = None  # None: nobody could record it, `contents` decides
     contents: Callable[[Path], None] | None = None  # raises ValueError on wrong contents
-    unpack: Callable[[Path, Path], None] | None = None  # from what is sent to what is kept
+    unpack: Callable[[bytes], bytes] | None = None  # from what is sent to what is kept
     first_bytes: int | None = None  # ask the server only for the beginning
 
 
@@ -48,20 +51,20 @@ def _github(path: str) -> tuple[str, str]:
     return _RAW + path, mirror
 
 
-def _unpack_sms(sent: Path, kept: Path) -> None:
-    with zipfile.ZipFile(sent) as archive:
-        kept.write_bytes(archive.read("SMSSpamCollection"))
+def _unpack_sms(sent: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(sent)) as archive:
+        return archive.read("SMSSpamCollection")
 
 
-def _unpack_tinystories(sent: Path, kept: Path) -> None:
+def _unpack_tinystories(sent: bytes) -> bytes:
     """Keep whole stories, a blank line between them, until 197,290 bytes are reached."""
-    stories = sent.read_bytes().decode("utf-8", errors="ignore").split("<|endoftext|>")[:-1]
+    stories = sent.decode("utf-8", errors="ignore").split(END_OF_TEXT)[:-1]
     text = ""
     for story in stories:
         text = (text + "\n\n" + story.strip()).lstrip()
         if len(text.encode("utf-8")) + 1 >= 197_290:
             break
-    kept.write_bytes((text + "\n").encode("utf-8"))
+    return (text + "\n").encode("utf-8")
 
 
 def parse_sms(text: str) -> list[tuple[str, str]]:

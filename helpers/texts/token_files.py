@@ -14,6 +14,7 @@ import regex
 
 from helpers.bpe import BPETokenizer
 from helpers.texts.loaders import read_tokens, write_tokens
+from helpers.tokenizer import END_OF_TEXT
 
 PIECE = 1 << 20  # bytes read at a time
 TOKENIZER_BYTES = 64 << 20  # of these the tokenizer learns; more changes little and takes longer
@@ -61,7 +62,7 @@ def cut_file(path, held_out_share=0.1):
     return cut
 
 
-def prepare_file(path, vocab_size, folder, end_of_text="<|endoftext|>"):
+def prepare_file(path, vocab_size, folder):
     """Do for a file what `helpers.train.prepare` does for a text, through token files in `folder`.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text): the ids
@@ -73,7 +74,7 @@ def prepare_file(path, vocab_size, folder, end_of_text="<|endoftext|>"):
     saved = folder / "tokenizer.json"
     if not saved.exists():
         pieces = read_pieces(path, 0, min(cut, TOKENIZER_BYTES))
-        BPETokenizer.train(pieces, vocab_size, special_tokens=(end_of_text,)).save(saved)
+        BPETokenizer.train(pieces, vocab_size, special_tokens=(END_OF_TEXT,)).save(saved)
     tokenizer = BPETokenizer.load(saved)
     rows, samples = [], []
     for name, start, end in (("train", 0, cut), ("held_out", cut, None)):
