@@ -114,7 +114,7 @@ def _left_out(dropped, forgotten):
 def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
     """Return (model, tokenizer) of the course's chat model: its GPT, and what fine-tuning changed.
 
-    `folder` holds a difference or a LoRA adapter. Raises ValueError where a file is missing or the
+    `folder` holds what `save_difference` wrote. Raises ValueError where a file is missing or the
     change was made from another GPT.
     """
     model, tokenizer = load_model(base)

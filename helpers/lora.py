@@ -8,13 +8,9 @@ Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", se
 Shapes: B sequences, T tokens, r the rank.
 """
 
-import json
 import math
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from helpers.limits import check_whole
@@ -94,65 +90,6 @@ def merge_lora(model):
             if isinstance(child, LoRALinear):
                 setattr(parent, name, child.merged())
     return model.requires_grad_(True)
-
-
-def save_adapter(folder, model, dtype=torch.bfloat16):
-    """Write only the corrections, as safetensors with a small JSON beside; return the folder.
-
-    Raises ValueError where the model has no LoRA.
-    """
-    layers = dict(_named_layers(model))
-    if not layers:
-        raise ValueError("this model has no LoRA to save")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{name}.{part}": getattr(layer, part).detach().to(dtype).contiguous()
-        for name, layer in layers.items()
-        for part in ("down", "up")
-    }
-    save_file(tensors, folder / "adapter.safetensors")
-    first = next(iter(layers.values()))
-    shape = {"rank": len(first.down), "alpha": first.scale * len(first.down)}
-    shape["targets"] = sorted({name.rpartition(".")[2] for name in layers})
-    (folder / "adapter.json").write_text(json.dumps(shape) + "\n", "utf-8")
-    return folder
-
-
-def load_adapter(folder, model):
-    """Put a saved adapter onto the GPT that it was made from; return the model, not yet merged.
-
-    Raises ValueError where the files are missing or do not fit this model.
-    """
-    folder = Path(folder)
-    for name in ("adapter.json", "adapter.safetensors"):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder / name} is missing: this is no folder of an adapter")
-    try:
-        shape = json.loads((folder / "adapter.json").read_text("utf-8"))
-        rank, alpha, targets = shape["rank"], shape["alpha"], tuple(shape["targets"])
-        tensors = load_file(folder / "adapter.safetensors")
-    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-        raise ValueError(f"{folder} is no whole adapter: {error!r}") from None
-    apply_lora(model, rank, alpha, targets)
-    expected = {
-        f"{name}.{part}": getattr(layer, part)
-        for name, layer in _named_layers(model)
-        for part in ("down", "up")
-    }
-    if tensors.keys() != expected.keys() or any(
-        tensors[name].shape != parameter.shape for name, parameter in expected.items()
-    ):
-        merge_lora(model)
-        raise ValueError(f"the adapter in {folder} does not fit this model")
-    with torch.no_grad():
-        for name, parameter in expected.items():
-            parameter.copy_(tensors[name])
-    return model
-
-
-def _named_layers(model):
-    return [(name, part) for name, part in model.named_modules() if isinstance(part, LoRALinear)]
 
 
 def _layers(model):

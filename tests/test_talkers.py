@@ -17,8 +17,8 @@ from classroom.pages.talkers import (
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
 from helpers.config import PRESETS, GPTConfig
+from helpers.difference import save_difference
 from helpers.fast.packing import PackedLinear, can_pack
-from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.texts import data_folder
 from tests.local_server import ChatHandler, serving
@@ -154,8 +154,7 @@ def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
         "LLM_COURSE_CHAT_KEY": "k",
     }
     save_model(tmp_path / "assets" / "course_gpt", *small_gpt)
-    adapted = apply_lora(GPT(small_gpt[0].config), rank=2)
-    save_adapter(tmp_path / "assets" / "chat_model", adapted)
+    save_difference(tmp_path / "assets" / "chat_model", small_gpt[0], small_gpt[0])
     for name in ("gpt2-weights", "gpt2-vocabulary"):
         for path in talkers._gpt2_files(name):
             path.parent.mkdir(parents=True, exist_ok=True)
