@@ -114,24 +114,6 @@ def entropy_estimate(n: int, seed: int) -> tuple[float, float]:
     return statistics.mean(bits), statistics.stdev(bits) / math.sqrt(n)
 
 
-def shape_names() -> list[str]:
-    """The names of all story shapes.
-
-    >>> len(shape_names()) >= 30
-    True
-    """
-    rules = load_grammar().rules
-    return [node.name for _, (node,) in rules["shape"].options]
-
-
-def shape_of(text: str) -> str:
-    """The name of the shape of a tale; raises ValueError for a text that is no tale."""
-    log_prob(text)
-    _, steps = max(load_grammar().read(text).derivations, key=lambda derivation: derivation[0])
-    names = set(shape_names())
-    return next(name for step in steps if (name := getattr(step.node, "name", "")) in names)
-
-
 def probes(n: int, seed: int, kind: str) -> list[Probe]:
     """Cut n fresh tales before a determined word, to measure what a model has learned.
 

@@ -6,19 +6,17 @@ Writing a text and scoring one both use this one method, so they cannot disagree
 """
 
 import operator
-import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from classroom.worlds.english import NUMBERS, article
+
 RANK_SHIFT = 10.0
-NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen twenty"
-).split()
-VALUES = {word: value for value, word in enumerate(NUMBER_WORDS)}
+MOST = 20  # the largest number that a grammar counts to
+NUMBER_WORDS = list(NUMBERS)[: MOST + 1]
 # Words that follow the gender of a name: {hero.he} writes "she" for a girl.
 GENDERED = {
     "he": dict(he="he", him="him", his="his", boy="boy", man="man", king="king"),
@@ -39,9 +37,9 @@ class Word:
     @property
     def value(self) -> int:
         """The number that a number word names: 3 for "three"."""
-        if self.text not in VALUES:
+        if self.text not in NUMBER_WORDS:
             raise ValueError(f"{self.text!r} is not a number word from zero to twenty")
-        return VALUES[self.text]
+        return NUMBERS[self.text]
 
     def form(self, name: str) -> str:
         """The word in one form: "" as it is, "a" with its article, "s" plural, "he" a pronoun.
@@ -60,32 +58,10 @@ class Word:
         return GENDERED[self.pronoun][name]
 
 
-def article(word: str) -> str:
-    """The article "a" or "an" that goes before a word, by its sound.
-
-    >>> article("apple"), article("unicorn"), article("hour")
-    ('an', 'a', 'an')
-    """
-    if re.match(r"(uni|use|usu|eu|one\b)", word, re.IGNORECASE):
-        return "a"
-    return "an" if re.match(r"([aeiou]|hour|honest|heir)", word, re.IGNORECASE) else "a"
-
-
-def plural(noun: str) -> str:
-    """The regular plural of a noun.
-
-    >>> plural("apple"), plural("peach"), plural("daisy"), plural("toy")
-    ('apples', 'peaches', 'daisies', 'toys')
-    """
-    if re.search(r"(s|x|ch|sh)$", noun):
-        return noun + "es"
-    return noun[:-1] + "ies" if re.search(r"[^aeiou]y$", noun) else noun + "s"
-
-
 def number_word(value: int) -> Word:
     """The word for a whole number from 0 to 20."""
-    if not 0 <= value < len(NUMBER_WORDS):
-        raise ValueError(f"the number {value} has no word: the limits are 0 and 20")
+    if not 0 <= value <= MOST:
+        raise ValueError(f"the number {value} has no word: the limits are 0 and {MOST}")
     return Word(NUMBER_WORDS[value], "")
 
 

@@ -21,6 +21,7 @@ its weight. An indented line goes on with the line before; a line that starts wi
 import re
 from collections.abc import Callable, Iterator
 
+from classroom.worlds.english import plural
 from classroom.worlds.grammar.nodes import (
     RANK_SHIFT,
     Agree,
@@ -31,7 +32,6 @@ from classroom.worlds.grammar.nodes import (
     Node,
     Recall,
     Word,
-    plural,
 )
 
 SLOT = re.compile(

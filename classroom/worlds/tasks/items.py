@@ -12,10 +12,11 @@ import random
 from collections.abc import Callable
 from functools import partial
 
+from classroom.worlds.english import number_in_words
 from classroom.worlds.tasks import sentences as task_sentences
 from classroom.worlds.tasks.answers import LETTERS
 from classroom.worlds.tasks.sentences import fill, pair
-from classroom.worlds.tasks.words import Item, frames, in_words, split_of, stable_hash, words
+from classroom.worlds.tasks.words import Item, frames, split_of, stable_hash, words
 
 
 def draw(form: str, rng: random.Random) -> Item:
@@ -80,7 +81,7 @@ def sum_text(form, first, sign, second, result, rng):
     """
     name = {"+": "plus", "-": "minus"}[sign]
     if form == "arithmetic.words":
-        return f"{in_words(first)} {name} {in_words(second)}", in_words(result)
+        return f"{number_in_words(first)} {name} {number_in_words(second)}", number_in_words(result)
     if form == "arithmetic.plain":
         return f"{first} {rng.choice((sign, name))} {second}", str(result)
     stories = frames("story_plus" if sign == "+" else "story_minus")
@@ -138,7 +139,7 @@ def _numeral(rng, to_words):
     noun = "" if rng.random() < 0.5 else " " + pair(rng, "object")[number != 1]
     held_out = {0: "test", 1: "validation"} if to_words else {2: "test", 3: "validation"}
     split = held_out.get(stable_hash("numeral", number) % 10, "train")
-    forms = (f"{number}{noun}", f"{in_words(number)}{noun}")
+    forms = (f"{number}{noun}", f"{number_in_words(number)}{noun}")
     return Item(*forms, split) if to_words else Item(*forms[::-1], split)
 
 

@@ -2,13 +2,13 @@
 
 An answer is made together with its item, from the same words: the past of a verb is the one that
 the word list spells out, and a negative sentence is filled from a frame that has "not" in it. The
-rules of `task_rules`, which see only the text, must come to the same answer.
+rules of `classroom.worlds.tasks.rules`, which see only the text, must give the same answer.
 """
 
 import random
 import re
 
-from classroom.worlds.tasks.rules import IRREGULAR_PASTS, IRREGULAR_PLURALS
+from classroom.worlds.english import IRREGULAR_PASTS, IRREGULAR_PLURALS, number_in_words
 from classroom.worlds.tasks.words import Item, frames, split_of, words
 
 _PLURAL_SLOTS = {"persons": "person", "objects": "object", "foods": "food"}
@@ -45,7 +45,7 @@ def _slots(rng, frame):
         elif slot == "n":
             number = rng.randint(2 if frame.startswith("There are") else 1, 12)
             slots["things"] = pair(rng, "object")[number > 1]
-            slots[slot] = rng.choice((str(number), words("ones")[number]))
+            slots[slot] = rng.choice((str(number), number_in_words(number)))
         elif slot not in slots and slot not in ("a", "opinion", "felt"):
             slots[slot] = rng.choice(words(slot))
     return slots
@@ -163,6 +163,7 @@ def sentiment(rng):
     praises = good != (" not " in frame)
     opinion = rng.choice(words("positive" if praises else "negative"))
     slots = _slots(rng, frame) | {"opinion": opinion}
+    # By the letter, not the sound ("an useless soup"): the chat model has learned these sentences.
     slots["a"] = "an" if opinion[0] in "aeiou" else "a"
     slots["felt"] = rng.choice(words("liked" if good else "disliked"))
     text = fill(frame, slots)

@@ -91,15 +91,6 @@ def solve(task: Task) -> str:
     return RULES[wording.form](item)
 
 
-def wording_of(task: Task) -> str:
-    """The wording that a task is asked in, with `{}` where the item stands.
-
-    >>> wording_of(Task("arithmetic", "What is 3 + 4?", "", ""))
-    'What is {}?'
-    """
-    return _read(task)[0].text
-
-
 def item_of(task: Task) -> tuple[str, str]:
     """The form and the item of a task, however it is asked.
 

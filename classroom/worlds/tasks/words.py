@@ -92,18 +92,6 @@ def words(name: str, place: int = 0) -> tuple[str, ...]:
     return tuple(entry.split("/")[place] for entry in word_lists()[name])
 
 
-def in_words(number: int) -> str:
-    """A number from 0 to 100 in words.
-
-    >>> in_words(7), in_words(30), in_words(42)
-    ('seven', 'thirty', 'forty-two')
-    """
-    if number < 20:
-        return words("ones")[number]
-    tens, ones = divmod(number, 10)
-    return words("tens")[tens - 2] + (f"-{words('ones')[ones]}" if ones else "")
-
-
 @cache
 def frames(name: str) -> tuple[str, ...]:
     """The sentence frames of a section, with their slots.
