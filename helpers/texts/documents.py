@@ -11,18 +11,17 @@ a row is padding that no loss counts:
 Shapes: B batch, T the longest row of a batch.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
 from helpers.fast.head_loss import IGNORED
 from helpers.limits import check_whole
+from helpers.texts.loaders import Loader, cut
 
 _POOL = 16  # batches whose documents are sorted by length together
 
 
-class DocumentLoader:
+class DocumentLoader(Loader):
     """Hands out batches of `(inputs, targets)`, LongTensors (B, T), one epoch a `for` loop.
 
     The order depends on the seed and the epoch alone; `state_dict` and `load_state_dict` go on in
@@ -72,7 +71,6 @@ class DocumentLoader:
             )
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
-        self.epoch, self.position, self._go_on = 0, 0, False
         longest = self._places(max(map(len, self.documents)))
         if batch_tokens is not None:
             check_whole("batch_tokens", batch_tokens, least=longest)
@@ -88,15 +86,6 @@ class DocumentLoader:
         whole, rest = divmod(len(self.documents), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        self.position = self.position if self._go_on else 0
-        self._go_on = False
-        batches = self._batches(self.epoch)
-        while self.position < len(batches):
-            self.position += 1
-            yield self.batch(batches[self.position - 1])
-        self.epoch, self.position = self.epoch + 1, 0
-
     def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
         """The documents of these numbers as inputs and targets (B, T)."""
         chosen = [self.documents[i] for i in indices]
@@ -110,19 +99,6 @@ class DocumentLoader:
             if self.scored is not None:
                 targets[row, : len(ids) + 1][~self.scored[number]] = IGNORED
         return torch.from_numpy(inputs), torch.from_numpy(targets)
-
-    def state_dict(self) -> dict:
-        """Where the loader stands, as plain numbers that go into JSON."""
-        return {"epoch": self.epoch, "position": self.position, **self._identity()}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
-        if not isinstance(state, dict):
-            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                raise ValueError(f"the saved loader had {name} {state.get(name)}, this has {value}")
-        self.epoch, self.position, self._go_on = state["epoch"], state["position"], True
 
     def _identity(self) -> dict:
         return {
@@ -141,12 +117,12 @@ class DocumentLoader:
         n = len(self.documents)
         order = rng.permutation(n) if self.shuffle else np.arange(n)
         lengths = np.array([len(ids) for ids in self.documents])
-        cut = self._of_one_size if self.batch_tokens is None else self._of_one_width
+        group = self._of_one_size if self.batch_tokens is None else self._of_one_width
         batches = []
         for part in (order[self.first[order]], order[~self.first[order]]):
-            cut_part = cut(part, lengths)
-            mixed = rng.permutation(len(cut_part)) if self.shuffle else range(len(cut_part))
-            batches += [cut_part[i] for i in mixed]
+            grouped = group(part, lengths)
+            mixed = rng.permutation(len(grouped)) if self.shuffle else range(len(grouped))
+            batches += [grouped[i] for i in mixed]
         return batches
 
     def _of_one_size(self, order, lengths) -> list[np.ndarray]:
@@ -156,7 +132,7 @@ class DocumentLoader:
             near = order[start : start + pool]
             if self.shuffle:
                 near = near[np.argsort(lengths[near], kind="stable")]
-            batches += _cut(near, self.batch_size)
+            batches += cut(near, self.batch_size)
         return [b for b in batches if len(b) == self.batch_size or not self.drop_last]
 
     def _of_one_width(self, order, lengths) -> list[np.ndarray]:
@@ -168,16 +144,12 @@ class DocumentLoader:
         return [
             batch
             for w in np.unique(width)
-            for batch in _cut(order[width == w], min(self.batch_size, self.batch_tokens // w))
+            for batch in cut(order[width == w], min(self.batch_size, self.batch_tokens // w))
         ]
 
     def _places(self, length):
         """The places that a row of so many tokens and its end take, rounded up."""
         return -(-(length + 1) // self.round_to) * self.round_to
-
-
-def _cut(rows, size) -> list[np.ndarray]:
-    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def _checked(scored, documents):

@@ -80,11 +80,53 @@ class TokenWindows(torch.utils.data.Dataset):
         return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()  # (B, T) each
 
 
-class WindowLoader:
+class Loader:
+    """Hands out batches epoch by epoch; a state saved in the middle of an epoch continues there.
+
+    A subclass says with `_batches` which batches an epoch has, with `batch` what one holds, and
+    with `_identity` what must be the same for the order to be the same.
+    """
+
+    epoch = 0  # epochs that are finished
+    position = 0  # batches already handed out in this epoch
+    _resumed = False
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        self.position = self.position if self._resumed else 0
+        self._resumed = False
+        batches = self._batches(self.epoch)
+        while self.position < len(batches):
+            self.position += 1
+            yield self.batch(batches[self.position - 1])
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, int | bool]:
+        """The loader's position, as plain numbers that go into JSON."""
+        return {"epoch": self.epoch, "position": self.position, **self._identity()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue from a `state_dict()`; raises ValueError if data or settings differ."""
+        if not isinstance(state, dict):
+            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
+        for name, value in self._identity().items():
+            if state.get(name) != value:
+                raise ValueError(
+                    f"the saved loader had {name} {state.get(name)}, this one has {value}: "
+                    "the order of batches would not be the same"
+                )
+        epoch, position = state.get("epoch"), state.get("position")
+        if not (isinstance(epoch, int) and epoch >= 0):
+            raise ValueError(f"epoch is {epoch}; it must be a whole number, 0 or more")
+        if not (isinstance(position, int) and 0 <= position <= len(self)):
+            raise ValueError(f"position is {position}; it must be 0 to {len(self)}")
+        self.epoch, self.position, self._resumed = epoch, position, True
+
+
+class WindowLoader(Loader):
     """Hands out batches of `(inputs, targets)`, each (B, T), one epoch for every `for` loop.
 
-    `epoch` counts finished epochs. Leaving a loop early and starting again begins the same epoch
-    anew; `load_state_dict` goes on in the middle of one.
+    `epoch` counts finished epochs. A loop that is left early starts the same epoch again;
+    `load_state_dict` continues in the middle of one.
     """
 
     def __init__(
@@ -100,8 +142,7 @@ class WindowLoader:
         self.windows, self.batch_size = windows, batch_size
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
         self.tokens_a_row = windows.context_length
-        self.epoch, self.position = 0, 0  # position: batches already handed out in this epoch
-        self._go_on = False
+        self.batch = windows.batch
 
     def __len__(self) -> int:
         """Batches in one epoch."""
@@ -115,36 +156,8 @@ class WindowLoader:
         # NumPy has frozen this generator: the order is the same on every machine and release.
         return np.random.RandomState([self.seed, epoch]).permutation(len(self.windows))
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        self.position = self.position if self._go_on else 0
-        self._go_on = False
-        order = self.order(self.epoch)
-        while self.position < len(self):
-            start = self.position * self.batch_size
-            self.position += 1
-            yield self.windows.batch(order[start : start + self.batch_size])
-        self.epoch, self.position = self.epoch + 1, 0
-
-    def state_dict(self) -> dict[str, int | bool]:
-        """Where the loader stands, as plain numbers that go into JSON."""
-        return {"epoch": self.epoch, "position": self.position, **self._identity()}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
-        if not isinstance(state, dict):
-            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                raise ValueError(
-                    f"the saved loader had {name} {state.get(name)}, this one has {value}: "
-                    "the order of batches would not be the same"
-                )
-        epoch, position = state.get("epoch"), state.get("position")
-        if not (isinstance(epoch, int) and epoch >= 0):
-            raise ValueError(f"epoch must be a whole number of 0 or more, got {epoch}")
-        if not (isinstance(position, int) and 0 <= position <= len(self)):
-            raise ValueError(f"position must lie between 0 and {len(self)}, got {position}")
-        self.epoch, self.position, self._go_on = epoch, position, True
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        return cut(self.order(epoch), self.batch_size)[: len(self)]
 
     def _identity(self) -> dict[str, int | bool]:
         return {
@@ -156,6 +169,11 @@ class WindowLoader:
             "seed": self.seed,
             "drop_last": self.drop_last,
         }
+
+
+def cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Pieces of `size` rows; the last may have fewer."""
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def create_loader(
