@@ -1,7 +1,7 @@
-"""Talk to an instructed GPT: `python -m tools.chat`, or `ChatModel` in your own code.
+"""Talk to an instruction-tuned GPT: `python3 course.py chat`, or `ChatModel` in your own code.
 
-Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins anew; Ctrl-D
-or /exit ends. Piped text is answered line by line until it ends.
+Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset starts a new
+conversation; Ctrl-D or /exit ends. Piped text is answered line by line.
 """
 
 import argparse
@@ -22,16 +22,15 @@ from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
-HELP = "/reset begins anew, /exit or Ctrl-D ends, Ctrl-C stops an answer."
+HELP = "/reset starts a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
 
 
 class ChatModel:
-    """An instructed GPT with a memory of the conversation, as far as its context reaches.
+    """An instruction-tuned GPT that remembers as much of the conversation as its context holds.
 
     `load` returns (model, tokenizer); it is called when the first text arrives. `options` go to
-    `helpers.generate.generate`; without any, the likeliest token is taken each time. `left_out`
-    says after each answer what did not fit into the context, or is empty.
-    Raises ValueError for `max_new_tokens` below 1.
+    `helpers.generate.generate`; by default decoding is greedy. `left_out` says after each answer
+    what did not fit into the context, or is empty. Raises ValueError for `max_new_tokens` below 1.
     """
 
     kind = "chat"
@@ -48,7 +47,7 @@ class ChatModel:
 
     def reset(self):
         """Forget the conversation."""
-        self.turns = []  # (text, answer as it was made, with the blank it may begin with)
+        self.turns = []  # (text, answer as it was generated, with the space it may begin with)
         self.left_out = ""
 
     def respond(self, text):
@@ -56,10 +55,10 @@ class ChatModel:
         return "".join(self.stream(text)).strip() or "..."
 
     def stream(self, text):
-        """Yield the answer to `text` in pieces, as they are made.
+        """Yield the answer to `text` in pieces, as they are generated.
 
-        What was said so far is remembered, also where the caller stops listening. Raises TypeError
-        where the text is not a string and ValueError where it is empty.
+        The answer so far is remembered even if the caller stops early. Raises TypeError if the text
+        is not a string and ValueError if it is empty.
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
@@ -68,7 +67,7 @@ class ChatModel:
         model, tokenizer = self._parts
         token_ids = torch.tensor([self._prompt(text.strip())])
         end_id = tokenizer.special_tokens[END_OF_TEXT]
-        # A token may end within a letter: the decoder waits for the rest of it.
+        # A token may end within a character: the decoder waits for the rest of its bytes.
         decoder, said = codecs.getincrementaldecoder("utf-8")("replace"), ""
         options = {"stop_id": end_id, **self.options}
         try:
@@ -83,7 +82,7 @@ class ChatModel:
             self.turns.append((text.strip(), said))
 
     def _prompt(self, text):
-        """The conversation as token ids: as many whole turns as fit, the newest always."""
+        """The conversation as token ids: the newest text, and as many whole turns as fit."""
         model, tokenizer = self._parts
         end_id = tokenizer.special_tokens[END_OF_TEXT]
         limit = model.config.context_length
@@ -102,7 +101,7 @@ class ChatModel:
 
 
 def _left_out(dropped, forgotten):
-    """What the model did not get to read, in words."""
+    """What did not fit into the context, in words."""
     parts = []
     if dropped:
         parts.append(f"the first {dropped} tokens of your text")
@@ -112,17 +111,17 @@ def _left_out(dropped, forgotten):
 
 
 def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
-    """Return (model, tokenizer) of the course's chat model: its GPT, and what fine-tuning changed.
+    """Return (model, tokenizer) of the course's chat model: its GPT plus what fine-tuning changed.
 
-    `folder` holds what `save_difference` wrote. Raises ValueError where a file is missing or the
-    change was made from another GPT.
+    `folder` holds what `save_difference` wrote. Raises ValueError if a file is missing or the
+    difference was made from another GPT.
     """
     model, tokenizer = load_model(base)
     add_difference(folder, model)
     report = Path(folder) / "report.json"
     if report.is_file():
         if read_json(report).get("base_sha256") != sha256(Path(base) / "model.safetensors"):
-            raise ValueError(f"the change in {folder} was made from another GPT than {base}")
+            raise ValueError(f"the difference in {folder} was made from another GPT than {base}")
     return model.eval(), tokenizer
 
 
@@ -132,7 +131,7 @@ def course_chat(**options):
 
 
 def _say(chat, text):
-    """Print an answer as it is made; Ctrl-C ends the answer."""
+    """Print an answer as it is generated; Ctrl-C ends the answer."""
     answer = chat.stream(text)
     try:
         for piece in answer:
@@ -146,20 +145,20 @@ def _say(chat, text):
         print(f"[{chat.left_out}]")
 
 
-def _obey(chat, command):
-    """Do what a line that begins with a slash says; return False where it ends the program."""
+def _run_command(chat, command):
+    """Run a command that begins with a slash; return False if it ends the program."""
     if command == "/reset":
         chat.reset()
         print("A new conversation.")
     elif command != "/exit":
-        print(f"There is no {command}. {HELP}")
+        print(f"Unknown command {command}. {HELP}")
     return command != "/exit"
 
 
 def converse(chat, interactive):
-    """Read lines until they end, and answer each."""
+    """Answer each line of the standard input until it ends."""
     if interactive:
-        print(f"You talk to {chat.name}. {HELP}")
+        print(f"You are talking to {chat.name}. {HELP}")
     while True:
         try:
             line = input("\nYou: " if interactive else "").strip()
@@ -169,7 +168,7 @@ def converse(chat, interactive):
             print(f"\n{HELP}")
             continue
         if line.startswith("/"):
-            if not _obey(chat, line):
+            if not _run_command(chat, line):
                 return
         elif line:
             _say(chat, line)
@@ -188,7 +187,7 @@ def main(arguments=None):
         name = str(options.model) if options.model else "the course's chat model"
         parts = load_model(options.model) if options.model else load_chat_model()
         if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
-            raise ValueError(f"{options.model} holds no tokenizer with {END_OF_TEXT}")
+            raise ValueError(f"{options.model} has no tokenizer with {END_OF_TEXT}")
         chat = ChatModel(name, lambda: parts, max_new_tokens=options.max_new_tokens, **sampling)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Is an answer right? Exact match, word overlap, and the nearest of many reference answers.
 
-Answers are texts. `answer_all` asks a model many prompts at once, greedily, so that the same
-prompts bring the same answers every time.
+Answers are texts. `answer_all` answers many prompts at once, with greedy decoding, so that the
+same prompts get the same answers every time.
 """
 
 import re
@@ -16,8 +16,8 @@ from helpers.tokenizer import END_OF_TEXT
 def answer_all(model, tokenizer, prompts, max_new_tokens=60, batch_size=64):
     """Return the model's greedy answer to each prompt, up to the end-of-text token.
 
-    Prompts of like length are asked together, padded in front. Raises ValueError where a prompt
-    leaves no room for `max_new_tokens` in the model's context.
+    Prompts of similar length form a batch, padded on the left. Raises ValueError if a prompt leaves
+    no room for `max_new_tokens` in the model's context.
     """
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     rows = [[end_id, *tokenizer.encode_ordinary(prompt)] for prompt in prompts]
@@ -37,7 +37,7 @@ def answer_all(model, tokenizer, prompts, max_new_tokens=60, batch_size=64):
 
 
 def _generate_together(model, rows, max_new_tokens, end_id):
-    """New token ids of each row, as lists."""
+    """The new token ids of each row, as lists."""
     longest = max(map(len, rows))
     padding = [longest - len(row) for row in rows]
     token_ids = torch.tensor(
@@ -55,7 +55,7 @@ def _generate_together(model, rows, max_new_tokens, end_id):
 
 
 def exact_match(answer, reference):
-    """True where two answers are the same but for space at the ends.
+    """Return whether two answers are equal, apart from white space at their ends.
 
     >>> exact_match(" 12 ", "12"), exact_match("12.", "12")
     (True, False)
@@ -64,7 +64,7 @@ def exact_match(answer, reference):
 
 
 def words_of(text):
-    """The words and numbers of a text in lower case, without punctuation.
+    """Return the words and numbers of a text in lower case, without punctuation.
 
     >>> words_of("A token's id: 42!")
     ['a', 'token', 's', 'id', '42']
@@ -75,8 +75,8 @@ def words_of(text):
 def token_f1(answer, reference):
     """Overlap of two answers as bags of words: the harmonic mean of precision and recall.
 
-    0 where nothing is shared, 1 where the words are the same in any order. Source: Rajpurkar et
-    al. 2016 (SQuAD), section 6.1; there, articles are left out as well.
+    0 if no word is shared, 1 if the words are the same, in any order. Source: Rajpurkar et al. 2016
+    (SQuAD), section 6.1; there, articles are left out as well.
 
     >>> round(token_f1("a small dog", "the small brown dog"), 4)
     0.5714
@@ -90,9 +90,9 @@ def token_f1(answer, reference):
 
 
 def nearest_reference(answer, references):
-    """Return (place, token F1) of the reference that an answer shares most words with.
+    """Return (index, token F1) of the reference with the highest token F1.
 
-    Of equal ones the first counts. Raises ValueError where there are none.
+    The first of several equals counts. Raises ValueError if there are no references.
 
     >>> nearest_reference("red and blue", ["green", "blue, red", "red"])[0]
     1
@@ -105,9 +105,9 @@ def nearest_reference(answer, references):
 
 
 def is_right_answer(answer, own, references, at_least=0.6):
-    """True where `own` is the nearest of all references, with a token F1 of `at_least`.
+    """Return whether `own` is the nearest of all references, with a token F1 of `at_least`.
 
-    Raises ValueError where `own` is not among the references.
+    Raises ValueError if `own` is not among the references.
 
     >>> is_right_answer("a token is a piece", "A token is a piece.", ["An id.", "A token is a piece."])
     True
@@ -119,9 +119,9 @@ def is_right_answer(answer, own, references, at_least=0.6):
 
 
 def share_by_kind(kinds, right):
-    """The share of right answers of each kind, kinds in the order of the alphabet.
+    """Return the accuracy for each kind, in alphabetical order.
 
-    Raises ValueError where the two lists differ in length.
+    Raises ValueError if the two lists differ in length.
 
     >>> share_by_kind(["sum", "sort", "sum"], [True, True, False])
     {'sort': 1.0, 'sum': 0.5}

@@ -2,7 +2,7 @@
 
 A frozen matrix W (out, in) gets a correction `up @ down` of low rank r: `down` is (r, in) and
 `up` is (out, r). `up` starts at zero, so nothing changes before the first step. Afterwards the
-correction can be added to W once and for all, and costs nothing more.
+correction is added to W, and the model costs no more than before.
 Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.
 
 Shapes: B sequences, T tokens, r the rank.
@@ -19,10 +19,10 @@ TARGETS = ("query", "key", "value", "output", "expand", "project")
 
 
 class LoRALinear(nn.Module):
-    """A frozen linear layer with a trained correction of low rank.
+    """A frozen linear layer with a trained correction of low rank; (..., in) to (..., out).
 
-    (..., in) to (..., out). `alpha / rank` scales the correction. Raises ValueError for a rank
-    outside 1 to the smaller side of the matrix.
+    `alpha / rank` scales the correction. Raises ValueError for a rank below 1 or above the smaller
+    side of the matrix.
 
     >>> layer = LoRALinear(nn.Linear(4, 3), rank=2, alpha=4)
     >>> x = torch.ones(1, 4)
@@ -52,10 +52,10 @@ class LoRALinear(nn.Module):
 
 
 def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
-    """Freeze a GPT and put a `LoRALinear` around its blocks' matrices; return the model.
+    """Freeze a GPT and wrap its blocks' matrices in `LoRALinear`; return the model.
 
-    `targets` names the matrices by their last name. Raises ValueError where the model has LoRA
-    already, where no matrix has one of these names, or for a rank that does not fit.
+    `targets` holds the last part of the matrices' names. Raises ValueError if the model has LoRA
+    already, if no matrix has one of these names, or for a rank that does not fit.
 
     >>> from helpers.config import PRESETS; from helpers.model import GPT
     >>> model = apply_lora(GPT(PRESETS["tiny"]), rank=4)
@@ -79,9 +79,9 @@ def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
 
 
 def merge_lora(model):
-    """Add every correction to its matrix and make the model trainable as before; return it.
+    """Add every correction to its matrix and make the whole model trainable again; return it.
 
-    Raises ValueError where the model has no LoRA.
+    Raises ValueError if the model has no LoRA.
     """
     if not any(_layers(model)):
         raise ValueError("this model has no LoRA to merge")

@@ -129,7 +129,7 @@ def test_piped_lines_are_answered_until_they_end(folder):
     lines = done.stdout.strip().splitlines()
     assert done.returncode == 0 and lines[0] == "good day, é!"
     assert lines[1:3] == ["A new conversation.", "1 2 3 4 5"]
-    assert "There is no /dance" in lines[3] and len(lines) == 4
+    assert "Unknown command /dance" in lines[3] and len(lines) == 4
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path, capsys):

@@ -362,7 +362,7 @@ def test_gpt2_weights_go_into_one_folder(server, monkeypatch, folder):
         "model.safetensors",
     ]
     assert verified_by("gpt2-weights") == "contents"
-    with pytest.raises(ValueError, match="is no text"):
+    with pytest.raises(ValueError, match="is not a text"):
         load_corpus("gpt2-weights")
 
 

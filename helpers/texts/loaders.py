@@ -1,15 +1,14 @@
-"""From one long row of token ids to batches of inputs and targets.
+"""From one long sequence of token ids to batches of inputs and targets.
 
-A language model learns to predict the next token. So the target of every position is the input
-one place further on:
+A language model learns to predict the next token. So the targets are the inputs shifted by one:
 
     tokens     In  the  heart  of  the  city
     inputs     In  the  heart  of  the            (T,)
     targets        the  heart  of  the  city      (T,)
 
-The row may be a list, a tensor, or a file that is larger than memory (`write_tokens`,
-`read_tokens`). Batches come in an order that depends only on the seed and the epoch, so a
-training run that was interrupted goes on with the very batch it would have seen next.
+The sequence may be a list, a tensor, or a file that is larger than memory (`write_tokens`,
+`read_tokens`). The order of batches depends only on the seed and the epoch, so a training run that
+was interrupted continues with exactly the batch that would have come next.
 
 Shapes: B batch, T context length.
 """
@@ -30,14 +29,14 @@ _CHUNK = 1 << 20  # ids written at a time
 
 
 class TokenWindows(torch.utils.data.Dataset):
-    """Cut a row of token ids into pairs of inputs and targets, each of `context_length` ids.
+    """Cut a sequence of token ids into pairs of inputs and targets of `context_length` ids each.
 
-    A window begins at every `stride`-th token; by default they lie end to end. Item `i` is a
+    A window begins at every `stride`-th token; by default windows do not overlap. Item `i` is a
     pair of LongTensors of shape (T,). Works with `torch.utils.data.DataLoader`.
 
-    Raises ValueError when the row is shorter than `context_length + 1`, for a stride below 1,
-    and for ids that are negative or not below `vocab_size`; TypeError for ids or lengths that are
-    not integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
+    Raises ValueError if there are fewer than `context_length + 1` ids, for a stride below 1, and
+    for ids that are negative or not below `vocab_size`; TypeError for ids or lengths that are not
+    integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
 
     >>> inputs, targets = TokenWindows([10, 11, 12, 13, 14], context_length=2, stride=2)[1]
     >>> inputs.tolist(), targets.tolist()
@@ -58,7 +57,7 @@ class TokenWindows(torch.utils.data.Dataset):
         if len(self.tokens) < context_length + 1:
             raise ValueError(
                 f"{len(self.tokens)} tokens are too few for a context of {context_length}: "
-                f"at least {context_length + 1} are needed, inputs and one target more"
+                f"at least {context_length + 1} are needed, one more for the last target"
             )
         _check_range(self.tokens, vocab_size)
         self.context_length, self.stride = context_length, stride
@@ -73,7 +72,7 @@ class TokenWindows(torch.utils.data.Dataset):
         return inputs[0], targets[0]
 
     def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """The windows of these numbers at once, as inputs and targets of shape (B, T)."""
+        """The windows with these indices, as inputs and targets of shape (B, T) each."""
         starts = indices[:, None] * self.stride  # (B, 1)
         rows = self.tokens[starts + np.arange(self.context_length + 1)]  # (B, T + 1)
         rows = torch.from_numpy(rows.astype(np.int64, copy=False))
@@ -150,10 +149,10 @@ class WindowLoader(Loader):
         return whole + (rest > 0 and not self.drop_last)
 
     def order(self, epoch: int) -> np.ndarray:
-        """The order in which an epoch visits the windows: a permutation, new for every epoch."""
+        """The indices of the windows in the order of an epoch: a new permutation for each."""
         if not self.shuffle:
             return np.arange(len(self.windows))
-        # NumPy has frozen this generator: the order is the same on every machine and release.
+        # NumPy guarantees this generator: the same order on every machine and in every release.
         return np.random.RandomState([self.seed, epoch]).permutation(len(self.windows))
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
@@ -189,7 +188,7 @@ def create_loader(
     """Return a loader of `(inputs, targets)` batches, LongTensors of shape (B, T).
 
     `drop_last` leaves out the windows that do not fill a batch. Raises ValueError as
-    `TokenWindows` does, and when not one batch is full.
+    `TokenWindows` does, and if there is not one full batch.
 
     >>> loader = create_loader(list(range(9)), context_length=4, batch_size=2, shuffle=False)
     >>> inputs, targets = next(iter(loader))
@@ -203,13 +202,13 @@ def create_loader(
 
 
 def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
-    """Write token ids to a `.npy` file, a million at a time, and return how many there were.
+    """Write token ids to a `.npy` file, a million at a time; return their number.
 
-    Two bytes an id when `vocab_size` is at most 65,536, else four. The ids may come from a
+    An id takes two bytes if `vocab_size` is at most 65,536, else four. The ids may come from a
     generator, so a text larger than memory can be tokenized straight to disk. The file appears
-    under its name only when it is complete.
+    under its name only once it is complete.
 
-    Raises ValueError when there are no ids, and for ids below 0 or not below `vocab_size`;
+    Raises ValueError if there are no ids, and for ids below 0 or not below `vocab_size`;
     TypeError for ids that are not integers.
     """
     small = vocab_size is not None and vocab_size <= 1 << 16
@@ -230,24 +229,24 @@ def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) 
 
 
 def read_tokens(path) -> np.ndarray:
-    """Open a token file as a memory map: nothing is read until a window asks for it.
+    """Open a token file as a memory map: nothing is read until a window needs it.
 
-    Raises ValueError for a file that `write_tokens` did not make or that was cut short, and
-    OSError for one that is not there.
+    Raises ValueError for a file that `write_tokens` did not write or that is truncated, and
+    OSError for a missing one.
     """
     try:
         tokens = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError) as error:
-        raise ValueError(f"{path} is not a whole token file: {error}") from error
+        raise ValueError(f"{path} is truncated or not a token file: {error}") from error
     if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind != "u":
-        raise ValueError(f"{path} holds something else than one row of token ids")
+        raise ValueError(f"{path} does not hold one sequence of token ids")
     return tokens
 
 
 def fingerprint(tokens):
-    """Tell one training text from another: its length and a hash of its first million tokens.
+    """Identify a training text by its length and a hash of its first million tokens.
 
-    `tokens` may be a loader, too.
+    `tokens` may also be a loader.
 
     >>> fingerprint([1, 2, 3])[:22]
     '3 tokens, sha256 e2e20'
@@ -261,7 +260,7 @@ def fingerprint(tokens):
 
 
 def _write_header(file, dtype: np.dtype, count: int) -> None:
-    """NumPy leaves room in the header for the count to grow, so it can be written twice."""
+    """Write a header; NumPy pads it for a larger count, so that it can be overwritten."""
     header = {"descr": dtype.str, "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, header)
 
@@ -278,13 +277,13 @@ def _chunks(token_ids: Iterable[int]) -> Iterator[np.ndarray]:
 
 
 def _as_array(tokens) -> np.ndarray:
-    """One row of integers; a memory map stays one."""
+    """Token ids as an array of one dimension; a memory map stays one."""
     if isinstance(tokens, torch.Tensor):
         tokens = tokens.detach().cpu().numpy()
     elif not isinstance(tokens, np.ndarray):
         tokens = _integers(tokens)
     if tokens.ndim != 1:
-        raise ValueError(f"token ids must be one row, got shape {tuple(tokens.shape)}")
+        raise ValueError(f"token ids must have one dimension, got shape {tuple(tokens.shape)}")
     if tokens.dtype.kind not in "iu":
         raise TypeError(f"token ids must be integers, got {tokens.dtype}")
     return tokens
