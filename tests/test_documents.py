@@ -157,5 +157,5 @@ def test_only_what_is_scored_counts():
     inputs, targets = next(iter(loader))
     assert inputs.tolist() == [[0, 5, 6], [0, 7, 0]]
     assert targets.tolist() == [[-100, 6, 0], [7, -100, -100]]
-    with pytest.raises(ValueError, match="a mark for each token"):
+    with pytest.raises(ValueError, match="a value for each token"):
         DocumentLoader([[5, 6], [7]], 0, 2, scored=[[True, True], [True, True]])

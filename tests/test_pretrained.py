@@ -316,14 +316,14 @@ def test_a_shard_that_lacks_a_tensor_is_refused(tmp_path):
 def test_a_damaged_file_is_named(tmp_path, content):
     folder = write_model(tmp_path, random_tensors(SMALL))
     (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+    with pytest.raises(ValueError, match="model.safetensors is truncated"):
         load_gpt2(folder)
 
 
 def test_a_file_cut_short_is_refused(tmp_path):
     path = write_model(tmp_path, random_tensors(SMALL)) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+    with pytest.raises(ValueError, match="model.safetensors is truncated"):
         load_gpt2(tmp_path)
 
 

@@ -1,8 +1,8 @@
 """The parts a grammar with memory is made of: words, word lists and nodes.
 
-A node is one step in writing a text. Given what is remembered so far, `branches(memory)` says
-every way to go on: how likely it is, what it writes, what it remembers and which nodes follow.
-Writing a text and scoring one both use this one method, so they cannot disagree.
+A node is one step in writing a text. Given the memory so far, `branches(memory)` returns every
+continuation: its probability, what it writes, what it remembers, and which nodes follow. Writing
+a text and scoring one use the same method, so they cannot disagree.
 """
 
 import operator
@@ -28,7 +28,7 @@ ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 @dataclass(frozen=True)
 class Word:
-    """One entry of a word list: the word, its plural, and the pronoun that stands for it."""
+    """One entry of a word list: the word, its plural, and its pronoun."""
 
     text: str
     plural: str
@@ -66,7 +66,7 @@ def number_word(value: int) -> Word:
 
 
 class Branch(NamedTuple):
-    """One way to go on: its probability, its text, the nodes that follow, what is remembered."""
+    """One continuation: its probability, its text, the nodes that follow, what is remembered."""
 
     probability: float
     text: str = ""
@@ -76,18 +76,18 @@ class Branch(NamedTuple):
 
 
 class Branches:
-    """All the ways to go on from one node, with probabilities that sum to one."""
+    """All continuations of one node, with probabilities that sum to one."""
 
     def __init__(self, weighted: list[tuple[float, Branch]]):
         if not weighted:
-            raise ValueError("a grammar node was left without any way to go on")
+            raise ValueError("a node of the grammar has no continuation")
         total = sum(weight for weight, _ in weighted)
         self.items = [branch._replace(probability=weight / total) for weight, branch in weighted]
         self._cumulative = list(accumulate(branch.probability for branch in self.items))
-        self._cumulative[-1] = 1.0  # the sum may miss one by a rounding error
+        self._cumulative[-1] = 1.0  # the sum may differ from one by a rounding error
 
     def pick(self, rng) -> Branch:
-        """Draw one branch with its probability; a single branch costs no random number."""
+        """Draw one branch with its probability; for a single one, no random number is drawn."""
         if len(self.items) == 1:
             return self.items[0]
         return self.items[bisect_right(self._cumulative, rng.random())]
@@ -95,7 +95,7 @@ class Branches:
 
 @cache
 def only(text: str, slot: str = "", word: Word | None = None) -> Branches:
-    """A single way to go on, which is certain."""
+    """A single continuation, with probability one."""
     return Branches([(1.0, Branch(1.0, text, (), slot, word))])
 
 
@@ -116,7 +116,7 @@ class Literal:
 
 
 class Choice:
-    """Goes on with one of several sequences of nodes; `options` may be filled in later."""
+    """Continues with one of several sequences of nodes; `options` may be filled in later."""
 
     def __init__(self, name: str = ""):
         self.name = name
@@ -133,8 +133,8 @@ class Choice:
 class Draw:
     """Draws a word from a list, writes it and remembers it in a slot.
 
-    `distinct_from` names a slot whose word may not come again; `below` names a slot whose
-    number the drawn number must stay under. The rest of the list then shares the probability.
+    `distinct_from` names slots whose words may not be drawn again; `below` names a slot whose
+    number must be larger than the one drawn. The rest of the list then shares the probability.
     """
 
     words: dict[Word, float]
@@ -176,7 +176,7 @@ class Recall:
 
 @dataclass
 class Agree:
-    """Writes one of two texts: the first where the slot's number is one, else the second.
+    """Writes one of two texts: the first if the slot's number is one, else the second.
 
     With `noun`, the two texts are the singular and the plural of the word in that slot.
     """

@@ -1,6 +1,6 @@
 """Changes of a sentence that the tasks ask for: passive, polite, negated, plural, past, future.
 
-Each rule reads a text and knows nothing of how the text was made.
+Each rule sees only the text, not how it was drawn.
 """
 
 from classroom.worlds.english import past, plural
@@ -19,7 +19,7 @@ def _subject(sentence: str) -> tuple[str, str, str]:
 
 
 def _lower_first(text: str) -> str:
-    """The text as it stands in the middle of a sentence: a name keeps its capital letter."""
+    """The text as in the middle of a sentence: only a name keeps its capital letter."""
     first = text.split(" ")[0]
     return first.lower() + text[len(first) :] if first not in words("name") else text
 

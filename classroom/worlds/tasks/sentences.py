@@ -1,7 +1,7 @@
-"""Draws the sentences and word forms of the tasks, each with its answer and its split.
+"""Draw the sentences and word forms of the tasks, each with its answer and its split.
 
-An answer is made together with its item, from the same words: the past of a verb is the one that
-the word list spells out, and a negative sentence is filled from a frame that has "not" in it. The
+An answer is drawn together with its item, from the same words: the past of a verb comes from the
+word list, and a negative sentence from a frame that contains "not". The
 rules of `classroom.worlds.tasks.rules`, which see only the text, must give the same answer.
 """
 
@@ -52,7 +52,7 @@ def _slots(rng, frame):
 
 
 def passive(rng):
-    """A sentence about somebody who did something, and its passive voice."""
+    """A sentence in the active voice, and the same in the passive."""
     present, past = pair(rng, "passive_verb")
     agent = rng.choice((rng.choice(words("name")), "the " + rng.choice(words("person"))))
     obj = rng.choice(words("object"))
@@ -72,7 +72,7 @@ def polite(rng):
 
 
 def _statement(rng):
-    """A statement as (subject, verb, the verb's stem after does, rest)."""
+    """A statement as (subject, verb, the verb's base form, rest)."""
     frame = rng.choice(frames("statement"))
     slots = _slots(rng, frame)
     subject, verb, rest = re.match(rf"(.+?) ({_VERBS}) (.+)\.", frame).groups()
@@ -88,7 +88,7 @@ def negate(rng):
 
 
 def question(rng):
-    """A statement, and the question whether it is so."""
+    """A statement, and the same as a yes-no question."""
     subject, verb, stem, rest = _statement(rng)
     text = f"{subject} {verb} {rest}."
     inside = subject if subject in words("name") else subject[0].lower() + subject[1:]
@@ -97,7 +97,7 @@ def question(rng):
 
 
 def _lexical_split(form, word, irregular, text):
-    """Some regular words are held out in every phrase; of the others, some phrases are."""
+    """The split: some regular words are held out in all phrases, other words in some phrases."""
     held_out = "train" if word in irregular else split_of(form, word, buckets=12)
     return held_out if held_out != "train" else split_of(form, "in", text)
 
