@@ -25,7 +25,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     A reader of `path` sees the old contents or the new ones, never a part, even after a power
     cut. If the block raises an error, `path` stays as it was and the temporary file is removed.
-    Raises OSError where the disk is full or the folder of `path` is missing.
+    Raises OSError if the disk is full or the folder of `path` is missing.
     """
     path = Path(path)
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
@@ -78,7 +78,7 @@ def sha256(path: str | os.PathLike) -> str:
 def read_json(path: str | os.PathLike) -> dict:
     """Return the object that a JSON file holds.
 
-    Raises ValueError, naming the file, where it is not JSON or not an object, and OSError where it
+    Raises ValueError, naming the file, if it is not a JSON object, and OSError if it
     cannot be read.
     """
     try:

@@ -168,7 +168,7 @@ def test_right_answers(name, attempt):
         ("02.1", no_commas_at_all, "the period after 'copies'"),
         ("02.1", digits_before, "'In 1923, we' should give"),
         ("02.1", no_dash, "exactly as before"),
-        ("02.2", rate_of_distinct, "'fell' comes twice"),
+        ("02.2", rate_of_distinct, "'fell' occurs twice"),
         ("02.2", percent, "percentage"),
         ("02.2", rate_by_id, "without <|unk|>"),
         ("02.2", rate_of_empty, "divides by zero"),

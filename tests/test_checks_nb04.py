@@ -138,7 +138,7 @@ def test_right_answers(name, attempt):
         ("04.1", lambda n, t, s: (n - t - 1) // s + 1, "0 windows, not -"),
         ("04.1", lambda n, t, s: n // t, "make 5 windows"),
         ("04.1", lambda n, t, s: max(0, (n - t) // s), "1 windows, yours says 0"),
-        ("04.2", last_gradient_only, "comes twice"),
+        ("04.2", last_gradient_only, "occurs twice"),
         ("04.2", gradient_of_vectors, "7 rows of 3 numbers"),
         ("04.2", lambda i, g, n: 2 * gradient(i, g, n), "sum of both"),
         ("04.2", lambda i, g, n: gradient(i, g, n) + 1, "differ from autograd"),

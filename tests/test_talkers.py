@@ -110,8 +110,8 @@ def test_a_chat_server_hears_the_whole_conversation(server):
     ("mode", "message"),
     [
         ("refuse", "answered 401 Unauthorized"),
-        ("html", "sent something that is no chat answer"),
-        ("empty", "sent something that is no chat answer"),
+        ("html", "sent a reply that is not a chat answer"),
+        ("empty", "sent a reply that is not a chat answer"),
     ],
 )
 def test_a_chat_server_that_misbehaves_gets_one_line(server, mode, message):
@@ -128,7 +128,7 @@ def test_a_chat_server_that_is_not_there_gets_one_line(server):
         gpt.respond("hello")
     with pytest.raises(ConnectionError, match="cannot be reached: nonnumeric port: 'x'"):
         ChatServer("http://127.0.0.1:x/v1", "nobody").respond("hello")
-    with pytest.raises(ValueError, match="is no address"):
+    with pytest.raises(ValueError, match="is not a web address"):
         ChatServer("file:///etc/passwd", "nobody")
 
 
