@@ -164,7 +164,7 @@ def test_right_answers(name, attempt):
     ("name", "attempt", "message"),
     [
         ("02.1", old_split, "not in one piece"),
-        ("02.1", with_blanks, "blanks or empty pieces"),
+        ("02.1", with_blanks, "spaces or empty pieces"),
         ("02.1", no_commas_at_all, "the period after 'copies'"),
         ("02.1", digits_before, "'In 1923, we' should give"),
         ("02.1", no_dash, "exactly as before"),
@@ -172,7 +172,7 @@ def test_right_answers(name, attempt):
         ("02.2", percent, "percentage"),
         ("02.2", rate_by_id, "without <|unk|>"),
         ("02.2", rate_of_empty, "divides by zero"),
-        ("02.2", lambda tokenizer, text: 2, "divide by how many"),
+        ("02.2", lambda tokenizer, text: 2, "divide by the number"),
         ("02.3", join_between, "the last document has no end"),
         ("02.3", join_without, "run into each other"),
         ("02.3", join_nested, "list of lists"),
@@ -182,10 +182,10 @@ def test_right_answers(name, attempt):
         ("02.4", left_out, "not left out"),
         ("02.4", blanks_only, "split with tokenizer.split"),
         ("02.5", shortest_first, "longest piece first"),
-        ("02.5", gives_up, "single character and go on"),
-        ("02.5", rest_in_one, "single character and go on"),
+        ("02.5", gives_up, "single character and continue"),
+        ("02.5", rest_in_one, "single character and continue"),
         ("02.5", first_and_rest, "empty word"),
-        ("02.5", lambda word, known: ["un", "able"], "no letter may get lost"),
+        ("02.5", lambda word, known: ["un", "able"], "no letter may be lost"),
     ],
 )
 def test_typical_mistakes_have_their_own_message(name, attempt, message):
