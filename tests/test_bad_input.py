@@ -141,7 +141,11 @@ CALLS = {
         (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "must be integers, got bytes"),
         (lambda: TokenWindows("abc", 2), TypeError, "must be integers, got str"),
         (lambda: TokenWindows(np.zeros(4), 2), TypeError, "must be integers, got float64"),
-        (lambda: TokenWindows(np.zeros((2, 2), int), 2), ValueError, r"one dimension, got shape \(2, 2"),
+        (
+            lambda: TokenWindows(np.zeros((2, 2), int), 2),
+            ValueError,
+            r"one dimension, got shape \(2, 2",
+        ),
         (lambda: create_loader([1] * 9, 2, 0), ValueError, "batch_size is 0; it must be 1 or more"),
         (lambda: create_loader([1] * 9, 2, 5), ValueError, "4 windows do not fill .* batch of 5"),
         (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed is -1"),

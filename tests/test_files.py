@@ -20,6 +20,16 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def old_contents(path, folder):
+    """Make a file, or a folder with a file, that says "old"; return its path."""
+    if folder:
+        path.mkdir()
+        (path / "old").write_text("old")
+    else:
+        path.write_text("old")
+    return path
+
+
 @pytest.mark.parametrize("contents", ["two\nlines é\n", b"\x00\xff", ""])
 def test_a_file_is_written_as_it_is(tmp_path, contents):
     path = tmp_path / "a.txt"
@@ -41,12 +51,7 @@ def test_the_file_keeps_its_ending_while_it_is_written(tmp_path):
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk is full"), KeyboardInterrupt()])
 @pytest.mark.parametrize("folder", [False, True])
 def test_an_error_leaves_the_old_contents_and_nothing_else(tmp_path, error, folder):
-    path = tmp_path / "kept"
-    if folder:
-        path.mkdir()
-        (path / "old").write_text("old")
-    else:
-        path.write_text("old")
+    path = old_contents(tmp_path / "kept", folder)
     with pytest.raises(type(error)):
         with replacing(path) as unfinished:
             if folder:
@@ -61,12 +66,7 @@ def test_an_error_leaves_the_old_contents_and_nothing_else(tmp_path, error, fold
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 @pytest.mark.parametrize("folder", [False, True])
 def test_a_disk_that_fails_at_the_end(tmp_path, monkeypatch, call, folder):
-    path = tmp_path / "kept"
-    if folder:
-        path.mkdir()
-        (path / "old").write_text("old")
-    else:
-        path.write_text("old")
+    path = old_contents(tmp_path / "kept", folder)
 
     def fail(*arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -130,8 +130,8 @@ def test_a_wrong_text_is_refused_at_its_place(small, text, reached):
 @pytest.mark.parametrize(
     ("words", "rules", "message"),
     [
-        ("fruit apple", "[tale]\nx", "no word list"),
-        ("fruit: fig, fig", "[tale]\nx", "twice"),
+        ("fruit apple", "[tale]\nx", "not a word list"),
+        ("fruit: fig, fig", "[tale]\nx", "repeats a word"),
         ("", "[tale]\n{:fruit}", "no word list 'fruit'"),
         ("", "[tale]\n<missing>", "missing"),
         ("", "[other]\nx", "no rule 'tale'"),

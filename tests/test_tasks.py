@@ -291,7 +291,7 @@ def test_bad_input_is_named(arguments, message):
     "task, message",
     [
         (Task("juggle", "Juggle.", "", ""), "kind is 'juggle'"),
-        (Task("sort", "Juggle these.", "a, b", ""), "no wording of 'sort' reads 'Juggle these.'"),
+        (Task("sort", "Juggle these.", "a, b", ""), "no wording of 'sort' fits 'Juggle these.'"),
         (Task("plural", 'What is the plural of ""?', "", ""), "no wording of 'plural'"),
     ],
 )

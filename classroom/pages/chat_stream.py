@@ -71,7 +71,9 @@ class StreamingWindow(ChatWindow):
                     break
         except (ValueError, OSError) as error:
             said[self.chat.name] = f"[{error}]"
-        except Exception as error:  # an error in a thread appears in no cell, so it must be shown here
+        except (
+            Exception
+        ) as error:  # an error in a thread appears in no cell, so it must be shown here
             said[self.chat.name] += f"[{type(error).__name__}: {error}]"
         finally:
             pieces.close()

@@ -109,7 +109,9 @@ class ChatServer:
 
     def __init__(self, url, model, key=None, seconds=SECONDS, max_tokens=300):
         if not url.startswith(("http://", "https://")):
-            raise ValueError(f"{url!r} is not a web address: it must begin with http:// or https://")
+            raise ValueError(
+                f"{url!r} is not a web address: it must begin with http:// or https://"
+            )
         self.url, self.model, self.key, self.seconds = url.rstrip("/"), model, key, seconds
         check_whole("max_tokens", max_tokens, least=1)
         self.max_tokens = max_tokens

@@ -92,7 +92,9 @@ def waves_for_any_places(waves_at):
     ):
         wrong("position 1000 is wrong: use the positions themselves, not their order in the tensor")
     if not torch.allclose(found, expected, atol=1e-2):
-        wrong("the numbers differ; the angle of dimensions 2i and 2i+1 is position / 10000^(2i / C)")
+        wrong(
+            "the numbers differ; the angle of dimensions 2i and 2i+1 is position / 10000^(2i / C)"
+        )
     if tuple(waves_at(torch.tensor([5]), 2).shape) != (1, 2):
         wrong("one position and two dimensions should give the shape (1, 2)")
     return "each position directly, without those before it."
@@ -120,10 +122,14 @@ def turn_instead_of_add(turn):
         for place in (0, 1, 10, 50)
     ]
     if max(products) - min(products) > 1e-2:
-        wrong("the product of two vectors 3 positions apart should be the same anywhere in the text")
+        wrong(
+            "the product of two vectors 3 positions apart should be the same anywhere in the text"
+        )
     angles = torch.arange(4)[:, None] / 10000 ** (torch.arange(0, 6, 2) / 6)
     a, b = x[:, 0::2], x[:, 1::2]
     expected = [a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()]
     if not torch.allclose(found, torch.stack(expected, dim=2).flatten(1), atol=1e-3):
-        wrong("pairs are neighbors, (x0, x1), (x2, x3); pair i rotates by position / 10000^(2i / C)")
+        wrong(
+            "pairs are neighbors, (x0, x1), (x2, x3); pair i rotates by position / 10000^(2i / C)"
+        )
     return "lengths stay, and products depend only on the distance: this is rotary embedding."

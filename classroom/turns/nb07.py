@@ -28,7 +28,9 @@ def perplexity(attempt):
     result = attempted(attempt(logits, targets))
     loss = F.cross_entropy(logits, targets)
     if _near(result, loss):
-        wrong("that is the loss itself. Perplexity is e to the power of the loss, a number of words.")
+        wrong(
+            "that is the loss itself. Perplexity is e to the power of the loss, a number of words."
+        )
     each = F.cross_entropy(logits, targets, reduction="none").exp().mean()
     if _near(result, each):
         wrong(

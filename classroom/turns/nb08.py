@@ -86,7 +86,9 @@ def focal_loss(attempt):
     if torch.isclose(result, (1 - losses.mean().neg().exp()) ** 2 * losses.mean()):
         wrong("the mean was taken first. Each text has its own p and its own weight.")
     if torch.isclose(result, (p**2 * losses).mean()):
-        wrong("the weight is (1 - p) to the power of gamma: an easy text (p near 1) must count less.")
+        wrong(
+            "the weight is (1 - p) to the power of gamma: an easy text (p near 1) must count less."
+        )
     if not torch.isclose(result, expected):
         wrong(f"for gamma 2 it gave {result:.4f}, not {expected:.4f}.")
     if not torch.isclose(torch.as_tensor(attempt(logits, wanted, 0.0)), losses.mean()):

@@ -80,14 +80,13 @@ class TokenWindows(torch.utils.data.Dataset):
 
 
 class Loader:
-    """Hands out batches epoch by epoch; a state saved in the middle of an epoch continues there.
+    """Hands out batches, one epoch for every `for` loop; `load_state_dict` continues within one.
 
-    A subclass says with `_batches` which batches an epoch has, with `batch` what one holds, and
-    with `_identity` what must be the same for the order to be the same.
+    A loop that is left early starts the same epoch again. A subclass says with `_batches` which
+    batches an epoch has, with `batch` what one holds, and with `_identity` what fixes their order.
     """
 
-    epoch = 0  # epochs that are finished
-    position = 0  # batches already handed out in this epoch
+    epoch, position = 0, 0  # finished epochs, and batches handed out in this one
     _resumed = False
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -122,11 +121,7 @@ class Loader:
 
 
 class WindowLoader(Loader):
-    """Hands out batches of `(inputs, targets)`, each (B, T), one epoch for every `for` loop.
-
-    `epoch` counts finished epochs. A loop that is left early starts the same epoch again;
-    `load_state_dict` continues in the middle of one.
-    """
+    """Hands out batches of windows as `(inputs, targets)`, each (B, T)."""
 
     def __init__(
         self, windows: TokenWindows, batch_size: int, shuffle: bool, seed: int, drop_last: bool
