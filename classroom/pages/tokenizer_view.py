@@ -49,7 +49,7 @@ def compare_tokenizers(tokenizers, text, most=MOST_TOKENS):
         lost = [i for i, token_id in enumerate(token_ids) if token_id == unknown]
         words = f"{name}: " + ("1 token" if len(tokens) == 1 else f"{len(tokens)} tokens")
         if tokens:
-            words += f", {len(text) / len(tokens):.1f} characters a token"
+            words += f", {len(text) / len(tokens):.1f} characters per token"
         words += f", {len(lost)} unknown" if unknown is not None else ""
         words += f" (the first {most} shown)" if len(tokens) > most else ""
         shown = [place for place in lost if place < most]
