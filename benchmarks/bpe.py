@@ -9,30 +9,33 @@ and the section 'Byte pair encoding' of benchmarks/README.md, and fails where a 
 
 import argparse
 import ast
-import hashlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import sysconfig
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import regex
 
 from benchmarks._bpe_report import CURVE_VOCABULARY, met, section, targets, write_readme
+from benchmarks._record import code_hash, machine
 from helpers.bpe import BPETokenizer
 from helpers.bpe.train import GPT2_SPLIT_PATTERN, count_pretokens
+from helpers.files import sha256
 from helpers.texts.corpora import data_folder, load_corpus
+from helpers.tokenizer import END_OF_TEXT
 from tools.execute import measured
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "bpe.json"
 NOTEBOOK = HERE.parent / "notebooks" / "03_byte_pair_encoding.ipynb"
-CODE = ["benchmarks/bpe.py", *(f"helpers/bpe{part}.py" for part in ("", "_train", "_merge"))]
+CODE = [
+    "benchmarks/bpe.py",
+    *(f"helpers/bpe/{name}.py" for name in ("tokenizer", "train", "merge")),
+]
 MEGABYTES = (1, 3, 10, 30, 100)
 TEXT_BYTES = 1_115_394  # the size of Tiny Shakespeare
 
@@ -58,7 +61,7 @@ def document_paths():
     for folder in sorted(folders):
         for path in sorted(Path(folder).rglob("*")):
             if path.suffix in (".py", ".txt", ".md", ".rst") and path.stat().st_size < 1_000_000:
-                texts.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
+                texts.setdefault(sha256(path), path)
     return [path for _, path in sorted(texts.items())]
 
 
@@ -105,7 +108,7 @@ def train_with_hugging_face(texts, vocab_size):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=["<|endoftext|>"],
+        special_tokens=[END_OF_TEXT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -208,30 +211,6 @@ def processor_seconds():
     return sum(os.times()[:4])
 
 
-def machine():
-    """Describe this computer in a few words."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = regex.findall(r"model name\s*: (.*)", cpuinfo.read_text())
-        name = models[0] if models else name
-    libraries = [f"{library} {version(library)}" for library in ("regex", "tokenizers", "tiktoken")]
-    return {
-        "processor": f"{name}, {os.cpu_count()} cores",
-        "system": platform.system(),
-        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        "software": ", ".join([f"Python {platform.python_version()}", *libraries]),
-    }
-
-
-def code_hash():
-    """Return the SHA-256 of the code that was measured."""
-    digest = hashlib.sha256()
-    for name in CODE:
-        digest.update((HERE.parent / name).read_bytes())
-    return digest.hexdigest()
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="course.py bench bpe")
     parser.add_argument("--check", action="store_true", help="only look at the committed figures")
@@ -246,8 +225,8 @@ def main(arguments=None):
         name, text = text_of_a_megabyte()
         result = {
             "command": "python3 course.py bench bpe",
-            "machine": machine(),
-            "code sha256": code_hash(),
+            "machine": machine(("regex", "tokenizers", "tiktoken")),
+            "code_sha256": code_hash(CODE),
             "text": {"name": name, "bytes": len(text.encode("utf-8"))},
             "training": measure_training(text),
             "encoding": measure_encoding(text),

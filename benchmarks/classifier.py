@@ -6,7 +6,6 @@ Notebook 08 draws the figures of classifier.json and repeats one run. The settin
 chosen on the validation parts.
 """
 
-import hashlib
 import json
 import statistics
 import sys
@@ -30,6 +29,7 @@ from helpers.classifier import (
     split,
 )
 from helpers.device import use_every_core
+from helpers.files import sha256
 from helpers.lora import apply_lora
 from helpers.model import GPT
 from helpers.texts.corpora import available, load_sms
@@ -163,7 +163,7 @@ def main():
     sms = on_sms()
     figures = {"settings": {"steps": STEPS, "batch_size": BATCH_SIZE, "rates": RATES}}
     figures |= {"inbox": on_the_inbox(), "sms": sms}
-    figures["gpt_sha256"] = hashlib.sha256((BASE_MODEL / WEIGHTS).read_bytes()).hexdigest()
+    figures["gpt_sha256"] = sha256(BASE_MODEL / WEIGHTS)
     figures["minutes"] = round((time.perf_counter() - began) / 60, 1)
     command = "python3 course.py bench classifier"
     path = _record.write("classifier", command, CODE, ["torch"], figures)

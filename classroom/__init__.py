@@ -2,7 +2,7 @@
 
 The order of imports, after all of `helpers`: each module takes only from those before it.
 
-words: worlds.grammar.nodes worlds.grammar.notation worlds.grammar.grammar
+words: worlds.english worlds.grammar.nodes worlds.grammar.notation worlds.grammar.grammar
 worlds: worlds.tales worlds.tale_probes worlds.inbox worlds.tasks.words worlds.tasks.rules
 tasks: worlds.tasks.answers worlds.tasks.sentences worlds.tasks.items worlds.tasks.tasks
 more: worlds.practice worlds.course_qa

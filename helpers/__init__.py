@@ -5,10 +5,9 @@ Every import says where its code lives:
     from helpers.bpe import BPETokenizer
     from helpers.model import GPT
 
-The order of imports: each module takes only from those before it. Of a folder named whole, any
-module may take from any other that comes before it in the folder's own line.
+The order of imports: each module imports only from those before it.
 
-ground: limits plots device
+ground: limits files plots device
 words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
 model: config kv_cache layers attention model generate loss
 texts: texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files

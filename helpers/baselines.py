@@ -1,7 +1,4 @@
-"""Two filters without a network, for comparison: a keyword rule, and naive Bayes.
-
-A network that is not better than these is not worth its time.
-"""
+"""Two spam filters without a network, as baselines: a keyword rule and naive Bayes."""
 
 import math
 import re
@@ -11,7 +8,7 @@ KEYWORDS = ("free", "win", "winner", "won", "prize", "cash", "urgent", "claim", 
 
 
 def words_and_signs(text):
-    """A text in lower case as words, numbers (all as "0") and single signs.
+    """Split a text, in lower case, into words, numbers (all as "0") and single other characters.
 
     >>> words_and_signs("You WON $500!")
     ['you', 'won', '$', '0', '!']
@@ -20,7 +17,7 @@ def words_and_signs(text):
 
 
 class KeywordRule:
-    """Says 1 (spam) where a text holds one of the words, else 0; it learns nothing.
+    """Predicts 1 (spam) if a text contains one of the keywords, else 0; nothing is learned.
 
     >>> KeywordRule().predict(["You won a prize", "See you at seven"])
     [1, 0]
@@ -35,10 +32,10 @@ class KeywordRule:
 
 
 class NaiveBayes:
-    """Counts how often each word comes in each class, and takes the words as independent.
+    """Counts how often each word occurs in each class, and treats the words as independent.
 
-    Every count starts at 1, so that a new word forbids nothing. Source: Sahami et al. 1998.
-    Raises ValueError for no texts or as many labels as texts missing.
+    Every count starts at 1, so that a new word rules out no class. Source: Sahami et al. 1998.
+    Raises ValueError if there are no texts, or not one label per text.
 
     >>> NaiveBayes(["win a prize", "see you soon"], [1, 0]).predict(["you win a prize"])
     [1]
@@ -54,7 +51,7 @@ class NaiveBayes:
         self.vocabulary = set().union(*self.words_of.values())
 
     def scores(self, text):
-        """Log-probability (but for a constant) of each class, given the text's words."""
+        """Log-probability, up to a constant, of each class given the text's words."""
         scores = {}
         for label, counts in self.words_of.items():
             total = counts.total() + len(self.vocabulary)
@@ -64,6 +61,6 @@ class NaiveBayes:
         return scores
 
     def predict(self, texts):
-        """The likeliest class of each text."""
+        """The most probable class of each text."""
         scores = map(self.scores, texts)
         return [max(score, key=score.get) for score in scores]

@@ -1,32 +1,29 @@
-"""Talk to an instructed GPT: `python3 course.py chat`, or `ChatModel` in your own code."""
+"""Talk to an instruction-tuned GPT: `python3 course.py chat`, or `ChatModel` in your own code."""
 
 import codecs
-import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from helpers.checkpoint import load_model
-from helpers.difference import NAME, add_difference
+from helpers.difference import add_difference
+from helpers.files import read_json, sha256
 from helpers.generate import generate
 from helpers.instructions import fit_prompt, format_chat
 from helpers.limits import check_whole
-from helpers.lora import load_adapter, merge_lora
+from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
-END_OF_TEXT = "<|endoftext|>"
 
 
 class ChatModel:
-    """An instructed GPT with a memory of the conversation, as far as its context reaches.
+    """An instruction-tuned GPT that remembers as much of the conversation as its context holds.
 
     `load` returns (model, tokenizer); it is called when the first text arrives. `options` go to
-    `helpers.generate.generate`; without any, the likeliest token is taken each time. `left_out`
-    says after each answer what did not fit into the context, or is empty.
-    Raises ValueError for `max_new_tokens` below 1.
+    `helpers.generate.generate`; by default decoding is greedy. `left_out` says after each answer
+    what did not fit into the context, or is empty. Raises ValueError for `max_new_tokens` below 1.
     """
 
     kind = "chat"
@@ -43,7 +40,7 @@ class ChatModel:
 
     def reset(self):
         """Forget the conversation."""
-        self.turns = []  # (text, answer as it was made, with the blank it may begin with)
+        self.turns = []  # (text, answer as it was generated, with the space it may begin with)
         self.left_out = ""
 
     def respond(self, text):
@@ -51,10 +48,10 @@ class ChatModel:
         return "".join(self.stream(text)).strip() or "..."
 
     def stream(self, text):
-        """Yield the answer to `text` in pieces, as they are made.
+        """Yield the answer to `text` in pieces, as they are generated.
 
-        What was said so far is remembered, also where the caller stops listening. Raises TypeError
-        where the text is not a string and ValueError where it is empty.
+        The answer so far is remembered even if the caller stops early. Raises TypeError if the text
+        is not a string and ValueError if it is empty.
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
@@ -63,7 +60,7 @@ class ChatModel:
         model, tokenizer = self._parts
         token_ids = torch.tensor([self._prompt(text.strip())])
         end_id = tokenizer.special_tokens[END_OF_TEXT]
-        # A token may end within a letter: the decoder waits for the rest of it.
+        # A token may end within a character: the decoder waits for the rest of its bytes.
         decoder, said = codecs.getincrementaldecoder("utf-8")("replace"), ""
         options = {"stop_id": end_id, **self.options}
         try:
@@ -78,7 +75,7 @@ class ChatModel:
             self.turns.append((text.strip(), said))
 
     def _prompt(self, text):
-        """The conversation as token ids: as many whole turns as fit, the newest always."""
+        """The conversation as token ids: the newest text, and as many whole turns as fit."""
         model, tokenizer = self._parts
         end_id = tokenizer.special_tokens[END_OF_TEXT]
         limit = model.config.context_length
@@ -97,7 +94,7 @@ class ChatModel:
 
 
 def _left_out(dropped, forgotten):
-    """What the model did not get to read, in words."""
+    """What did not fit into the context, in words."""
     parts = []
     if dropped:
         parts.append(f"the first {dropped} tokens of your text")
@@ -107,22 +104,17 @@ def _left_out(dropped, forgotten):
 
 
 def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
-    """Return (model, tokenizer) of the course's chat model: its GPT, and what fine-tuning changed.
+    """Return (model, tokenizer) of the course's chat model: its GPT plus what fine-tuning changed.
 
-    `folder` holds a difference or a LoRA adapter. Raises ValueError where a file is missing or the
-    change was made from another GPT.
+    `folder` holds what `save_difference` wrote. Raises ValueError if a file is missing or the
+    difference was made from another GPT.
     """
     model, tokenizer = load_model(base)
-    if (Path(folder) / NAME).is_file():
-        add_difference(folder, model)
-    else:
-        merge_lora(load_adapter(folder, model))
+    add_difference(folder, model)
     report = Path(folder) / "report.json"
     if report.is_file():
-        wanted = json.loads(report.read_text("utf-8"))["base_sha256"]
-        found = hashlib.sha256((Path(base) / "model.safetensors").read_bytes()).hexdigest()
-        if wanted != found:
-            raise ValueError(f"the change in {folder} was made from another GPT than {base}")
+        if read_json(report).get("base_sha256") != sha256(Path(base) / "model.safetensors"):
+            raise ValueError(f"the difference in {folder} was made from another GPT than {base}")
     return model.eval(), tokenizer
 
 

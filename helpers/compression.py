@@ -1,4 +1,4 @@
-"""Compression as the honest baseline: bits a byte of a model beside those of gzip and xz.
+"""Compression as a baseline: bits per byte of a model compared with those of gzip and xz.
 
 A model that predicts well compresses well: its loss is the length of an arithmetic code.
 """
@@ -10,12 +10,14 @@ import math
 import torch
 from torch.nn import functional as F
 
+from helpers.tokenizer import END_OF_TEXT
+
 
 def compressor_bits_per_byte(train_text, held_out_text):
-    """Bits a byte that gzip and xz need for `held_out_text` after they have read `train_text`.
+    """Bits per byte that gzip and xz need for `held_out_text` after they have read `train_text`.
 
-    Each packs the training text alone and both together; the difference is the held-out text's.
-    gzip looks 32 KB back, xz at everything. Returns {"gzip -9": bits, "xz -9e": bits}.
+    Each compresses the training text alone and both together; the difference belongs to the
+    held-out text. gzip looks back 32 KB, xz at everything. Returns {"gzip -9": bits, "xz -9e": bits}.
     Raises ValueError for an empty held-out text.
 
     >>> bits = compressor_bits_per_byte("to be or not to be " * 50, "to be or not to be " * 50)
@@ -37,9 +39,9 @@ def compressor_bits_per_byte(train_text, held_out_text):
 
 @torch.no_grad()
 def text_bits(model, token_ids, batch_size=16):
-    """Total bits the model needs for `token_ids` (a list), the first of which is given for free.
+    """Total bits that the model needs for `token_ids` (a list); the first token is not counted.
 
-    Windows overlap by half, so that every token but the first few sees at least half a context.
+    Windows overlap by half, so that all but the first tokens see at least half a context.
     """
     was_training = model.training
     model.eval()
@@ -60,14 +62,14 @@ def text_bits(model, token_ids, batch_size=16):
 
 
 def bits_per_byte(model, tokenizer, text, batch_size=16):
-    """Bits a byte of `text` under the model, with the end-of-text token before it.
+    """Bits per byte of `text` under the model, with the end-of-text token before it.
 
-    `text` may be a list of documents: each is then read by itself, and its end counts as well.
+    `text` may be a list of documents: each is then read separately, and its end counts as well.
     Raises ValueError for an empty text or a tokenizer without <|endoftext|>.
     """
-    end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
+    end_of_text = tokenizer.special_tokens.get(END_OF_TEXT)
     if not text or end_of_text is None:
-        raise ValueError("bits_per_byte needs a text and a tokenizer with <|endoftext|>")
+        raise ValueError(f"bits_per_byte needs a text and a tokenizer with {END_OF_TEXT}")
     texts, end = ([text], []) if isinstance(text, str) else (text, [end_of_text])
     rows = [[end_of_text, *tokenizer.encode_ordinary(each), *end] for each in texts]
     bits = sum(text_bits(model, ids, batch_size) for ids in rows)
@@ -75,7 +77,7 @@ def bits_per_byte(model, tokenizer, text, batch_size=16):
 
 
 def _half_overlapping(ids, context, batch_size):
-    """Yield (inputs, targets) windows; targets already counted by an earlier window are -100."""
+    """Yield batches of windows; targets that an earlier window has counted are -100."""
     half = max(1, context // 2)
     windows = []
     counted = 0
@@ -96,7 +98,7 @@ def _half_overlapping(ids, context, batch_size):
 
 
 def _stack(windows):
-    """Stack windows of one length into a batch; a shorter last one goes alone."""
+    """Stack windows of the same length into a batch; a shorter last one is a batch of its own."""
     full = [window for window in windows if len(window[0]) == len(windows[0][0])] if windows else []
     if full:
         yield torch.stack([w[0] for w in full]), torch.stack([w[1] for w in full])

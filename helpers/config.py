@@ -1,4 +1,4 @@
-"""The shape of a GPT in one frozen dataclass, and the shapes the course uses in a table."""
+"""The sizes of a GPT in one frozen dataclass, and the presets that the course uses."""
 
 from dataclasses import dataclass, fields
 
@@ -7,11 +7,11 @@ from helpers.limits import check_number
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """Every number that decides the shape of a GPT; the defaults are GPT-2's smallest.
+    """Every number that determines the architecture of a GPT; the defaults are GPT-2 small.
 
-    `n_kv_heads` is how many heads of keys and values the queries share (None: one each).
-    Raises ValueError where a number is too small or the heads do not divide the embedding, and
-    TypeError where a share or a switch is of another type.
+    `n_kv_heads` is the number of heads of keys and values, which queries share (None: as many as
+    queries). Raises ValueError if a number is too small or the heads do not divide the embedding,
+    and TypeError if `dropout` is not a number or a flag is not a bool.
     Source: Radford et al. 2019 (GPT-2), table 2; grouped queries from Ainslie et al. 2023.
 
     >>> GPTConfig(embedding_dim=768, n_heads=12).head_dim
@@ -51,12 +51,12 @@ class GPTConfig:
 
     @property
     def head_dim(self):
-        """Numbers in one head's query, key or value vector."""
+        """The size of one head's query, key or value vector."""
         return self.embedding_dim // self.n_heads
 
     @property
     def kv_heads(self):
-        """Heads of keys and values: as many as queries unless `n_kv_heads` says fewer."""
+        """The number of heads of keys and values."""
         return self.n_heads if self.n_kv_heads is None else self.n_kv_heads
 
 
@@ -72,7 +72,7 @@ PRESETS = {
 
 
 def get_preset(name):
-    """Return the preset called `name`; raises ValueError naming the known ones.
+    """Return the preset called `name`; raises ValueError, naming the known ones, for another.
 
     >>> get_preset("gpt2-xl").n_layers
     48

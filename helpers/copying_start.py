@@ -1,32 +1,33 @@
-"""First weights that can already copy: the circuit that looks up what followed a word before.
+"""Initial weights that can copy: induction heads, which look up what followed a word earlier.
 
-Copying a list takes two blocks of attention. In the first, heads look at the token before and note
-it; in the second, heads look for the place whose note is the current word, and read out the word
-that stands there. A random start finds this pair late, since neither half helps alone. Here both
-are set by hand, and training goes on from there. Source: Olsson et al. 2022, In-context Learning
-and Induction Heads.
+Copying a list takes attention in two blocks. In the first, heads attend to the previous token and
+write down what it is; in the second, heads attend to the position whose previous token is the
+current word, and read the word at that position. Training from random weights finds this pair late,
+since neither half helps alone. Here both are set by hand, and training continues from there.
+Source: Olsson et al. 2022, In-context Learning and Induction Heads.
 
-A token's C numbers are cut into rooms, so that the parts do not disturb each other: half of them
-hold the word, a quarter the place, and a quarter the word before, which is empty at first.
+A token's vector of size C is divided into slices, so that the parts do not interfere: half holds
+the word, a quarter its position, and a quarter the previous word, which is zero at first.
 """
 
 import math
 
 import torch
 
-# Small norms before large weights compute what the usual ones compute. But a step of the optimizer
-# has a fixed size, and changes large weights less: the circuit lasts until the texts make use of it.
+# Small scales in the normalizations with large weights after them compute the same as the usual
+# ones. But a step of the optimizer has a fixed size and changes large weights less, so the circuit
+# lasts until the training texts make use of it.
 NORM = 0.25
-SPREAD = 0.3  # root mean square of a token's numbers in the rooms that are filled
-SHARPNESS = 14.0  # the score, before softmax, of the key that a head looks for
-LOUDNESS = 2.0  # what is copied, as a multiple of the word that stands there already
+SPREAD = 0.3  # root mean square of a token's vector in the slices that are filled
+SHARPNESS = 14.0  # the attention score, before softmax, of the key that a head looks for
+LOUDNESS = 2.0  # what is copied, as a multiple of the word that is there already
 
 
 def start_copying(model, seed=0):
-    """Set a GPT's first weights so that it goes on with what followed the current word before.
+    """Set a GPT's initial weights so that it predicts what followed the current word earlier.
 
-    Returns the model, changed in place. Raises ValueError where it has less than two blocks, heads
-    that are no multiple of four, fewer keys than queries, or an output head of its own.
+    Returns the model, changed in place. Raises ValueError if it has fewer than two blocks, a number
+    of heads that is not a multiple of four, fewer heads of keys than of queries, or untied weights.
 
     >>> from helpers.config import GPTConfig
     >>> from helpers.model import GPT
@@ -38,12 +39,13 @@ def start_copying(model, seed=0):
     heads = config.n_heads
     if config.n_layers < 2 or heads % 4 or config.kv_heads != heads or not config.tie_weights:
         raise ValueError(
-            "copying needs two blocks, a multiple of four heads, a key for every query, and tied weights"
+            "copying needs two blocks, a multiple of four heads, as many heads of keys as of queries, "
+            "and tied weights"
         )
     generator = torch.Generator().manual_seed(seed)
     quarter = config.embedding_dim // 4
     reading = torch.randn(2 * quarter, quarter, generator=generator)
-    reading = torch.linalg.qr(reading).Q.T  # (C / 4, C / 2): what is noted of a word
+    reading = torch.linalg.qr(reading).Q.T  # (C / 4, C / 2): the projection of a word that is noted
     with torch.no_grad():
         _enlarge(model)
         _embed(model, generator)
@@ -52,10 +54,10 @@ def start_copying(model, seed=0):
     return model
 
 
-def rooms(width):
-    """Where a token of so many numbers holds its word, its place, and the word before.
+def slices(width):
+    """The slices of a vector of size `width` for the word, its position and the previous word.
 
-    >>> rooms(8)
+    >>> slices(8)
     (slice(0, 4, None), slice(4, 6, None), slice(6, 8, None))
     """
     half, quarter = width // 2, width // 4
@@ -73,31 +75,31 @@ def _enlarge(model):
 
 
 def _embed(model, generator):
-    """Words by chance, places as waves of many lengths, each in a room of its own."""
+    """Random vectors for words, waves of many lengths for positions, each in its own slice."""
     words, places = model.token_embedding.weight, model.position_embedding.weight
-    word, place, _ = rooms(words.shape[1])
+    word, place, _ = slices(words.shape[1])
     words.zero_()
     words[:, word] = SPREAD * torch.randn(len(words), word.stop, generator=generator)
     angles = torch.arange(len(places))[:, None] * _speeds(place.stop - place.start)
     waves = torch.stack([angles.cos(), angles.sin()], dim=-1).flatten(1)  # (T, C / 4)
     places.zero_()
     places[:, place] = SPREAD * math.sqrt(2) * waves
-    # the scores begin nearly alike: a word's own is 4 above the others
+    # the logits begin nearly equal: a word's own is 4 above the others
     model.final_norm.scale.fill_(0.1)
 
 
 def _speeds(width):
-    """Turns a place, in radians, of so many pairs of waves: no two alike, none a multiple."""
+    """Radians per position of each pair of waves: all different, none a multiple of another."""
     golden = (math.sqrt(5) - 1) / 2
     return math.pi * torch.tensor([(i + 1) * golden % 1 for i in range(width // 2)])
 
 
 def _note_the_word_before(attention, reading):
-    """Heads whose query is the place one earlier; they write what was read of the word there."""
+    """Heads that attend to the previous position and write a projection of the word there."""
     quarter, width = len(reading), attention.query.in_features
-    word, place, before = rooms(width)
+    word, place, before = slices(width)
     size, looking = attention.head_dim, slice(0, quarter)
-    # two of three rooms' worth of numbers are filled: the norm makes these larger by so much
+    # the last slice is empty, so the normalization makes the others larger by this factor
     filled = NORM * math.sqrt(width / place.stop)
     strength = math.sqrt(SHARPNESS / math.sqrt(size)) / filled
     for layer in (attention.query, attention.key, attention.value):
@@ -111,7 +113,7 @@ def _note_the_word_before(attention, reading):
 
 
 def _one_back(width):
-    """The matrix (width, width) that turns the waves of a place into those of the one before."""
+    """The rotation (width, width) from the waves of a position to those of the one before."""
     turns = []
     for speed in _speeds(width).tolist():
         sine, cosine = math.sin(speed), math.cos(speed)
@@ -120,9 +122,9 @@ def _one_back(width):
 
 
 def _read_what_followed(attention, reading):
-    """Heads whose query is the current word and whose key is the word before; they copy words."""
+    """Heads whose query is the current word and whose key is the previous word; they copy words."""
     half, width = 2 * len(reading), attention.query.in_features
-    word, _, before = rooms(width)
+    word, _, before = slices(width)
     copying = slice(0, half)
     strength = math.sqrt(SHARPNESS / math.sqrt(attention.head_dim)) / NORM
     for layer in (attention.query, attention.key, attention.value):

@@ -1,4 +1,4 @@
-"""Where to compute and in which precision: chosen by looking and measuring, not by guessing."""
+"""Choose the device and the precision: by what is available and by measurement."""
 
 import ctypes
 import os
@@ -8,14 +8,14 @@ import warnings
 import torch
 
 PRECISIONS = ("auto", "fp32", "bf16")
-# What `mallopt` calls them (malloc.h), and the most bytes that it takes.
+# The options of `mallopt` (malloc.h), and the largest value that it accepts.
 TRIM_THRESHOLD, MMAP_THRESHOLD, MOST_BYTES = -1, -3, 2**31 - 1
 
 
 def choose_device(name="auto"):
-    """Return a torch device: CUDA where there is one, else the CPU; MPS only when asked for.
+    """Return a torch device: CUDA if available, else the CPU; MPS only on request.
 
-    Raises ValueError for a device that is not there.
+    Raises ValueError for a device that is not available.
 
     >>> choose_device("cpu")
     device(type='cpu')
@@ -24,30 +24,30 @@ def choose_device(name="auto"):
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "mps":
         if not torch.backends.mps.is_available():
-            raise ValueError("device 'mps' is not there; use 'cpu'")
+            raise ValueError("device 'mps' is not available; use 'cpu'")
         warnings.warn(
             "MPS has given wrong numbers without an error; compare with 'cpu'", stacklevel=2
         )
         return torch.device("mps")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' is not there; use 'cpu'")
+        raise ValueError("device 'cuda' is not available; use 'cpu'")
     if name not in ("cpu", "cuda"):
         raise ValueError(f"unknown device {name!r}; known: auto, cpu, cuda, mps")
     return torch.device(name)
 
 
 def use_every_core():
-    """Let PyTorch compute on every core that this process may use; return how many."""
+    """Let PyTorch use every core that this process may use; return their number."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch.set_num_threads(max(1, cores or 1))
     return torch.get_num_threads()
 
 
 def keep_memory():
-    """Let this process keep the memory that it frees; return whether the system can (glibc can).
+    """Make this process keep freed memory for reuse; return whether that worked (with glibc only).
 
-    A step of training takes and frees the same large tensors again and again. Memory that was given
-    back has to be fetched anew, page by page, which can take longer than to compute with it.
+    Training allocates and frees the same large tensors in every step. Memory that was returned to
+    the system must be mapped again, page by page, which can take longer than the computation.
     """
     try:
         set_option = ctypes.CDLL(None).mallopt
@@ -59,12 +59,12 @@ def keep_memory():
 def bfloat16_speedup(device, size=768, repeats=5):
     """Measure how many times faster this device multiplies matrices in bf16 than in fp32.
 
-    The best of `repeats` products of `size` by `size` matrices counts.
+    Takes the fastest of `repeats` products of `size` by `size` matrices for each.
     """
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         matrix = torch.ones(size, size, device=device, dtype=dtype)
-        matrix @ matrix  # the first product pays for setting up
+        matrix @ matrix  # the first product includes the set-up
         times = []
         for _ in range(repeats):
             _synchronize(device)
@@ -77,7 +77,7 @@ def bfloat16_speedup(device, size=768, repeats=5):
 
 
 def choose_precision(name="auto", device=None):
-    """Return torch.float32 or torch.bfloat16; 'auto' takes bf16 where it is twice as fast.
+    """Return torch.float32 or torch.bfloat16; 'auto' means bf16 if it is more than twice as fast.
 
     Raises ValueError for another name.
 
@@ -92,7 +92,7 @@ def choose_precision(name="auto", device=None):
 
 
 def precision_name(name="auto", device=None):
-    """Return "fp32" or "bf16", what `choose_precision` chose; ValueError for another name.
+    """Return the choice of `choose_precision` as "fp32" or "bf16"; same errors.
 
     >>> precision_name("bf16")
     'bf16'

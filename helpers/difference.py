@@ -1,8 +1,8 @@
-"""What fine-tuning changed in a model, saved in eight bits a number.
+"""What fine-tuning changed in a model, saved with eight bits per weight.
 
-Full fine-tuning moves every weight, but not far. So the difference to the weights from before is
-stored in place of the new weights: each row as whole numbers from -127 to 127 and one scale. That
-is half of bfloat16's size, and the error is 1/254 of the largest change in the row at most.
+Full fine-tuning moves every weight, but not far. So instead of the new weights, their difference
+from the base model is stored: each row as integers from -127 to 127 and one scale. That takes half
+the space of bfloat16, and the error is at most 1/254 of the largest change in the row.
 
 Source: Dettmers et al. 2022 (LLM.int8(), section 2.1: row-wise absmax quantization).
 """
@@ -13,11 +13,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from helpers.files import replacing
+
 NAME = "difference.safetensors"
 
 
 def quantize_rows(matrix):
     """Round each row of a matrix (R, C) to int8; return (numbers (R, C), scales (R, 1)).
+
+    `numbers * scales` is the matrix again, with an error of at most half a scale. Raises
+    ValueError for a tensor that is not a matrix or that contains NaN or inf.
 
     >>> numbers, scales = quantize_rows(torch.tensor([[0.5, -1.0], [0.0, 0.0]]))
     >>> numbers.tolist()
@@ -27,21 +32,23 @@ def quantize_rows(matrix):
     """
     if matrix.ndim != 2:
         raise ValueError(f"the matrix has shape {tuple(matrix.shape)}; it must have two dimensions")
+    if not matrix.isfinite().all():
+        raise ValueError("the matrix contains NaN or inf, which cannot be rounded")
     scales = matrix.float().abs().amax(dim=1, keepdim=True) / 127  # (R, 1)
     numbers = (matrix.float() / scales.clamp(min=1e-30)).round()  # (R, C)
     return numbers.to(torch.int8), scales
 
 
 def save_difference(folder, model, base):
-    """Write what `model` has more than `base`, its own weights before; return the folder.
+    """Write the difference between `model` and the `base` it was fine-tuned from; return `folder`.
 
-    Raises ValueError where the two have not the same weights by name and shape.
+    Raises ValueError if the weights of the two differ in name or shape, or a change is NaN or inf.
     """
     before = dict(base.named_parameters())
     tensors = {}
     for name, parameter in model.named_parameters():
         if name not in before or before[name].shape != parameter.shape:
-            raise ValueError(f"{name} of the model does not fit the model from before")
+            raise ValueError(f"{name} is not in the base model, or has another shape there")
         change = parameter.detach().float() - before[name].detach().float()
         if change.ndim == 2:
             tensors[name], tensors[f"{name}.scale"] = quantize_rows(change)
@@ -49,22 +56,23 @@ def save_difference(folder, model, base):
             tensors[name] = change
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / NAME)
+    with replacing(folder / NAME) as unfinished:
+        save_file(tensors, unfinished)
     return folder
 
 
 def add_difference(folder, model):
-    """Add a saved difference to the model from before, in place; return the model.
+    """Add a saved difference to the base model, in place; return the model.
 
-    Raises ValueError where the file is missing, damaged or of another model.
+    Raises ValueError if the file is missing, damaged or made from another model.
     """
     path = Path(folder) / NAME
     if not path.is_file():
-        raise ValueError(f"{path} is missing: this is no folder of a saved difference")
+        raise ValueError(f"{path} is missing: save_difference did not write this folder")
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from None
+        raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from None
     parameters = dict(model.named_parameters())
     scales = {f"{name}.scale" for name, parameter in parameters.items() if parameter.ndim == 2}
     if tensors.keys() != parameters.keys() | scales or any(

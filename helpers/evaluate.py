@@ -1,7 +1,7 @@
 """Is an answer right? Exact match, word overlap, and the nearest of many reference answers.
 
-Answers are texts. `answer_all` asks a model many prompts at once, greedily, so that the same
-prompts bring the same answers every time.
+Answers are texts. `answer_all` answers many prompts at once, with greedy decoding, so that the
+same prompts get the same answers every time.
 """
 
 import re
@@ -13,8 +13,7 @@ import torch
 from helpers.bpe import BPETokenizer
 from helpers.kv_cache import KVCache
 from helpers.model import GPT
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 def answer_all(
@@ -26,7 +25,7 @@ def answer_all(
 ) -> list[str]:
     """Return the model's greedy answer to each prompt, up to the end-of-text token.
 
-    Prompts of like length are asked together. Raises ValueError where a prompt leaves no room for
+    Prompts of similar length form a batch. Raises ValueError if a prompt leaves no room for
     `max_new_tokens` in the model's context.
     """
     end_id = tokenizer.special_tokens[END_OF_TEXT]
@@ -82,7 +81,7 @@ def _answer_together(model, rows, max_new_tokens, end_id):
 
 
 def exact_match(answer, reference):
-    """True where two answers are the same but for space at the ends.
+    """Return whether two answers are equal, apart from white space at their ends.
 
     >>> exact_match(" 12 ", "12"), exact_match("12.", "12")
     (True, False)
@@ -91,7 +90,7 @@ def exact_match(answer, reference):
 
 
 def words_of(text):
-    """The words and numbers of a text in lower case, without punctuation.
+    """Return the words and numbers of a text in lower case, without punctuation.
 
     >>> words_of("A token's id: 42!")
     ['a', 'token', 's', 'id', '42']
@@ -102,8 +101,8 @@ def words_of(text):
 def token_f1(answer, reference):
     """Overlap of two answers as bags of words: the harmonic mean of precision and recall.
 
-    0 where nothing is shared, 1 where the words are the same in any order. Source: Rajpurkar et
-    al. 2016 (SQuAD), section 6.1; there, articles are left out as well.
+    0 if no word is shared, 1 if the words are the same, in any order. Source: Rajpurkar et al. 2016
+    (SQuAD), section 6.1; there, articles are left out as well.
 
     >>> round(token_f1("a small dog", "the small brown dog"), 4)
     0.5714
@@ -117,9 +116,9 @@ def token_f1(answer, reference):
 
 
 def nearest_reference(answer, references):
-    """Return (place, token F1) of the reference that an answer shares most words with.
+    """Return (index, token F1) of the reference with the highest token F1.
 
-    Of equal ones the first counts. Raises ValueError where there are none.
+    The first of several equals counts. Raises ValueError if there are no references.
 
     >>> nearest_reference("red and blue", ["green", "blue, red", "red"])[0]
     1
@@ -132,9 +131,9 @@ def nearest_reference(answer, references):
 
 
 def is_right_answer(answer, own, references, at_least=0.6):
-    """True where `own` is the nearest of all references, with a token F1 of `at_least`.
+    """Return whether `own` is the nearest of all references, with a token F1 of `at_least`.
 
-    Raises ValueError where `own` is not among the references.
+    Raises ValueError if `own` is not among the references.
 
     >>> is_right_answer("a token is a piece", "A token is a piece.", ["An id.", "A token is a piece."])
     True
@@ -146,9 +145,9 @@ def is_right_answer(answer, own, references, at_least=0.6):
 
 
 def share_by_kind(kinds, right):
-    """The share of right answers of each kind, kinds in the order of the alphabet.
+    """Return the accuracy for each kind, in alphabetical order.
 
-    Raises ValueError where the two lists differ in length.
+    Raises ValueError if the two lists differ in length.
 
     >>> share_by_kind(["sum", "sort", "sum"], [True, True, False])
     {'sort': 1.0, 'sum': 0.5}

@@ -1,4 +1,4 @@
-"""Instructions as a model reads them: prompt formats, and batches whose prompts are not scored.
+"""Instruction data for a model: prompt formats, and batches in which only answers are scored.
 
 A conversation is a list of turns, each an `Instruction`. As tokens it is one document:
 
@@ -11,12 +11,11 @@ Sources: Taori et al. 2023 (Alpaca's format); Abdin et al. 2024 (Phi-3's format)
 from typing import NamedTuple
 
 from helpers.texts.documents import DocumentLoader
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 class Instruction(NamedTuple):
-    """What is asked, what it is asked about (may be empty), and the right answer."""
+    """An instruction, the input it is about (may be empty), and the right output."""
 
     instruction: str
     input: str = ""
@@ -24,7 +23,7 @@ class Instruction(NamedTuple):
 
 
 def format_alpaca(instruction, input=""):
-    """Return the prompt in Alpaca's format; the answer comes right after it.
+    """Return the prompt in Alpaca's format; the answer follows it directly.
 
     >>> print(format_alpaca("Add up.", "2 and 3").splitlines()[2])
     ### Instruction:
@@ -40,7 +39,7 @@ def format_alpaca(instruction, input=""):
 
 
 def format_phi3(instruction, input=""):
-    """Return the prompt in the shorter format of Phi-3; the answer comes right after it.
+    """Return the prompt in the shorter format of Phi-3; the answer follows it directly.
 
     >>> format_phi3("Add up.", "2 and 3")
     '<|user|>\\nAdd up.\\n2 and 3<|end|>\\n<|assistant|>\\n'
@@ -50,11 +49,10 @@ def format_phi3(instruction, input=""):
 
 
 def format_chat(instruction, input=""):
-    """Return the prompt as the course's chat model reads it: Phi-3's format, blanks before lines.
+    """Return the prompt for the course's chat model: Phi-3's format, with a space before each line.
 
-    Most tokens are a word with the blank before it. With a blank at the start of each line, a word
-    is the same token at every place, and can be copied from one to another. The answer begins with
-    a blank as well.
+    Most tokens are a word with the space before it. With a space at the start of each line, a word
+    is the same token at every position, so it can be copied. The answer begins with a space, too.
 
     >>> format_chat("Add up.", "2 and 3")
     '<|user|>\\n Add up.\\n 2 and 3<|end|>\\n<|assistant|>\\n'
@@ -67,11 +65,11 @@ FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3, "chat": format_chat}
 
 
 def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt=True):
-    """Return (token ids, scored): one conversation without its last end, and a mark a token.
+    """Return (token ids, scored) of one conversation, without its last end-of-text token.
 
-    `scored` has one mark more than there are ids, for the end that `DocumentLoader` adds.
-    With `mask_prompt=False` prompts are scored, too. Raises ValueError for no turns and for a turn
-    without an answer.
+    `scored` says of each token whether the loss counts it. It has one value more than there are
+    ids, for the end that `DocumentLoader` adds. With `mask_prompt=False` prompts are scored, too.
+    Raises ValueError for no turns and for a turn without an answer.
 
     >>> from helpers.bpe import BPETokenizer
     >>> tokenizer = BPETokenizer.train("abc", 257, ("<|endoftext|>",))
@@ -102,12 +100,12 @@ def instruction_loader(
     max_tokens=None,
     **options,
 ):
-    """Return a `DocumentLoader` over conversations, whose prompts the loss leaves out.
+    """Return a `DocumentLoader` of conversations in which the loss ignores the prompts.
 
-    A conversation may be a single turn. One that is longer than `max_tokens` (with the end of text
-    before and after it) is cut at its end; `loader.n_cut` says how many were. `options` go to
-    `DocumentLoader`. Raises ValueError where there is nothing to learn from, or where a cut leaves
-    a conversation without any scored token.
+    A conversation may be a single turn. One that is longer than `max_tokens` (with an end-of-text
+    token before and after it) is truncated; `loader.n_cut` is the number of these. `options` go to
+    `DocumentLoader`. Raises ValueError if there are no conversations, or if truncation leaves one
+    without any scored token.
     """
     if not conversations:
         raise ValueError("there are no instructions to learn from")
@@ -131,10 +129,10 @@ def instruction_loader(
 
 
 def fit_prompt(token_ids, context_length, room):
-    """Keep the last tokens of a prompt, so that `room` tokens of answer fit behind it.
+    """Keep the last tokens of a prompt, so that an answer of `room` tokens fits after it.
 
-    The rule: the end of a prompt stays, since it holds the question. Returns (token ids, how many
-    were dropped). Raises ValueError where `room` leaves nothing of the context.
+    The end of the prompt is kept, since it usually holds the question. Returns (token ids, number
+    of tokens dropped). Raises ValueError if `room` leaves no space for the prompt.
 
     >>> fit_prompt([1, 2, 3, 4, 5], context_length=6, room=3)
     ([3, 4, 5], 2)

@@ -1,11 +1,11 @@
-"""Another model as the judge of answers: its prompt, its scores, and how far to trust them.
+"""Another model as the judge of answers: its prompt, its scores, and how reliable they are.
 
 A judge is a function from a prompt to a reply, for instance that of a server:
 
     server = ChatServer(OLLAMA, "llama3.2")
     results = judge_answers(items, server_judge(server), "scores.jsonl")
 
-Each score is written down as it comes, and a second run asks only for what is missing.
+Each score is saved as it comes, and a second run asks only for those that are missing.
 Source: Zheng et al. 2023, "Judging LLM-as-a-Judge", sections 3.1 to 3.3.
 """
 
@@ -28,11 +28,11 @@ Which answer is better? Reply with one letter alone: A or B."""
 
 
 class JudgeError(ValueError):
-    """A judge replied, but not with what was asked for."""
+    """A judge's reply that is not what was asked for."""
 
 
 def server_judge(server):
-    """Make a judge of anything with `reset()` and `respond(text)`; each prompt starts anew."""
+    """Make a judge of anything with `reset()` and `respond(text)`; it forgets after each prompt."""
 
     def ask(prompt):
         server.reset()
@@ -42,7 +42,7 @@ def server_judge(server):
 
 
 def parse_score(reply):
-    """Read the score from a judge's reply. Raises JudgeError for no number, or one outside 0 to 100.
+    """Parse the score in a judge's reply; raises JudgeError if there is none from 0 to 100.
 
     >>> parse_score("85"), parse_score("Score: 90/100.")
     (85, 90)
@@ -57,7 +57,7 @@ def parse_score(reply):
 
 
 def parse_choice(reply):
-    """Read "A" or "B" from a judge's reply. Raises JudgeError where it names neither or both.
+    """Parse "A" or "B" in a judge's reply; raises JudgeError if it names neither or both.
 
     >>> parse_choice("B."), parse_choice("Answer A is better")
     ('B', 'A')
@@ -69,12 +69,12 @@ def parse_choice(reply):
 
 
 def judge_answers(items, ask, path, progress=True):
-    """Score answers one by one and return all results, one dictionary an item.
+    """Score answers one by one and return all results, one dictionary per item.
 
-    `items` are dictionaries with "question", "reference" and "answer". A result adds "score", which
-    is None with the reason in "problem" where the reply could not be read. Results are appended to
-    the file `path` as they come; what has a score there is not asked again, and the rest is.
-    Raises ConnectionError where the judge cannot be reached: what came before is on disk.
+    `items` are dictionaries with "question", "reference" and "answer". A result adds "score"; if
+    the reply could not be parsed, it is None and "problem" says why. Results are appended to the
+    file `path` as they come, and an item with a score there is not asked again. Raises
+    ConnectionError if the judge cannot be reached; the scores before that are on disk.
     """
     from tqdm.auto import tqdm
 
@@ -90,24 +90,24 @@ def judge_answers(items, ask, path, progress=True):
 
 
 def mean_score(results):
-    """Return (mean score, how many had one). Raises ValueError where none had.
+    """Return (mean score, number of scores); raises ValueError if there is no score.
 
     >>> mean_score([{"score": 80}, {"score": None}, {"score": 60}])
     (70.0, 2)
     """
     scores = [result["score"] for result in results if result["score"] is not None]
     if not scores:
-        raise ValueError("the judge gave no score that could be read")
+        raise ValueError("no reply of the judge could be parsed")
     return sum(scores) / len(scores), len(scores)
 
 
 def position_bias(pairs, ask):
-    """Ask which of two answers is better, in both orders, and count.
+    """Measure whether a judge prefers a position: ask for the better of two answers in both orders.
 
-    `pairs` are (question, one answer, other answer). Returns the shares of pairs where the first
-    place won twice, the second place won twice, and the same answer won twice ("consistent"), and
-    the share that could not be read ("unread"). A fair judge is consistent.
-    Raises ValueError for no pairs.
+    `pairs` are (question, one answer, other answer). Returns the shares of pairs in which the
+    answer in first place won twice, the one in second place won twice, and the same answer won
+    twice ("consistent"), and the share of replies that could not be parsed ("unread"). A fair judge
+    is consistent. Raises ValueError for no pairs.
     """
     if not pairs:
         raise ValueError("there are no pairs to compare")
@@ -127,9 +127,9 @@ def position_bias(pairs, ask):
 
 
 def repeat_spread(item, ask, times=5):
-    """Score one answer several times; return the scores. A steady judge gives one and the same.
+    """Return the scores of asking for one answer several times; a reliable judge repeats itself.
 
-    Raises JudgeError where a reply cannot be read, ValueError for `times` below 2.
+    Raises JudgeError if a reply cannot be parsed, ValueError for `times` below 2.
     """
     if times < 2:
         raise ValueError(f"times is {times}; it must be 2 or more to compare")
@@ -137,7 +137,7 @@ def repeat_spread(item, ask, times=5):
 
 
 def score_prompt(item):
-    """The prompt that asks for a score; raises ValueError where a part of the item is missing."""
+    """Return the prompt that asks for a score; raises ValueError if a part of it is missing."""
     missing = [name for name in ("question", "reference", "answer") if name not in item]
     if missing:
         raise ValueError(f"an item to judge has no {' and no '.join(missing)}")
@@ -157,7 +157,7 @@ def _key(item):
 
 
 def _read_results(path):
-    """What a file of results holds, by item; half a line at its end (a crash) is left out."""
+    """The results in a file, by item; an incomplete last line (after a crash) is skipped."""
     path = Path(path)
     known = {}
     if path.exists():
@@ -174,13 +174,13 @@ def _append(path, result):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.read_bytes() if path.exists() else b""
-    torn = before and not before.endswith(b"\n")  # the last run died within a line
+    torn = before and not before.endswith(b"\n")  # the last run was killed within a line
     with path.open("a", encoding="utf-8") as file:
         file.write("\n" * bool(torn) + json.dumps(result) + "\n")
 
 
 def short_reply(reply):
-    """A reply on one line, quoted and cut, for a message.
+    """Return a reply on one line, quoted and truncated, for a message.
 
     >>> short_reply("No,\\nthank you.")
     "'No, thank you.'"

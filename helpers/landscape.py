@@ -1,9 +1,10 @@
-"""The loss around a trained model: a plane through its weights, along two random directions.
+"""The loss around a trained model, on a plane through its weights along two random directions.
 
-A model of a million weights is a point in a million dimensions. Two random directions through it
-span a plane that can be drawn. Random directions of the same length would say little: weights may
-be large or small without a change to the model. So each direction is scaled row by row to the
-model's own weights. Source: Li et al. 2018, Visualizing the Loss Landscape of Neural Nets, §4.
+A model with a million weights is a point in a million dimensions. Two random directions from it
+span a plane that can be drawn. Directions of the same length for all models would say little, since
+weights can be rescaled without changing what the model computes. So each row of a direction gets
+the norm of the same row of weights. Source: Li et al. 2018, Visualizing the Loss Landscape of
+Neural Nets, section 4.
 """
 
 import contextlib
@@ -16,7 +17,8 @@ from helpers.limits import check_number, check_whole
 
 @dataclass(frozen=True)
 class Landscape:
-    """Losses (N, N) over `places` (N,) along both directions; `losses[i, j]` is i first, j second."""
+    """Losses (N, N): `losses[i, j]` is at `places[i]` along the first direction, `places[j]` along
+    the second."""
 
     places: torch.Tensor
     losses: torch.Tensor
@@ -29,10 +31,10 @@ class Landscape:
 
 
 def random_direction(model, seed=0):
-    """Return a random direction, a tensor for each named parameter, each row as long as the weights'.
+    """Return a random direction: a tensor per named parameter, each row with its weights' norm.
 
-    A row of a matrix is one unit's weights (a filter, in the paper). Biases and normalization
-    scales, which have one dimension, stay where they are: their direction is zero.
+    A row of a matrix is the weights of one unit (a filter, in the paper). Biases and normalization
+    scales, which have one dimension, are not moved: their direction is zero.
 
     >>> layer = torch.nn.Linear(3, 2)
     >>> direction = random_direction(layer)
@@ -57,7 +59,7 @@ def random_direction(model, seed=0):
 
 @contextlib.contextmanager
 def moved(model, *steps):
-    """Within it, the model's weights are moved by the sum of (size, direction) steps; then restored.
+    """Move the model's weights by (size, direction) steps within a `with` block, then restore them.
 
     >>> layer = torch.nn.Linear(1, 1)
     >>> before = layer.weight.item()
@@ -83,9 +85,9 @@ def moved(model, *steps):
 def loss_landscape(model, loss, radius=1.0, points=15, seed=0):
     """Measure `loss(model)` on a grid of `points` × `points` around the model's weights.
 
-    The grid reaches from `-radius` to `radius` along two directions of `random_direction`; at 1, a
-    move is as large as the weights themselves. `points` is odd, so that the model itself is in the
-    middle. `loss` must give the same number each time. The model is as before afterward.
+    The grid extends from `-radius` to `radius` along two directions of `random_direction`; at 1, a
+    move is as large as the weights themselves. `points` must be odd, so that the model itself is in
+    the middle. `loss` must be deterministic. The model is unchanged afterward.
     Raises ValueError for an even number of points, or fewer than 3, or a radius of 0 or less.
 
     >>> layer = torch.nn.Linear(2, 1)

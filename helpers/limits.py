@@ -1,12 +1,12 @@
-"""What a number may be: checks that name the value and its limit, for every option of the package."""
+"""Checks of the numbers that users give; an error names the value and its limits."""
 
 import math
 
 
 def check_whole(name, value, least, most=None):
-    """Refuse a value that is no whole number of `least` or more (up to `most`, where given).
+    """Check that a value is a whole number from `least` to `most` (None: no upper limit).
 
-    Raises TypeError for what is no whole number, and ValueError for one outside its limits.
+    Raises TypeError if it is not a whole number, ValueError if it is outside its limits.
 
     >>> check_whole("batch_size", 0, least=1)
     Traceback (most recent call last):
@@ -20,10 +20,10 @@ def check_whole(name, value, least, most=None):
 
 
 def check_number(name, value, above=-math.inf, least=-math.inf, below=math.inf, most=math.inf):
-    """Refuse a value that is no finite number within its limits; `least` and `most` are allowed.
+    """Check that a value is a finite number with above < value < below and least <= value <= most.
 
-    Refused, too, is what single precision would make 0, or what no integer of 64 bits holds.
-    Raises TypeError for what is no number, and ValueError for one outside its limits.
+    Raises TypeError if it is not a number. Raises ValueError if it is outside its limits, NaN or
+    infinite, or of a size that fp32 cannot hold: nearer to 0 than 1e-44, or 1e18 and more.
 
     >>> check_number("top_p", 1.5, above=0, most=1)
     Traceback (most recent call last):
@@ -34,8 +34,7 @@ def check_number(name, value, above=-math.inf, least=-math.inf, below=math.inf, 
     words = f"{least} or more" if parts == [f"at least {least}"] else " and ".join(parts)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} is {value!r}; it must be a number, {words}")
-    if math.isfinite(value) and not (value == 0 or 1e-44 <= abs(value) < 1e18):
-        raise ValueError(f"{name} is {value}; it must be {words}, and of a size to compute with")
-    inside = value > above and value >= least and value < below and value <= most
-    if not (inside and math.isfinite(value)):  # this way round, not-a-number is refused too
+    if not (math.isfinite(value) and above < value < below and least <= value <= most):
         raise ValueError(f"{name} is {value}; it must be {words}")
+    if value != 0 and not 1e-44 <= abs(value) < 1e18:
+        raise ValueError(f"{name} is {value}; fp32 cannot compute with a number of this size")

@@ -2,19 +2,15 @@
 
 A frozen matrix W (out, in) gets a correction `up @ down` of low rank r: `down` is (r, in) and
 `up` is (out, r). `up` starts at zero, so nothing changes before the first step. Afterwards the
-correction can be added to W once and for all, and costs nothing more.
+correction is added to W, and the model costs no more than before.
 Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.
 
 Shapes: B sequences, T tokens, r the rank.
 """
 
-import json
 import math
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from helpers.limits import check_whole
@@ -23,10 +19,10 @@ TARGETS = ("query", "key", "value", "output", "expand", "project")
 
 
 class LoRALinear(nn.Module):
-    """A frozen linear layer with a trained correction of low rank.
+    """A frozen linear layer with a trained correction of low rank; (..., in) to (..., out).
 
-    (..., in) to (..., out). `alpha / rank` scales the correction. Raises ValueError for a rank
-    outside 1 to the smaller side of the matrix.
+    `alpha / rank` scales the correction. Raises ValueError for a rank below 1 or above the smaller
+    side of the matrix.
 
     >>> layer = LoRALinear(nn.Linear(4, 3), rank=2, alpha=4)
     >>> x = torch.ones(1, 4)
@@ -56,10 +52,10 @@ class LoRALinear(nn.Module):
 
 
 def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
-    """Freeze a GPT and put a `LoRALinear` around its blocks' matrices; return the model.
+    """Freeze a GPT and wrap its blocks' matrices in `LoRALinear`; return the model.
 
-    `targets` names the matrices by their last name. Raises ValueError where the model has LoRA
-    already, where no matrix has one of these names, or for a rank that does not fit.
+    `targets` holds the last part of the matrices' names. Raises ValueError if the model has LoRA
+    already, if no matrix has one of these names, or for a rank that does not fit.
 
     >>> from helpers.config import PRESETS; from helpers.model import GPT
     >>> model = apply_lora(GPT(PRESETS["tiny"]), rank=4)
@@ -83,9 +79,9 @@ def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
 
 
 def merge_lora(model):
-    """Add every correction to its matrix and make the model trainable as before; return it.
+    """Add every correction to its matrix and make the whole model trainable again; return it.
 
-    Raises ValueError where the model has no LoRA.
+    Raises ValueError if the model has no LoRA.
     """
     if not any(_layers(model)):
         raise ValueError("this model has no LoRA to merge")
@@ -94,65 +90,6 @@ def merge_lora(model):
             if isinstance(child, LoRALinear):
                 setattr(parent, name, child.merged())
     return model.requires_grad_(True)
-
-
-def save_adapter(folder, model, dtype=torch.bfloat16):
-    """Write only the corrections, as safetensors with a small JSON beside; return the folder.
-
-    Raises ValueError where the model has no LoRA.
-    """
-    layers = dict(_named_layers(model))
-    if not layers:
-        raise ValueError("this model has no LoRA to save")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{name}.{part}": getattr(layer, part).detach().to(dtype).contiguous()
-        for name, layer in layers.items()
-        for part in ("down", "up")
-    }
-    save_file(tensors, folder / "adapter.safetensors")
-    first = next(iter(layers.values()))
-    shape = {"rank": len(first.down), "alpha": first.scale * len(first.down)}
-    shape["targets"] = sorted({name.rpartition(".")[2] for name in layers})
-    (folder / "adapter.json").write_text(json.dumps(shape) + "\n", "utf-8")
-    return folder
-
-
-def load_adapter(folder, model):
-    """Put a saved adapter onto the GPT that it was made from; return the model, not yet merged.
-
-    Raises ValueError where the files are missing or do not fit this model.
-    """
-    folder = Path(folder)
-    for name in ("adapter.json", "adapter.safetensors"):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder / name} is missing: this is no folder of an adapter")
-    try:
-        shape = json.loads((folder / "adapter.json").read_text("utf-8"))
-        rank, alpha, targets = shape["rank"], shape["alpha"], tuple(shape["targets"])
-        tensors = load_file(folder / "adapter.safetensors")
-    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-        raise ValueError(f"{folder} is no whole adapter: {error!r}") from None
-    apply_lora(model, rank, alpha, targets)
-    expected = {
-        f"{name}.{part}": getattr(layer, part)
-        for name, layer in _named_layers(model)
-        for part in ("down", "up")
-    }
-    if tensors.keys() != expected.keys() or any(
-        tensors[name].shape != parameter.shape for name, parameter in expected.items()
-    ):
-        merge_lora(model)
-        raise ValueError(f"the adapter in {folder} does not fit this model")
-    with torch.no_grad():
-        for name, parameter in expected.items():
-            parameter.copy_(tensors[name])
-    return model
-
-
-def _named_layers(model):
-    return [(name, part) for name, part in model.named_modules() if isinstance(part, LoRALinear)]
 
 
 def _layers(model):

@@ -1,7 +1,8 @@
-"""Pictures for the notebooks: one look, an alternative text for each, and source code shown live.
+"""Plots in one style, each with an alternative text; and source code shown as it is now.
 
-A picture is shown as an HTML `<img>` with an `alt` text, because Jupyter drops alternative texts
-of ordinary plot outputs. The background is an opaque light paper, so that it reads on dark pages.
+A plot is displayed as an HTML `<img>` with an `alt` text, because Jupyter drops the alternative
+texts of ordinary plot outputs. The background is opaque and light, so that it is legible on dark
+pages.
 """
 
 import ast
@@ -17,9 +18,9 @@ COLORS = ["#1f6fb4", "#d1495b", "#2e933c", "#e09f3e", "#7b4fa3", "#3a9ea5", "#8a
 
 
 def new_axes(width=6.0, height=3.5, rows=1, columns=1, **subplot_options):
-    """Make styled axes on the course's paper: one `Axes`, or an array of them.
+    """Make axes in the course's style: one `Axes`, or an array of them.
 
-    `width` and `height` are inches of the whole picture.
+    `width` and `height` are the size of the whole figure in inches.
 
     >>> ax = new_axes(4, 3)
     >>> ax.figure.get_size_inches().tolist()
@@ -41,9 +42,9 @@ def new_axes(width=6.0, height=3.5, rows=1, columns=1, **subplot_options):
 
 
 def show(picture, alt):
-    """Display a figure (or the figure that an `Axes` or array of `Axes` belongs to) with `alt` text.
+    """Display a figure (or that of an `Axes` or array of `Axes`) with an alternative text.
 
-    Raises ValueError where `alt` is empty: a picture without words is lost to some readers.
+    Raises ValueError if `alt` is empty: some readers cannot see the picture.
     """
     from IPython.display import HTML, display
 
@@ -51,7 +52,7 @@ def show(picture, alt):
 
 
 def image_tag(picture, alt):
-    """Return the HTML `<img>` that `show` displays: a PNG of the picture inside the page.
+    """Return the HTML `<img>` that `show` displays, with the picture embedded as a PNG.
 
     >>> image_tag(new_axes(1, 1), alt="An empty plot")[:36]
     '<img alt="An empty plot" style="max-'
@@ -66,7 +67,7 @@ def image_tag(picture, alt):
 
 
 def png_bytes(picture):
-    """Return a figure, or the one that an `Axes` belongs to, as the bytes of a small PNG."""
+    """Return a figure, or that of an `Axes`, as the bytes of a small PNG."""
     buffer = io.BytesIO()
     _figure_of(picture).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return _fewer_colors(buffer)
@@ -80,7 +81,7 @@ def _figure_of(picture):
 
 
 def _fewer_colors(buffer):
-    """Store 128 colors instead of millions: a third of the bytes, the same to the eye."""
+    """Store 128 colors instead of millions: a third of the bytes, no visible difference."""
     from PIL import Image
 
     small = io.BytesIO()
@@ -91,7 +92,7 @@ def _fewer_colors(buffer):
 
 
 def source_of(thing, docstring=False):
-    """Return the source code of a function, class or module, without its docstrings unless asked.
+    """Return the source code of a function, class or module; by default without docstrings.
 
     >>> print(source_of(_figure_of).splitlines()[0])
     def _figure_of(picture):
@@ -114,7 +115,7 @@ def _without_docstrings(source):
 
 
 def show_source(*things, docstring=False):
-    """Display the live source code of functions or classes, colored, as it is in the package."""
+    """Display the current source code of functions or classes, with syntax highlighting."""
     from IPython.display import Markdown, display
 
     for thing in things:
@@ -131,9 +132,10 @@ def plot_matrix(
     color_map="Blues",
     framed=(),
 ):
-    """Draw a (rows, columns) matrix as a heat map with its numbers written in.
+    """Draw a (rows, columns) matrix as a heat map with its values.
 
-    `framed` lists the (row, column) cells to draw a frame around; `digits` None writes no numbers.
+    `framed` lists the (row, column) cells to draw a frame around; with `digits` None the values are
+    not written.
     """
     from matplotlib.patches import Rectangle
 

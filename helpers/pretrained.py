@@ -1,4 +1,4 @@
-"""GPT-2's weights into our model: read safetensors files, rename, transpose, refuse what differs.
+"""Load GPT-2's weights into our model: read safetensors, rename, transpose, check every shape.
 
 Hugging Face stores GPT-2 under OpenAI's names (`wte`, `h.0.attn.c_attn`, `mlp.c_fc`), and its
 `Conv1D` layers as (inputs, outputs) where `nn.Linear` holds (outputs, inputs). Nothing here needs
@@ -7,17 +7,17 @@ TensorFlow or `transformers`.
 Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
 """
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from helpers.config import GPTConfig
+from helpers.files import read_json
 from helpers.model import GPT
 from helpers.texts.corpora import data_folder, fetch
 
-# What a config.json must say for our arithmetic to be its model's; the first is what silence means.
+# The settings of a config.json that our model implements; the first is the default.
 _MUST_BE = {
     "model_type": ("gpt2",),
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -33,7 +33,7 @@ _RENAMED = {
     "mlp.c_fc": "feed_forward.expand",
     "mlp.c_proj": "feed_forward.project",
 }
-_MASKS = (".attn.bias", ".attn.masked_bias")  # causal masks that old files carry along
+_MASKS = (".attn.bias", ".attn.masked_bias")  # causal masks that old files contain
 
 
 def load_gpt2(name_or_path, dtype=torch.float32):
@@ -42,8 +42,8 @@ def load_gpt2(name_or_path, dtype=torch.float32):
     `name_or_path` is a folder with `config.json` and `model.safetensors` (or its shards and
     `model.safetensors.index.json`), a folder of that name inside the course's data folder, or
     "gpt2-weights", which is downloaded the first time (548 MB).
-    Raises FileNotFoundError where there is no such folder or file, ValueError naming the tensor
-    and both shapes where the weights do not fit, or the setting that our model does not have.
+    Raises FileNotFoundError if there is no such folder or file; ValueError, naming the tensor and
+    both shapes, if the weights do not fit, or naming a setting that our model does not implement.
     Source: Radford et al. 2019; the layout is that of Hugging Face's `openai-community/gpt2`.
 
     >>> load_gpt2("no-such-model")  # doctest: +IGNORE_EXCEPTION_DETAIL
@@ -51,17 +51,17 @@ def load_gpt2(name_or_path, dtype=torch.float32):
     FileNotFoundError: no folder 'no-such-model'
     """
     folder = _find_folder(name_or_path)
-    config = config_from_gpt2(_read_json(folder / "config.json"))
-    with torch.device("meta"):  # shapes only: no time and memory for random weights
+    config = config_from_gpt2(read_json(folder / "config.json"))
+    with torch.device("meta"):  # shapes only: no time or memory for random weights
         model = GPT(config)
     with _Tensors(folder) as tensors:
-        _refuse_what_differs(tensors.shapes, gpt2_shapes(config))
+        _check_shapes(tensors.shapes, gpt2_shapes(config))
         if config.tie_weights:
             _check_tied(tensors)
         weights = convert_gpt2(tensors, config)
     weights = {name: weight.to(dtype).contiguous() for name, weight in weights.items()}
     model.load_state_dict(weights, assign=True)
-    if config.tie_weights:  # assigning made two parameters of the one
+    if config.tie_weights:  # assign=True has made two parameters of the shared one
         model.output_head.weight = model.token_embedding.weight
     return model.eval()
 
@@ -69,7 +69,7 @@ def load_gpt2(name_or_path, dtype=torch.float32):
 def config_from_gpt2(settings):
     """Turn the settings of a GPT-2 `config.json` (a dictionary) into a `GPTConfig`.
 
-    Raises ValueError for a missing size, and for a setting that our model does not have.
+    Raises ValueError for a missing size, and for a setting that our model does not implement.
 
     >>> sizes = {"vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_head": 12}
     >>> config_from_gpt2(sizes | {"n_layer": 12}) == GPTConfig()
@@ -100,7 +100,7 @@ def config_from_gpt2(settings):
 
 
 def gpt2_shapes(config):
-    """Every tensor that a GPT-2 file must hold for `config`: its name there, and its shape.
+    """Return the name and shape of every tensor that a GPT-2 file must hold for `config`.
 
     >>> gpt2_shapes(GPTConfig())["h.11.attn.c_attn.weight"]
     (768, 2304)
@@ -127,7 +127,7 @@ def gpt2_shapes(config):
 
 
 def convert_gpt2(tensors, config):
-    """Return GPT-2's `tensors`, a mapping by its names, as the state of our `GPT(config)`.
+    """Return GPT-2's `tensors`, a mapping by its names, as a state dict of our `GPT(config)`.
 
     Every name changes; Conv1D's (inputs, outputs) become Linear's (outputs, inputs).
 
@@ -165,7 +165,7 @@ class _Tensors:
         self.folder, self.stack = folder, ExitStack()
 
     def __enter__(self):
-        with ExitStack() as stack:  # closes what is open where a shard fails
+        with ExitStack() as stack:  # closes the open files if a shard fails
             self.places = {}
             for path in _files(self.folder):
                 file = stack.enter_context(_open(path))
@@ -183,7 +183,7 @@ class _Tensors:
 
     def __getitem__(self, name):
         file, stored = self.places[name]
-        return file.get_tensor(stored).clone()  # so that nothing hangs on the file any more
+        return file.get_tensor(stored).clone()  # independent of the file, which gets closed
 
 
 def _find_folder(name_or_path):
@@ -203,7 +203,7 @@ def _files(folder):
         return [single]
     if not index.is_file():
         raise FileNotFoundError(f"{folder} has neither {single.name} nor {index.name}")
-    names = sorted(set(_read_json(index).get("weight_map", {}).values()))
+    names = sorted(set(read_json(index).get("weight_map", {}).values()))
     for name in names:
         if Path(name).name != name or not (folder / name).is_file():
             raise FileNotFoundError(f"{index.name} names {name!r}, which is not in {folder}")
@@ -216,17 +216,10 @@ def _open(path):
     try:
         return safe_open(path, framework="pt")
     except SafetensorError as error:
-        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
+        raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from error
 
 
-def _read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged or no JSON: {error}") from error
-
-
-def _refuse_what_differs(found, expected):
+def _check_shapes(found, expected):
     for name, shape in expected.items():
         if name not in found:
             raise ValueError(f"tensor {name} of shape {shape} is missing")
@@ -234,11 +227,11 @@ def _refuse_what_differs(found, expected):
             raise ValueError(f"tensor {name} has shape {found[name]}; the model needs {shape}")
     for name in found.keys() - expected.keys() - {"lm_head.weight"}:
         if not name.endswith(_MASKS):
-            raise ValueError(f"tensor {name} of shape {found[name]} has no place in the model")
+            raise ValueError(f"tensor {name} of shape {found[name]} does not belong to the model")
 
 
 def _check_tied(tensors):
-    """A file may repeat the tied head; another head than the embedding would be lost."""
+    """A file may repeat the tied head, but a head that differs from the embedding is an error."""
     found = tensors.shapes.get("lm_head.weight")
     if found is not None and (
         found != tensors.shapes["wte.weight"]

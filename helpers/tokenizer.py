@@ -1,15 +1,15 @@
 """A tokenizer whose tokens are whole words and punctuation marks.
 
-The simplest way from text to numbers: split, number the distinct pieces, look them up. It shows
-every part that a real tokenizer has, and why whole words are not enough: what was not in the
-training text has no number. `helpers.bpe` mends that.
+The simplest way from text to numbers: split, number the distinct pieces, look them up. It has
+every part of a real tokenizer, and shows why whole words are not enough: a word that was not in
+the training text has no id. `helpers.bpe` fixes that.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-# A double dash, one punctuation mark or one blank is a piece of its own; the rest are words.
+# A double dash, a punctuation mark and a white space are pieces of their own; the rest are words.
 # From Raschka, Build a Large Language Model (2024), section 2.2.
 PATTERN = re.compile(r'([,.:;?_!"()\']|--|\s)')
 END_OF_TEXT, UNKNOWN = "<|endoftext|>", "<|unk|>"
@@ -18,10 +18,10 @@ END_OF_TEXT, UNKNOWN = "<|endoftext|>", "<|unk|>"
 class WordTokenizer:
     """Turn text into ids and back, one id for each word and punctuation mark.
 
-    `vocab` maps a token to its id, `vocab_size` counts them, `special_tokens` are those which
-    the text did not supply. A special token that stands in a text becomes one id. A word that is
-    not in `vocab` becomes `<|unk|>`, or raises ValueError where the tokenizer has no `<|unk|>`.
-    TypeError for a text that is no str, and for ids that are no whole numbers.
+    `vocab` maps each token to its id, `vocab_size` is their number, and `special_tokens` are those
+    that did not come from the text. A special token in a text becomes one id. A word that is not
+    in `vocab` becomes `<|unk|>`, or raises ValueError if the tokenizer has no `<|unk|>`. Raises
+    TypeError for a text that is not a str, and for ids that are not integers.
 
     >>> tokenizer = WordTokenizer.from_text("Hello, world--hello!")
     >>> tokenizer.encode("Hello, hello moon!")
@@ -56,8 +56,8 @@ class WordTokenizer:
     ) -> "WordTokenizer":
         """Number the distinct words of a text in sorted order, then the special tokens.
 
-        `vocab_size` keeps only the most frequent words, so that words and special tokens together
-        are at most that many. Raises ValueError where nothing is left.
+        `vocab_size` keeps only the most frequent words, so that there are at most that many tokens,
+        special ones included. Raises ValueError if no word is left.
         """
         specials = tuple(dict.fromkeys(special_tokens))
         counts = Counter(split_words(text))
@@ -79,7 +79,7 @@ class WordTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """How many tokens there are, special ones included."""
+        """The number of tokens, special ones included."""
         return len(self.vocab)
 
     def split(self, text: str) -> list[str]:
@@ -92,7 +92,7 @@ class WordTokenizer:
         return tokens
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. Raises ValueError for an unknown word where `<|unk|>` is missing."""
+        """The ids of a text; raises ValueError for an unknown word if there is no `<|unk|>`."""
         unknown = self.vocab[UNKNOWN] if UNKNOWN in self.special_tokens else None
         ids = []
         for token in self.split(text):
@@ -106,9 +106,9 @@ class WordTokenizer:
         return ids
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """The text of ids, with blanks where English puts them.
+        """The text of ids, with spaces where English puts them.
 
-        Line breaks, doubled blanks and unknown words are lost for good: the ids do not hold them.
+        Line breaks, double spaces and unknown words are lost: the ids do not represent them.
         Encoding the result gives the same ids again. Raises ValueError for an id out of range.
         """
         tokens = []
@@ -120,7 +120,7 @@ class WordTokenizer:
 
 
 def split_words(text: str) -> list[str]:
-    """Split a text into words and punctuation marks; blanks and line breaks are dropped.
+    """Split a text into words and punctuation marks; spaces and line breaks are dropped.
 
     >>> split_words("It's here--_now_!")
     ['It', "'", 's', 'here', '--', '_', 'now', '_', '!']
@@ -135,12 +135,12 @@ def _text(text: str) -> str:
 
 
 def _join(tokens: list[str]) -> str:
-    """Put tokens together as English is written."""
+    """Join tokens with the spaces of written English."""
     text = " ".join(tokens)
     text = re.sub(r" ([,.:;?!)])", r"\1", text)
     text = re.sub(r"\( ", "(", text)
     text = re.sub(r"(?<!-) -- (?!-)", "--", text)
     text = re.sub(r"(?<=\w) ' (?=(?:s|t|d|m|re|ve|ll)\b)", "'", text)
-    # Of two marks that look alike, the first opens and the second closes.
+    # Of two identical marks, the first opens and the second closes.
     text = re.sub(r'" ([^"]*?) "', r'"\1"', text)
     return re.sub(r"_ ([^_]*?) _", r"_\1_", text)

@@ -39,13 +39,13 @@ from helpers.eliza.script import parse_script
 from helpers.evaluate import is_right_answer, nearest_reference
 from helpers.fast.head_loss import head_loss
 from helpers.fast.packing import PackedLinear, pack_weights
-from helpers.fast.quantize import quantize_int8, quantize_rows
+from helpers.fast.quantize import quantize_int8
 from helpers.generate import complete, generate, penalize_repetition, sample_next
 from helpers.instructions import Instruction, encode_conversation, fit_prompt, instruction_loader
 from helpers.judge import mean_score, parse_choice, parse_score, position_bias
 from helpers.kv_cache import KVCache
 from helpers.limits import check_number, check_whole
-from helpers.lora import apply_lora, load_adapter, merge_lora
+from helpers.lora import apply_lora, merge_lora
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
 from helpers.texts import corpora
@@ -143,7 +143,11 @@ CALLS = {
         (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "must be integers, got bytes"),
         (lambda: TokenWindows("abc", 2), TypeError, "must be integers, got str"),
         (lambda: TokenWindows(np.zeros(4), 2), TypeError, "must be integers, got float64"),
-        (lambda: TokenWindows(np.zeros((2, 2), int), 2), ValueError, r"one row, got shape \(2, 2"),
+        (
+            lambda: TokenWindows(np.zeros((2, 2), int), 2),
+            ValueError,
+            r"one dimension, got shape \(2, 2",
+        ),
         (lambda: create_loader([1] * 9, 2, 0), ValueError, "batch_size is 0; it must be 1 or more"),
         (lambda: create_loader([1] * 9, 2, 5), ValueError, "4 windows do not fill .* batch of 5"),
         (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed is -1"),
@@ -207,9 +211,6 @@ CALLS = {
         (lambda: causal_mask(-1, 2), ValueError, "-1 queries cannot end at key 2"),
         (lambda: KVCache(MODEL.config, 0), ValueError, "batch_size is 0; it must be 1 or more"),
         (lambda: KVCache(MODEL.config, 1, 99), ValueError, "max_length 99 must be 1 to .* 16"),
-        (lambda: quantize_rows(torch.ones(3)), ValueError, r"shape \(3,\); give a matrix \(N, C\)"),
-        (lambda: quantize_rows(torch.tensor([[NAN]])), ValueError, "numbers that are not finite"),
-        (lambda: quantize_rows([[1.0]]), TypeError, "x must be a tensor .*, not list"),
         (lambda: pack_weights("model"), TypeError, "model must be a module, not str"),
         (lambda: pack_weights(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
         (
@@ -261,7 +262,7 @@ CALLS = {
     ],
     "texts": [
         (lambda: corpora.load_corpus("x"), ValueError, "unknown corpus 'x'; there are story"),
-        (lambda: corpora.fetch("story"), ValueError, "'story' is embedded, nothing to fetch"),
+        (lambda: corpora.fetch("story"), ValueError, "'story' is embedded"),
         (lambda: corpora.available("x"), ValueError, "unknown corpus 'x'"),
         (lambda: tales.sample(-1, 0), ValueError, "n is -1; it must be 0 or more"),
         (lambda: tales.probes(1, 0, "x"), ValueError, "kind is 'x'; it must be one of"),
@@ -299,7 +300,7 @@ CALLS = {
         (lambda: is_right_answer("a", "b", ["c"]), ValueError, "not among the references"),
         (lambda: parse_score("101"), ValueError, "the score 101 is outside 0 to 100"),
         (lambda: parse_choice("A or B"), ValueError, "neither A nor B alone in 'A or B'"),
-        (lambda: mean_score([]), ValueError, "no score"),
+        (lambda: mean_score([]), ValueError, "could be parsed"),
         (lambda: position_bias([], str), ValueError, "no pairs"),
         (lambda: checks.check("99.9", str), ValueError, "no exercise '99.9'"),
         (lambda: checks.check(5.1, str), ValueError, "no exercise '5.1'"),
@@ -311,8 +312,8 @@ CALLS = {
         (lambda: EmbeddingExplorer([1, 2, 3], "abc"), ValueError, r"shape \(3,\) for 3 labels"),
         (lambda: EmbeddingExplorer(SQUARE[:2], "ab"), ValueError, r"plane needs \(3, 2\) or more"),
         (lambda: EmbeddingExplorer([[1], [2], [3]], "abc"), ValueError, r"needs \(3, 2\) or more"),
-        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "a label comes twice"),
-        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "that are not finite"),
+        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "a label occurs twice"),
+        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "contain NaN or inf"),
         (
             lambda: EmbeddingExplorer(SQUARE, "abcd", "e"),
             ValueError,
@@ -332,7 +333,7 @@ CALLS = {
         (lambda: make_set("softmax", "3"), TypeError, "n is '3'; it must be a whole number"),
         (lambda: generator("softmax", 99, {}), ValueError, "n is 99; it must be 1 to 10"),
         (lambda: QuestionGenerator("softmax", -1), ValueError, "n is -1; it must be 1 to 10"),
-        (lambda: generator("softmax", 3, NO_ADDRESS), ValueError, "'nowhere' is no address"),
+        (lambda: generator("softmax", 3, NO_ADDRESS), ValueError, "'nowhere' is not a web address"),
         (lambda: question_prompt(" "), ValueError, "topic has 0 characters; it must have 1 to 100"),
         (lambda: question_prompt("x" * 101), ValueError, "topic has 101 characters; .* 1 to 100"),
         (lambda: parse_question([], "x"), ValueError, "JSON that cannot be read"),
@@ -363,13 +364,13 @@ FILES = [
     (read_tokens, NUMPY + b"\x10\x00" + b"{" + b"(" * 15, "token file"),
     (read_tokens, NUMPY + b"\x50\x00" + b"{'descr': '<u4', 'fortran_order': False, 'shape': "
      b"(99999999999999999999,)}".ljust(29) + b"\n", "token file"),
-    (BPETokenizer.load, b"\xff", "no tokenizer file"),
-    (BPETokenizer.load, b"{}", "no tokenizer file.*'format'"),
-    (BPETokenizer.load, DEEP, "no tokenizer file.*recursion"),
+    (BPETokenizer.load, b"\xff", "not a tokenizer file"),
+    (BPETokenizer.load, b"{}", "not a tokenizer file.*'format'"),
+    (BPETokenizer.load, DEEP, "not a tokenizer file.*recursion"),
     (BPETokenizer.load, json.dumps({
         "format": "helpers.bpe", "version": 1, "pattern": "x", "merges": [],
         "special_tokens": {}, "vocab": {"a": "b"},
-    }).encode(), "an id is no whole number"),
+    }).encode(), "an id is not an integer"),
     (Eliza.load, b"\xff", "broken: .*0xff"),
     (Eliza.load, b"(Hi)\n(", "broken: line 2: .* never closed"),
 ]  # fmt: skip
@@ -384,23 +385,20 @@ def test_a_broken_file_is_named(tmp_path, load, content, message):
         load(tmp_path / "missing")
 
 
-@pytest.mark.parametrize(
-    "load", [load_model, read_state, saved_config, lambda folder: load_adapter(folder, MODEL)]
-)
+@pytest.mark.parametrize("load", [load_model, read_state, saved_config])
 def test_a_folder_without_a_model_is_named(tmp_path, load):
     with pytest.raises(ValueError, match="missing|no checkpoint in") as caught:
         load(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", DEEP, b'{"rank": 8}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", DEEP])
 def test_broken_json_of_a_model_is_named(tmp_path, content):
-    for name in ("config.json", "state.json", "adapter.json", "adapter.safetensors"):
+    for name in ("config.json", "state.json"):
         (tmp_path / name).write_bytes(content)
     for load in (
         load_model,
         lambda folder: load_checkpoint(folder, MODEL, None),
-        lambda folder: load_adapter(folder, MODEL),
     ):
         with pytest.raises(ValueError, match=str(tmp_path)):
             load(tmp_path)
@@ -420,7 +418,7 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (training, "--preset huge", "unknown preset 'huge'; known: tiny"),
     (training, "--device abacus", "unknown device 'abacus'; known: auto"),
     (training, "--text missing.txt", "missing.txt"),
-    (training, "--text binary", "binary is no text in UTF-8: invalid start byte at 0"),
+    (training, "--text binary", "binary is not UTF-8 text: invalid start byte at byte 0"),
     (training, "--text .", "directory"),
     (training, "--text empty", "the text is empty"),
     (training, "--steps 0", "steps is 0; it must be 1 or more"),
@@ -445,7 +443,7 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (course_gpt, "--tales 0", "tales is 0; it must be 1 or more"),
     (chat_model, "--steps 0", "steps is 0; it must be 1 or more"),
     (chat_model, "--base nowhere", "nowhere"),
-    (chat, "--model unspoken", "unspoken holds no tokenizer"),
+    (chat, "--model unspoken", "unspoken has no tokenizer"),
     (chat, "--model nowhere", "nowhere/config.json is missing"),
     (chat, "--model saved --temperature -1", "temperature is -1.0; it must be 0 or more"),
     (chat, "--model saved --temperature inf", "temperature is inf"),

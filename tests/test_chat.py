@@ -15,8 +15,8 @@ from helpers.bpe import BPETokenizer
 from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import save_model
 from helpers.config import GPTConfig
+from helpers.difference import save_difference
 from helpers.instructions import Instruction, format_chat, instruction_loader
-from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
@@ -101,18 +101,16 @@ def test_bad_input_is_refused(parts, tmp_path):
         load_chat_model(tmp_path, tmp_path)
 
 
-def test_an_adapter_belongs_to_its_gpt(parts, tmp_path):
+def test_a_difference_belongs_to_its_gpt(parts, tmp_path):
     model, tokenizer = parts
     base = save_model(tmp_path / "base", model, tokenizer)
-    apart = GPT(model.config)
-    apart.load_state_dict(model.state_dict())
-    adapter = save_adapter(tmp_path / "adapter", apply_lora(apart, 4), torch.float32)
-    loaded, _ = load_chat_model(adapter, base)
+    changed = save_difference(tmp_path / "changed", model, model)
+    loaded, _ = load_chat_model(changed, base)
     ids = torch.tensor([[1, 2, 3]])
     torch.testing.assert_close(loaded(ids), model(ids))
-    (adapter / "report.json").write_text('{"base_sha256": "other"}')
+    (changed / "report.json").write_text('{"base_sha256": "other"}')
     with pytest.raises(ValueError, match="another GPT"):
-        load_chat_model(adapter, base)
+        load_chat_model(changed, base)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +128,7 @@ def test_piped_lines_are_answered_until_they_end(folder):
     lines = done.stdout.strip().splitlines()
     assert done.returncode == 0 and lines[0] == "good day, é!"
     assert lines[1:3] == ["A new conversation.", "1 2 3 4 5"]
-    assert "There is no /dance" in lines[3] and len(lines) == 4
+    assert "Unknown command /dance" in lines[3] and len(lines) == 4
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path, capsys):

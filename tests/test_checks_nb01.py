@@ -129,7 +129,11 @@ MISTAKES = [
     ("01.1", "(tired 4 ((0) (A.) (B.)) ((0 tired of 0) (C 4) (D 4)))", "(0), come last"),
     ("01.1", "(tired 4 ((0 tired of 0) (Why 4?)) ((0) (A.) (B.)))", "same answer twice. Write two"),
     ("01.1", "(tired 4 ((0 tired of 0) (Why 4?) (How 4?)))", "Add the pattern (0)"),
-    ("01.1", "(tired 4 ((0 tired of 0) (Why 4?) (How 4?)) ((0) (A.)))", "just tired, it gives"),
+    (
+        "01.1",
+        "(tired 4 ((0 tired of 0) (Why 4?) (How 4?)) ((0) (A.)))",
+        "plain tiredness, it gives",
+    ),
     ("01.2", greedy, "as few words as it can"),
     ("01.2", leaves_words_over, "words were left over"),
     ("01.2", joins_words, "one list of words for each element"),

@@ -225,14 +225,14 @@ RIGHT = {
 }
 MISTAKES = [
     ("03.1", unused_with_special, "leave it out"),
-    ("03.1", unused_in_any_order, "rising order"),
+    ("03.1", unused_in_any_order, "increasing order"),
     ("03.1", unused_bytes, "only bytes"),
     ("03.1", all_ids, "those are used"),
     ("03.2", unchanged, "GPT-2's own splitting"),
-    ("03.2", without_blank, "the blank before the number stands alone"),
-    ("03.2", one_digit, "each digit stands alone"),
+    ("03.2", without_blank, "the space before the number"),
+    ("03.2", one_digit, "each digit is a piece"),
     ("03.2", ascii_digits, "٣٣٣٣"),
-    ("03.2", lost_rest, "has got lost"),
+    ("03.2", lost_rest, "is missing"),
     ("03.3", parents_only, "stop at the parents"),
     ("03.3", listed, "tuples"),
     ("03.3", flat, "which two were joined first"),
@@ -248,7 +248,7 @@ MISTAKES = [
     ("03.5", reads_ahead, "before the first piece"),
     ("03.6", no_dropout, "200 seeds gave the same"),
     ("03.6", upside_down, "without dropout"),
-    ("03.6", by_pair, "drawn for itself"),
+    ("03.6", by_pair, "draw for each position separately"),
     ("03.6", stops_at_the_first, "the next best is still there"),
     ("03.6", too_often, "about 900 of 1000"),
 ]

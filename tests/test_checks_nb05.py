@@ -250,7 +250,7 @@ MISTAKES = [
     ("05.3", cross_with_mask, "causal mask"),
     ("05.3", cross_with_weights, "the context alone"),
     ("05.3", cross_with_mixed_up_matrices, "the numbers differ"),
-    ("05.4", alibi_adds, "far tokens get more"),
+    ("05.4", alibi_adds, "distant tokens get more"),
     ("05.4", alibi_divides_the_distance, "after the division"),
     ("05.4", alibi_without_division, "not divided by √D"),
     ("05.4", alibi_without_mask, "looks ahead"),

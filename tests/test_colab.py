@@ -142,7 +142,7 @@ def check(done, path):
     assert "".join(output.text for output in done.cells[-1].outputs) == "7.7.1\n"
     committed = outputs(nbformat.read(str(path), 4), "execute_result")
     plain = [output.data.get("text/plain", "").partition("(")[0] for output in committed]
-    named = {thing.__name__ for thing in widgets.WHAT if isinstance(thing, type)}
+    named = {thing.__name__ for thing in widgets.DESCRIPTIONS if isinstance(thing, type)}
     expected = [name for name in plain if name in named]
     assert widgets_of(done) == expected and {"Quiz", "FlashCards"} <= set(expected)
 

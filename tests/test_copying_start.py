@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers.config import GPTConfig, get_preset
-from helpers.copying_start import rooms, start_copying
+from helpers.copying_start import slices, start_copying
 from helpers.model import GPT
 
 
@@ -51,7 +51,7 @@ def test_it_begins_with_an_open_mind(untrained):
 
 
 def test_rooms_share_nothing_and_fill_the_width():
-    held = [place for room in rooms(256) for place in range(256)[room]]
+    held = [place for part in slices(256) for place in range(256)[part]]
     assert held == list(range(256))
 
 

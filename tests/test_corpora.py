@@ -18,7 +18,6 @@ from helpers.texts import downloads, sources
 from helpers.texts.corpora import (
     CorpusError,
     available,
-    corpus_hash,
     data_folder,
     fetch,
     gpt2_encoding,
@@ -106,7 +105,6 @@ def test_pydocs_is_the_reference_of_this_python():
     assert len(text) > 300_000
     assert text.startswith(topics[min(topics)].strip()[:40])
     assert all(topics[key].strip() in text for key in ("assert", "lambda", "yield"))
-    assert corpus_hash("pydocs") == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_story_is_plain_enough_for_every_lecture():
@@ -119,7 +117,7 @@ def test_story_is_plain_enough_for_every_lecture():
 
 @pytest.mark.parametrize("name", ["", "Story", "the verdict", "gpt3"])
 def test_unknown_names_are_refused_with_the_known_ones(name):
-    for function in (load_corpus, fetch, available, corpus_hash, verified_by):
+    for function in (load_corpus, fetch, available, verified_by):
         with pytest.raises(ValueError, match="there are story, pydocs"):
             function(name)
 
@@ -365,7 +363,7 @@ def test_gpt2_weights_go_into_one_folder(server, monkeypatch, folder):
         "model.safetensors",
     ]
     assert verified_by("gpt2-weights") == "contents"
-    with pytest.raises(ValueError, match="is no text"):
+    with pytest.raises(ValueError, match="is not a text"):
         load_corpus("gpt2-weights")
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from classroom.worlds import tasks
-from classroom.worlds.tasks.words import forms, in_words
+from classroom.worlds.english import number_in_words
+from classroom.worlds.tasks.words import forms
 from tools.makers.course_texts import (
     HELD_OUT_EVERY,
     SUMS_SHARE,
@@ -103,7 +104,7 @@ def test_slow_kinds_come_twice_as_often_and_sums_beyond_20_to_learn_from_alone()
 
 
 def reaches_beyond_20(task):
-    small = {str(i) for i in range(21)} | {in_words(i) for i in range(21)}
+    small = {str(i) for i in range(21)} | {number_in_words(i) for i in range(21)}
     asked = tasks.item_of(task)[1]
     told = re.findall(r"\d+", asked) or asked.split()[::2]
     return not {*told, task.output} <= small

@@ -40,7 +40,7 @@ def test_unknown_device_names_the_known_ones():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="'cuda' is not there"):
+    with pytest.raises(ValueError, match="'cuda' is not available"):
         choose_device("cuda")
 
 

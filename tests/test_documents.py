@@ -73,7 +73,7 @@ def test_the_first_documents_come_before_all_others(batch_tokens):
     wanted = sorted(each for each, mark in zip(documents, first, strict=True) if mark)
     assert sorted(seen[: len(wanted)]) == wanted
     assert sorted(seen) == sorted(documents)
-    with pytest.raises(ValueError, match="first has 1 marks for 50 documents"):
+    with pytest.raises(ValueError, match="first has 1 values for 50 documents"):
         DocumentLoader(documents, 0, 4, first=[True])
 
 
@@ -158,5 +158,5 @@ def test_only_what_is_scored_counts():
     inputs, targets = next(iter(loader))
     assert inputs.tolist() == [[0, 5, 6], [0, 7, 0]]
     assert targets.tolist() == [[-100, 6, 0], [7, -100, -100]]
-    with pytest.raises(ValueError, match="a mark for each token"):
+    with pytest.raises(ValueError, match="a value for each token"):
         DocumentLoader([[5, 6], [7]], 0, 2, scored=[[True, True], [True, True]])

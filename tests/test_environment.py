@@ -23,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"torch": "pytorch"}  # the one name that differs
 
-BASE = "torch numpy tiktoken matplotlib ipywidgets tqdm pooch safetensors regex pyyaml".split()
+BASE = "torch numpy tiktoken matplotlib ipywidgets tqdm pooch requests safetensors regex pyyaml".split()
 
 # what Colab had installed in the summer of 2026; the course must run there without changing it
 COLAB = {"torch": "2.11.0", "numpy": "2.1.3", "matplotlib": "3.10.0", "ipywidgets": "7.7.1"}

@@ -141,7 +141,7 @@ def test_a_judge_behind_a_server(server, tmp_path):
 
 @pytest.mark.parametrize(
     "mode, message",
-    [("refuse", "429 Too Many"), ("html", "no chat answer"), ("slow", "no answer in 1 seconds")],
+    [("refuse", "429 Too Many"), ("html", "not a chat answer"), ("slow", "no answer in 1 seconds")],
 )
 def test_a_server_that_misbehaves_is_named(server, tmp_path, mode, message):
     path = tmp_path / "scores.jsonl"
@@ -185,5 +185,5 @@ def test_the_same_answer_twice():
 def test_bad_items_are_named():
     with pytest.raises(ValueError, match="no reference and no answer"):
         score_prompt({"question": "?"})
-    with pytest.raises(ValueError, match="no score"):
+    with pytest.raises(ValueError, match="could be parsed"):
         mean_score([{"score": None}])

@@ -92,7 +92,11 @@ def test_torch_data_loader_takes_the_windows():
         (dict(tokens=[1.5, 2, 3], context_length=1), TypeError, "integer"),
         (dict(tokens="abc", context_length=1), TypeError, "str"),
         (dict(tokens=torch.rand(5), context_length=1), TypeError, "integers"),
-        (dict(tokens=torch.ones(2, 5, dtype=torch.long), context_length=1), ValueError, "one row"),
+        (
+            dict(tokens=torch.ones(2, 5, dtype=torch.long), context_length=1),
+            ValueError,
+            "one dimension",
+        ),
     ],
 )
 def test_bad_rows_are_refused(arguments, error, match):

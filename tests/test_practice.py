@@ -6,7 +6,8 @@ import re
 import pytest
 
 from classroom.worlds import practice, tasks
-from classroom.worlds.tasks.words import in_words, split_of
+from classroom.worlds.english import number_in_words
+from classroom.worlds.tasks.words import split_of
 
 
 def blocks(texts):
@@ -51,7 +52,7 @@ def test_no_list_of_the_tasks_is_given_away(lists):
 
 def numbers_of(text):
     """A sum in digits, in words or in both: its numbers, and + or -."""
-    values = {in_words(i): i for i in range(100)} | {str(i): i for i in range(100)}
+    values = {number_in_words(i): i for i in range(100)} | {str(i): i for i in range(100)}
     first, sign, second = text.split()
     return values[first], {"plus": "+", "minus": "-"}.get(sign, sign), values[second]
 
@@ -68,7 +69,7 @@ def test_sums_are_right_and_none_is_held_out(sums):
         first, sign, second = numbers_of(text)
         result = first + second if sign == "+" else first - second
         in_digits = [part.isdigit() for part in (*text.split()[::2], answer.strip())]
-        assert answer == f" {result if in_digits[0] else in_words(result)}"
+        assert answer == f" {result if in_digits[0] else number_in_words(result)}"
         mixed += in_digits[0] != in_digits[1]
         assert (first, sign, second) not in held_out
     assert mixed / len(sums) == pytest.approx(practice.MIXED_SHARE, abs=0.02)

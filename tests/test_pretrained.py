@@ -230,7 +230,7 @@ def bad_model(tmp_path, **changes):
         ({"ln_f.bias": None}, r"tensor ln_f\.bias of shape \(8,\) is missing"),
         (
             {"h.2.ln_1.weight": torch.zeros(8)},
-            r"tensor h\.2\.ln_1\.weight of shape \(8,\) has no place in the model",
+            r"tensor h\.2\.ln_1\.weight of shape \(8,\) does not belong to the model",
         ),
         (
             {"lm_head.weight": torch.zeros(30, 8)},
@@ -316,14 +316,14 @@ def test_a_shard_that_lacks_a_tensor_is_refused(tmp_path):
 def test_a_damaged_file_is_named(tmp_path, content):
     folder = write_model(tmp_path, random_tensors(SMALL))
     (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+    with pytest.raises(ValueError, match="model.safetensors is truncated"):
         load_gpt2(folder)
 
 
 def test_a_file_cut_short_is_refused(tmp_path):
     path = write_model(tmp_path, random_tensors(SMALL)) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+    with pytest.raises(ValueError, match="model.safetensors is truncated"):
         load_gpt2(tmp_path)
 
 
@@ -331,7 +331,7 @@ def test_a_file_cut_short_is_refused(tmp_path):
 def test_a_damaged_json_is_named(tmp_path, file):
     folder = write_shards(tmp_path, random_tensors(SMALL))
     (folder / file).write_text("{")
-    with pytest.raises(ValueError, match=f"{file} is damaged or no JSON"):
+    with pytest.raises(ValueError, match=f"{file} is damaged or not JSON"):
         load_gpt2(folder)
 
 

@@ -172,10 +172,10 @@ def test_what_a_server_writes_badly_is_left_out_and_said(server):
     [
         ("busy", "answered 429 Too Many Requests. From"),
         ("slow", "no answer in 1 seconds. From"),
-        ("html", "sent something that is no chat answer. From"),
-        ("deep", "sent something that is no chat answer. From"),
-        ("cut", "sent something that is no chat answer. From"),
-        ("silent", "sent something that is no chat answer. From"),
+        ("html", "sent a reply that is not a chat answer. From"),
+        ("deep", "sent a reply that is not a chat answer. From"),
+        ("cut", "sent a reply that is not a chat answer. From"),
+        ("silent", "sent a reply that is not a chat answer. From"),
         (
             "refusing",
             "no question that can be used: 'I am sorry, I cannot write about that.'. From",

@@ -195,7 +195,7 @@ def test_a_seed_gives_one_order_and_another_gives_others():
 def test_what_is_said_to_a_choice():
     assert ask(GOOD, "11") == f"Right. {GOOD.why}"
     assert ask(GOOD, "14") == f"Not quite, the answer is: 11. {GOOD.why}"
-    with pytest.raises(ValueError, match="'12' is none of the four answers"):
+    with pytest.raises(ValueError, match="'12' is not one of the four answers"):
         ask(GOOD, "12")
 
 

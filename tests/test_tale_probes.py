@@ -52,7 +52,7 @@ def test_the_scores_of_single_tokens_sum_to_one(model, tokenizer):
 
 
 def test_a_word_inside_a_token_is_refused(model, tokenizer):
-    with pytest.raises(ValueError, match="border"):
+    with pytest.raises(ValueError, match="boundary"):
         continuation_log_probs(model, tokenizer, [("Mia w", "as")])
 
 

@@ -17,8 +17,8 @@ from classroom.pages.talkers import (
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import save_model
 from helpers.config import PRESETS, GPTConfig
+from helpers.difference import save_difference
 from helpers.fast.packing import PackedLinear, can_pack
-from helpers.lora import apply_lora, save_adapter
 from helpers.model import GPT
 from helpers.texts import data_folder
 from tests.local_server import ChatHandler, serving
@@ -110,8 +110,8 @@ def test_a_chat_server_hears_the_whole_conversation(server):
     ("mode", "message"),
     [
         ("refuse", "answered 401 Unauthorized"),
-        ("html", "sent something that is no chat answer"),
-        ("empty", "sent something that is no chat answer"),
+        ("html", "sent a reply that is not a chat answer"),
+        ("empty", "sent a reply that is not a chat answer"),
     ],
 )
 def test_a_chat_server_that_misbehaves_gets_one_line(server, mode, message):
@@ -128,7 +128,7 @@ def test_a_chat_server_that_is_not_there_gets_one_line(server):
         gpt.respond("hello")
     with pytest.raises(ConnectionError, match="cannot be reached: nonnumeric port: 'x'"):
         ChatServer("http://127.0.0.1:x/v1", "nobody").respond("hello")
-    with pytest.raises(ValueError, match="is no address"):
+    with pytest.raises(ValueError, match="is not a web address"):
         ChatServer("file:///etc/passwd", "nobody")
 
 
@@ -154,8 +154,7 @@ def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
         "LLM_COURSE_CHAT_KEY": "k",
     }
     save_model(tmp_path / "assets" / "course_gpt", *small_gpt)
-    adapted = apply_lora(GPT(small_gpt[0].config), rank=2)
-    save_adapter(tmp_path / "assets" / "chat_model", adapted)
+    save_difference(tmp_path / "assets" / "chat_model", small_gpt[0], small_gpt[0])
     for name in ("gpt2-weights", "gpt2-vocabulary"):
         for path in talkers._gpt2_files(name):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ def test_bad_files_are_named(tmp_path):
         cut_file(tmp_path / "line")
     for content in (b"ab \xff cd", b"ab \xc3"):
         (tmp_path / "binary").write_bytes(content)
-        with pytest.raises(ValueError, match="binary is no text in UTF-8"):
+        with pytest.raises(ValueError, match="binary is not UTF-8 text"):
             list(read_pieces(tmp_path / "binary", size=3))
     with pytest.raises(FileNotFoundError):
         list(read_pieces(tmp_path / "missing"))

@@ -69,9 +69,9 @@ def test_typing_changes_every_strip():
     assert tiles(explorer.page.value) == ["l", "o", "w", "!", "low", "!", "low", "!"]
     assert ids(explorer.page.value)[-2:] == [257, 33]
     assert captions(explorer.page.value) == [
-        "bytes: 4 tokens, 1.0 characters a token",
-        "words: 2 tokens, 2.0 characters a token, 1 unknown",
-        "pairs: 2 tokens, 2.0 characters a token",
+        "bytes: 4 tokens, 1.0 characters per token",
+        "words: 2 tokens, 2.0 characters per token, 1 unknown",
+        "pairs: 2 tokens, 2.0 characters per token",
     ]
     explorer.box.value = ""
     assert tiles(explorer.page.value) == [] and captions(explorer.page.value)[0] == (

@@ -24,14 +24,14 @@ def test_every_widget_of_the_package_is_named():
 
 
 def test_every_class_in_the_list_keeps_a_still_page():
-    classes = [thing for thing in widgets.WHAT if isinstance(thing, type)]
+    classes = [thing for thing in widgets.DESCRIPTIONS if isinstance(thing, type)]
     assert len(classes) > 5
     assert all(hasattr(thing, "_repr_mimebundle_") for thing in classes)
 
 
 def test_the_overview_has_a_line_each():
     lines = widgets.overview().splitlines()
-    assert len(lines) == len(widgets.WHAT) == len(set(lines))
+    assert len(lines) == len(widgets.DESCRIPTIONS) == len(set(lines))
     assert all(len(line) <= 100 for line in lines)
     for line in lines:
         assert hasattr(widgets, line.split()[0])

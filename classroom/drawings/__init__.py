@@ -1,1 +1,1 @@
-"""Pictures of the notebooks, each drawn by one function."""
+"""The figures of the notebooks, one function for each."""

@@ -1,6 +1,6 @@
-"""A GPT taken apart: how many numbers each part holds, what they weigh, and the work for a token.
+"""A GPT part by part: its parameters, their memory, and the computation per token.
 
-Shapes: C embedding dimensions, V tokens in the vocabulary, S tokens that a new token looks at.
+Shapes: C embedding dimensions, V tokens in the vocabulary, S tokens that a new token attends to.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import torch
 from helpers.model import GPT
 from helpers.plots import COLORS, new_axes
 
-# Which part a parameter belongs to, by what its name contains; the first match decides.
+# The part that a parameter belongs to, by what its name contains; the first match counts.
 _PARTS = {
     "token_embedding": "token embedding",
     "position_embedding": "position embedding",
@@ -42,7 +42,7 @@ _WORK = {
 
 
 class Part(NamedTuple):
-    """One kind of layer: how many numbers one of it holds, and how often the model has it."""
+    """One kind of layer: the parameters of each, and the number of such layers in the model."""
 
     name: str
     each: int
@@ -50,15 +50,15 @@ class Part(NamedTuple):
 
     @property
     def total(self):
-        """Numbers in all layers of this kind."""
+        """The parameters in all layers of this kind."""
         return self.each * self.times
 
 
 def parameter_table(config):
     """Count the parameters of a GPT part by part: a list of `Part`, in the model's order.
 
-    The numbers are counted on the real model, built without memory (PyTorch's meta device). A
-    tied output head holds no numbers of its own.
+    They are counted on the real model, built without memory (on PyTorch's meta device). A tied
+    output head has no parameters of its own.
 
     >>> from helpers.config import PRESETS
     >>> parameter_table(PRESETS["gpt2-small"])[0]
@@ -80,7 +80,7 @@ def parameter_table(config):
 
 
 def count_parameters(config):
-    """Count all trainable numbers of a GPT without building it in memory.
+    """Count all trainable parameters of a GPT without building it in memory.
 
     >>> from helpers.config import GPTConfig
     >>> count_parameters(GPTConfig(tie_weights=False, qkv_bias=False))
@@ -90,11 +90,11 @@ def count_parameters(config):
 
 
 def flops_per_token(config, context):
-    """Floating-point operations to process one token that looks at `context` tokens, by part.
+    """Floating-point operations for one token that attends to `context` tokens, by part.
 
-    Matrix products only: a multiplication and an addition for each number of a weight matrix,
-    and for each number of the keys and of the values looked at. Everything else is small beside.
-    Raises ValueError where `context` is outside 1 to the context length.
+    Matrix products only: a multiplication and an addition for each weight of a matrix and for each
+    component of the keys and values. Everything else is small in comparison. Raises ValueError if
+    `context` is not from 1 to the context length.
     Source: the counting of Kaplan et al. 2020, section 2.1.
 
     >>> from helpers.config import PRESETS
@@ -114,7 +114,7 @@ def flops_per_token(config, context):
 
 
 def plot_parameters(configs, ax=None):
-    """Draw how many numbers each kind of part holds; `configs` maps a name to a `GPTConfig`."""
+    """Plot the parameters of each kind of part; `configs` maps a name to a `GPTConfig`."""
     ax = ax if ax is not None else new_axes(8, 0.6 * len(configs) + 1.4)
     tables = [parameter_table(config) for config in configs.values()]
     left = [0.0] * len(configs)
@@ -123,7 +123,7 @@ def plot_parameters(configs, ax=None):
             sum(part.total for part in table if part.name.startswith(kind)) / 1e6
             for table in tables
         ]
-        if any(millions):  # a tied output head holds nothing
+        if any(millions):  # a tied output head has no parameters
             ax.barh(list(configs), millions, left=left, label=kind, height=0.6, color=color)
         left = [start + width for start, width in zip(left, millions, strict=True)]
     for row, table in enumerate(tables):
@@ -138,7 +138,7 @@ def plot_parameters(configs, ax=None):
 
 
 def plot_flops(config, ax=None):
-    """Draw the work for one token against the number of tokens it looks at, part by part."""
+    """Plot the operations per token against the number of tokens it attends to, part by part."""
     ax = ax if ax is not None else new_axes(7, 3.5)
     contexts = torch.linspace(1, config.context_length, 33).long().tolist()
     work = [flops_per_token(config, context) for context in contexts]

@@ -4,7 +4,7 @@ from classroom.whiteboard import Board
 
 
 def draw_bottleneck():
-    """Draw an encoder and a decoder: one arrow carries the memory, attention looks back as well."""
+    """Draw an encoder and a decoder, with the memory as one arrow and with attention as well."""
     board = Board(
         820,
         350,
@@ -80,7 +80,7 @@ def draw_head_split():
 
 
 def draw_induction():
-    """Draw the two steps of induction: note who stood before you, then look for your own twin."""
+    """Draw the two steps of induction: note the previous token, then find your own twin."""
     board = Board(
         820,
         340,

@@ -1,6 +1,6 @@
-"""Plots for notebook 05: a copier's accuracy, arrows, softmax under strain, heads that form, costs.
+"""Plots for notebook 05: accuracy in copying, arrows, saturation of softmax, heads that form, costs.
 
-Each draws what it is given; what the numbers mean is the notebook's business.
+Each draws the data that it is given.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from helpers.plots import COLORS, INK, new_axes, plot_losses, plot_matrix
 
 
 def plot_copy_accuracy(lengths, shares, longest, guess, ax=None):
-    """Plot the share of symbols right against length: `shares` maps a name to one share a length.
+    """Plot accuracy per symbol against length: `shares` maps a name to one accuracy per length.
 
-    `longest` is the greatest length seen in training, `guess` the share that guessing gets.
+    `longest` is the greatest length in training, `guess` the accuracy of guessing.
     """
     ax = ax if ax is not None else new_axes(7, 3.8)
     for (name, values), color in zip(shares.items(), (1, 3, 0, 2, 4), strict=False):
@@ -36,7 +36,7 @@ def plot_arrows(vectors, names, ax=None):
         ax.quiver(0, 0, 0, x, y, z, color=color, arrow_length_ratio=0.09, linewidth=2.2)
         ax.plot([x, x], [y, y], [0, z], color=color, linewidth=0.7, linestyle=":")
         crowd = int(sum(np.linalg.norm(points[:number] - points[number], axis=1) < 0.1))
-        label = "   " * crowd + name  # a name stands beside its tip where another is above it
+        label = "   " * crowd + name  # a name goes beside its tip if another is above it
         ax.text(x, y, z + 0.06 - 0.1 * crowd, label, color=color, fontsize=10, weight="bold")
     ax.set(xlim=(0, 0.9), ylim=(0, 0.9), zlim=(0, 0.9))
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
@@ -70,7 +70,7 @@ def plot_matrices(matrices, row_labels):
 
 
 def plot_weight_bars(weights, ax=None):
-    """Draw rows of attention weights as bars, one color a row: `weights` maps a name to (S,)."""
+    """Draw rows of attention weights as bars, one color per row: `weights` maps a name to (S,)."""
     ax = ax if ax is not None else new_axes(6.5, 3)
     width = 0.8 / len(weights)
     for number, (name, row) in enumerate(weights.items()):
@@ -82,9 +82,9 @@ def plot_weight_bars(weights, ax=None):
 
 
 def plot_strain(sizes, variances, slopes):
-    """Plot what head size does: the variance of dot products, and the slopes of their softmax.
+    """Plot the effect of head size on the variance of dot products and the slopes of their softmax.
 
-    `variances` has one number a size; `slopes` maps a name to one number a size.
+    `variances` has one number per size; `slopes` maps a name to one number per size.
     """
     axes = new_axes(9, 3.2, columns=2)
     axes[0].loglog(sizes, variances, marker="o", label="measured")
@@ -103,8 +103,8 @@ def plot_strain(sizes, variances, slopes):
 def plot_formation(losses, scores, every):
     """Plot losses above and head scores below, over the same steps.
 
-    `losses` maps a name to one loss a step; `scores` maps a name to (n, H), measured `every` so
-    many steps.
+    `losses` maps a name to one loss per step; `scores` maps a name to (n, H), measured once in
+    `every` steps.
     """
     axes = new_axes(7.5, 5.4, rows=2, sharex=True)
     plot_losses({name: (range(len(values)), values) for name, values in losses.items()}, axes[0])
@@ -121,7 +121,7 @@ def plot_formation(losses, scores, every):
 
 
 def plot_ablations(losses, guess, ax=None):
-    """Draw the loss of a model and of the model without some heads: `losses` maps a name to it."""
+    """Plot the losses of a model without some of its heads: `losses` maps a name to a loss."""
     ax = ax if ax is not None else new_axes(7, 0.9 + 0.4 * len(losses))
     colors = [COLORS[7]] + [COLORS[1]] * (len(losses) - 1)
     bars = ax.barh(list(losses), list(losses.values()), color=colors)
@@ -137,7 +137,7 @@ def plot_ablations(losses, guess, ax=None):
 def plot_growth(sizes, measured, x_label, exponents):
     """Plot measured costs on logarithmic scales, one pair of axes for each kind of cost.
 
-    `measured` maps a unit to {name: one number a size}; `exponents` likewise to the fitted slopes.
+    `measured` maps a unit to {name: one number per size}; `exponents` likewise to the fitted slopes.
     """
     axes = new_axes(9.5, 3.6, columns=len(measured))
     for ax, (unit, costs) in zip(axes, measured.items(), strict=True):

@@ -12,7 +12,7 @@ _NAMES = (".norm_attention", ".attention", ".norm_feed_forward", ".feed_forward"
 
 
 def draw_gpt(config):
-    """Draw the road from token ids to logits, with one transformer block opened up beside it.
+    """Draw the path from token ids to logits, with the inside of one transformer block beside it.
 
     >>> from helpers.config import PRESETS
     >>> draw_gpt(PRESETS["gpt2-small"]).faults()
@@ -34,7 +34,7 @@ def draw_gpt(config):
         board.box(90, 546, 220, 54, f"output head\n{width} → {vocabulary}", fill="blue"),
         board.box(125, 650, 150, 40, "logits", fill="gray"),
     ]
-    for behind in (6, 12):  # the edges of the blocks behind the first
+    for behind in (6, 12):  # the edges of two more blocks behind the first
         corners = [(90 + behind, 340 - behind), (310 + behind, 340 - behind)]
         board.line([*corners, (310 + behind, 402 - behind)], color="green")
     for start, end in zip(road[1:], road[2:], strict=False):
@@ -71,7 +71,7 @@ def draw_block(config):
 
 
 def _embeddings(board, ids, config):
-    """The two tables and the sum of what is looked up in them; returns the sum."""
+    """Draw the two embedding tables and the sum of their rows; returns the sum."""
     width = f"{config.embedding_dim:,}"
     rows = {"token embedding": config.vocab_size, "position embedding": config.context_length}
     plus = board.oval(182, 246, 36, 36, "+", fill="yellow", size=20)
@@ -83,7 +83,7 @@ def _embeddings(board, ids, config):
 
 
 def _open_block(board, middle, top, config, remarks):
-    """The inside of a block around the line x = `middle`, from y = `top` down 570 pixels."""
+    """Draw the inside of a block around x = `middle`, from y = `top` down 570 pixels."""
     width, wide = f"{config.embedding_dim:,}", f"{4 * config.embedding_dim:,}"
     left = middle - 100
     start = (middle, top)
@@ -114,7 +114,7 @@ def _open_block(board, middle, top, config, remarks):
 
 
 def draw_feed_forward(config):
-    """Draw the feed-forward network as three bars, as high as its vectors are long.
+    """Draw the feed-forward network as three bars, as high as the sizes of its vectors.
 
     >>> from helpers.config import PRESETS
     >>> draw_feed_forward(PRESETS["gpt2-small"]).faults()
@@ -139,7 +139,7 @@ def draw_feed_forward(config):
 
 
 def draw_norm_orders():
-    """Draw the two orders of a branch: normalize before it (GPT-2), or after the sum (2017).
+    """Draw pre-norm (GPT-2: normalize before the branch) and post-norm (2017: after the sum).
 
     >>> draw_norm_orders().faults()
     []
@@ -172,10 +172,10 @@ def _branch(board, middle, title, steps):
 
 
 def draw_cache(words, n_prompt):
-    """Draw which tokens go through the model at each step, without a cache and with one.
+    """Draw the tokens that go through the model at each step, without a cache and with one.
 
     `words` are the tokens of the finished text; the first `n_prompt` are the prompt. Raises
-    ValueError where there is no prompt or nothing after it.
+    ValueError if there is no prompt or nothing after it.
 
     >>> draw_cache(["Hello", ",", "I", "am", "a", "model"], n_prompt=4).faults()
     []

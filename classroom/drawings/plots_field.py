@@ -1,6 +1,6 @@
-"""Pictures of the field for notebook 01: its map, its growth, its stages.
+"""Figures for notebook 01: the map of the field, its growth, and the stages of an LLM.
 
-The figures are drawn from tables that the notebook shows, so every number has a source there.
+The numbers come from tables in the notebook, which name their sources.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 from classroom.whiteboard import Board
 from helpers.plots import COLORS, INK, new_axes
 
-RINGS = (  # name, what it is, an example; each lies inside the one before
+RINGS = (  # name, what it is, an example; each is part of the one before
     ("Artificial intelligence", "programs that do what seems to need a mind", "ELIZA, chess"),
     ("Machine learning", "rules learned from examples", "spam filters"),
     ("Deep learning", "neural networks of many layers", "image recognition"),
@@ -43,7 +43,7 @@ def draw_field_map():
 
 
 def draw_two_stages():
-    """Draw how an LLM comes about: pretraining on any text, then fine-tuning on chosen examples."""
+    """Draw the two stages of an LLM: pretraining on any text, fine-tuning on chosen examples."""
     board = Board(
         860,
         330,
@@ -96,10 +96,10 @@ def draw_course_plan(stages):
 
 
 def plot_parameter_counts(models, ax=None, ours=None):
-    """Plot how many parameters models had: `models` is a list of (name, year, count, ...).
+    """Plot the parameter counts of models: `models` is a list of (name, year, count, ...).
 
-    The scale is logarithmic: each step up is ten times as many. Years may be fractions. `ours`
-    draws a dashed line at the size of a model of your own.
+    The scale is logarithmic: each step is a factor of ten. Years may be fractions. `ours` draws a
+    dashed line at the size of your own model.
     """
     ax = ax if ax is not None else new_axes(8, 4)
     years, counts = [row[1] for row in models], [row[2] for row in models]
@@ -119,7 +119,7 @@ def plot_parameter_counts(models, ax=None, ours=None):
 
 
 def short_count(number):
-    """Write a large number as people say it.
+    """Write a large number in millions (M) or billions (B).
 
     >>> short_count(117e6), short_count(1.5e9), short_count(175e9)
     ('117M', '1.5B', '175B')
@@ -131,7 +131,7 @@ def short_count(number):
 
 
 def best_so_far(rows):
-    """Return (year, score) for every row that beat all rows before it, by year.
+    """Return (year, score), by year, of every row with a higher score than all before it.
 
     >>> best_so_far([("a", 2022.0, 50), ("b", 2022.5, 40), ("c", 2023.0, 60)])
     [(2022.0, 50), (2023.0, 60)]
@@ -146,8 +146,8 @@ def best_so_far(rows):
 def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
     """Plot the best score of open and of closed models over time, as two rising staircases.
 
-    Rows are (name, year, score, ...) in the order of their years; the space between the stairs
-    is the gap.
+    Rows are (name, year, score, ...) in the order of their years; the distance between the
+    staircases is the gap.
     """
     ax = ax if ax is not None else new_axes(8.5, 4.4)
     for rows, color, label, lift in (
@@ -159,7 +159,7 @@ def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
         ax.step(*zip(*steps, strict=True), where="post", color=color, linewidth=2, label=label)
         years = [row[1] for row in rows] + [math.inf]
         for (name, year, score, *_), following in zip(rows, years[1:], strict=True):
-            crowded = following - year < 0.32  # then the name goes to the left of its dot
+            crowded = following - year < 0.32  # then the name goes left of its dot
             ax.plot(year, score, "o", color=color, markersize=6)
             ax.annotate(
                 f"{name} {score:g}", (year, score), xytext=(-4 if crowded else 3, lift),
@@ -173,9 +173,9 @@ def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
 
 
 def plot_shares(shares, ax=None, unit="%"):
-    """Draw horizontal bars with their numbers: `shares` maps a name to one number or several.
+    """Draw horizontal bars labeled with their values: `shares` maps a name to one value or several.
 
-    With several, `shares` maps a name to a dictionary {series: number}; a series has one color.
+    Several values are a dictionary {series: value}; each series has its own color.
     """
     grouped = {k: v if isinstance(v, dict) else {"": v} for k, v in shares.items()}
     series = list(dict.fromkeys(name for values in grouped.values() for name in values))

@@ -1,1 +1,1 @@
-"""Pages and widgets of the notebooks: what a reader can touch."""
+"""The interactive pages and widgets of the notebooks."""

@@ -1,6 +1,6 @@
-"""Attention to look at: a heat map, all heads at a glance, and an explorer without JavaScript.
+"""Views of attention weights: a heat map, all heads at a glance, and an explorer without JavaScript.
 
-Shapes: L layers, H heads, T tokens that look, S tokens looked at (here S = T).
+Shapes: L layers, H heads, T tokens that attend (queries), S tokens attended to (keys); here S = T.
 """
 
 import hashlib
@@ -46,10 +46,10 @@ _STYLE = """
 
 
 def plot_attention(weights, tokens, ax=None, digits=None):
-    """Draw attention weights (T, T) as a heat map: row by row, where each token looks.
+    """Draw attention weights (T, T) as a heat map, one row for each token that attends.
 
-    `digits` writes the numbers in; by default two digits for at most eight tokens.
-    Raises ValueError where the weights do not fit the tokens.
+    `digits` is the number of decimals to write; by default two, for at most eight tokens.
+    Raises ValueError if the weights do not fit the tokens.
 
     >>> ax = plot_attention(torch.eye(2), ["a", "b"])
     >>> ax.get_xlabel()
@@ -71,9 +71,9 @@ def plot_attention(weights, tokens, ax=None, digits=None):
 
 
 def plot_heads(weights, tokens=None):
-    """Draw every head's attention map, one row of maps a layer; return the array of axes (L, H).
+    """Draw every head's attention map, one row of maps per layer; return the array of axes (L, H).
 
-    `weights` holds (H, T, T) a layer, as `GPT.attention_weights` returns them for one text.
+    `weights` holds (H, T, T) per layer, as `GPT.attention_weights` returns them for one text.
 
     >>> plot_heads([torch.ones(3, 2, 2) / 2] * 2).shape
     (2, 3)
@@ -93,7 +93,7 @@ def plot_heads(weights, tokens=None):
 
 
 def show_attention_explorer(weights, tokens, alt, start=None):
-    """Display the attention explorer: pick a layer and a head, point at a token, see where it looks.
+    """Display the attention explorer: choose a layer, a head and a token, see what it attends to.
 
     Arguments and errors as for `explorer_html`.
     """
@@ -103,13 +103,13 @@ def show_attention_explorer(weights, tokens, alt, start=None):
 
 
 def explorer_html(weights, tokens, alt, start=None):
-    """Return the explorer as HTML: radio buttons for the head, tokens that answer hover and focus.
+    """Return the explorer as HTML: radio buttons for the head, tokens that react to hover and focus.
 
-    `weights` holds (H, T, T) a layer; `start` is the (layer, head, token) shown first, counted
-    from 0, by default the first head and the last token. There is no JavaScript in it. Where a
-    page strips style sheets, as JupyterLab does before a notebook is trusted, a picture of all
-    heads with `alt` text stands in its place. The same weights give the same HTML.
-    Raises ValueError where weights, tokens and `start` do not fit together.
+    `weights` holds (H, T, T) per layer; `start` is the (layer, head, token) shown first, counted
+    from 0, by default the first head and the last token. There is no JavaScript. If style sheets
+    are stripped, as JupyterLab does before a notebook is trusted, a picture of all heads with `alt`
+    text appears instead. The same weights give the same HTML.
+    Raises ValueError if weights, tokens and `start` do not fit together.
 
     >>> page = explorer_html([torch.eye(2)[None]], ["a", "b"], alt="Each token looks at itself")
     >>> page.count('type="radio"'), page.count('tabindex="0"'), "<script" in page
@@ -136,7 +136,7 @@ def explorer_html(weights, tokens, alt, start=None):
 
 
 def _as_layers(weights, tokens):
-    """Bring weights to a list of (H, T, T) tensors, one a layer; check them against the tokens."""
+    """Convert weights to a list of (H, T, T) tensors, one per layer, checked against the tokens."""
     if isinstance(weights, torch.Tensor):
         weights = list(weights) if weights.ndim == 4 else [weights]
     layers = []
@@ -147,12 +147,12 @@ def _as_layers(weights, tokens):
         if layer.ndim == 2:
             layer = layer[None]
         if layer.ndim != 3 or layer.shape[1] != layer.shape[2]:
-            raise ValueError(f"weights have shape {shape}; give (H, T, T) a layer, for one text")
+            raise ValueError(f"weights have shape {shape}; give (H, T, T) per layer, for one text")
         if tokens is not None and layer.shape[1] != len(tokens):
             raise ValueError(f"weights of shape {shape} do not fit {len(tokens)} tokens")
         layers.append(layer.detach().float())
     if not layers:
-        raise ValueError("weights is empty; give (H, T, T) a layer")
+        raise ValueError("weights is empty; give (H, T, T) per layer")
     return layers
 
 
@@ -174,10 +174,10 @@ def _style(key, names):
 
 
 def _head(key, layer, head, start, pane):
-    """A head's button, name and pane. The name takes the focus and then shows the pane too.
+    """A head's radio button, name and pane; focusing the name shows the pane, too.
 
-    That is for JupyterLab, which keeps the arrow keys for itself: without them the Tab key
-    reaches only the chosen button of a group.
+    JupyterLab uses the arrow keys itself, and without them the Tab key reaches only the selected
+    button of a group.
     """
     before = ""
     if head == 0:
@@ -192,7 +192,7 @@ def _head(key, layer, head, start, pane):
 
 
 def _pane(weights, names, first):
-    """One head: the tokens to point at, each with the row that says where it looks."""
+    """One head: the tokens to point at, each with the row of its attention weights."""
     rows = [_row(weights[query], names, query) for query in range(len(names))]
     tokens = "".join(
         f'<span class="token" role="img" tabindex="0" aria-label="{label}">{html.escape(name)}'
@@ -206,7 +206,7 @@ def _pane(weights, names, first):
 
 
 def _row(weights, names, query):
-    """Every token as a tile, dark where it is looked at; faint those past the last such place."""
+    """Every token as a tile, darker for more attention; faint after the last token with any."""
     end = max(int(weights.nonzero().max()) if weights.any() else 0, query) + 1
     tiles = []
     for key in range(end):
@@ -222,7 +222,7 @@ def _row(weights, names, query):
 
 
 def _labels(weights, names):
-    """What a screen reader says of each token: the three places it looks at most."""
+    """The text for screen readers: the three tokens to which each token attends most."""
     labels = []
     for query, name in enumerate(names):
         top = weights[query].topk(min(3, len(names)))

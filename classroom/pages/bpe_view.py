@@ -1,4 +1,4 @@
-"""Byte pair merges to look at: replayed one by one, and drawn as rows of tiles."""
+"""Views of byte pair merges: replayed one by one, and drawn as rows of tiles."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ GAP = 1.5  # characters between two words of a row
 def merge_steps(
     word: bytes, merges: Sequence[tuple[bytes, bytes]]
 ) -> list[tuple[str, list[bytes]]]:
-    """Replay merges on one word: what each step did, and the tokens after it.
+    """Replay merges on one word; return the merge and the tokens after each step.
 
     Merges that change nothing are left out; the first entry shows the single bytes.
 
@@ -34,8 +34,8 @@ def replay_merges(
 ) -> list[tuple[int | None, list[list[bytes]]]]:
     """Replay merges on several pre-tokens at once: the rank of each merge, and all tokens after it.
 
-    Ranks count from 0; the first entry has none and shows the single bytes. Each step takes the
-    pair that was learned first among those that are there, as encoding does (Sennrich et al. 2016).
+    Ranks count from 0; the first entry has none and shows the single bytes. Each step merges the
+    pair that was learned first among those present, as encoding does (Sennrich et al. 2016).
 
     >>> replay_merges([b"ab", b"abc"], [(b"a", b"b"), (b"ab", b"c")])[1:]
     [(0, [[b'ab'], [b'ab', b'c']]), (1, [[b'ab'], [b'abc']])]
@@ -53,7 +53,7 @@ def replay_merges(
 
 
 def pair_places(row: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[int]:
-    """Return the places of the tokens that a merge of `pair` would join, from the left.
+    """Return the positions of the tokens that a merge of `pair` would join, from the left.
 
     >>> pair_places([b"a", b"a", b"a", b"b"], (b"a", b"a"))
     [0, 1]
@@ -67,10 +67,10 @@ def pair_places(row: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[int]:
 
 
 def plot_merge_steps(labels: Sequence[str], rows: Sequence[Sequence[Sequence[bytes]]], ax=None):
-    """Draw one row a step: its label, then each word as tiles; a tile that is new is dark.
+    """Draw one row per step: its label, then each word as tiles; new tiles are dark.
 
-    `rows[i][j]` lists the tokens of word j after step i. Raises ValueError where there is not
-    one label a row.
+    `rows[i][j]` lists the tokens of word j after step i. Raises ValueError if there is not one
+    label per row.
     """
     if len(labels) != len(rows) or not rows:
         raise ValueError(f"{len(labels)} labels do not fit {len(rows)} rows")

@@ -1,6 +1,6 @@
 """A chat window whose answer appears word by word, and a button that stops it.
 
-The answer is made in a thread of its own, so that the notebook can hear the button meanwhile.
+The answer is generated in its own thread, so that the notebook can react to the button meanwhile.
 """
 
 import threading
@@ -9,10 +9,10 @@ from classroom.pages.chat_window import ChatWindow, Conversation
 
 
 class StreamingWindow(ChatWindow):
-    """A window to type into, for one talker that has `stream(text)`, as `helpers.chat.ChatModel`.
+    """A window to type into, for one talker with `stream(text)`, such as `helpers.chat.ChatModel`.
 
-    Enter sends; `stop_button` ends the answer that is being made, and what was said stays. A text
-    that arrives meanwhile waits for nothing: it is refused until the answer is whole.
+    Enter sends; `stop_button` stops the answer, and the text so far stays. A text that is sent
+    while an answer is being generated is ignored.
     """
 
     def __init__(self, chat, suggestions=()):
@@ -30,11 +30,11 @@ class StreamingWindow(ChatWindow):
 
     @property
     def busy(self):
-        """True while an answer is being made."""
+        """True while an answer is being generated."""
         return self._thread is not None and self._thread.is_alive()
 
     def send(self, text):
-        """Begin to answer a text; an empty text, or one sent while busy, does nothing."""
+        """Start answering a text; an empty text, or one sent while busy, does nothing."""
         if text.strip() and not self.busy:
             self._stopped.clear()
             self.stop_button.disabled = False
@@ -42,19 +42,19 @@ class StreamingWindow(ChatWindow):
             self._thread.start()
 
     def stop(self):
-        """End the answer that is being made; wait until it has ended."""
+        """Stop the answer that is being generated, and wait until it has stopped."""
         self._stopped.set()
         self.wait()
 
     def wait(self, seconds=60):
-        """Wait until the answer is whole. Raises TimeoutError where it takes longer."""
+        """Wait until the answer is complete; raises TimeoutError if it takes longer."""
         if self._thread is not None:
             self._thread.join(seconds)
             if self._thread.is_alive():
-                raise TimeoutError(f"no whole answer in {seconds} seconds")
+                raise TimeoutError(f"no complete answer in {seconds} seconds")
 
     def clear(self):
-        """Stop, and begin a new conversation."""
+        """Stop, and start a new conversation."""
         self.stop()
         super().clear()
 
@@ -71,7 +71,9 @@ class StreamingWindow(ChatWindow):
                     break
         except (ValueError, OSError) as error:
             said[self.chat.name] = f"[{error}]"
-        except Exception as error:  # nobody would see it: an error in a thread is in no cell
+        except (
+            Exception
+        ) as error:  # an error in a thread appears in no cell, so it must be shown here
             said[self.chat.name] += f"[{type(error).__name__}: {error}]"
         finally:
             pieces.close()

@@ -2,7 +2,7 @@
 
 A talker is anything with `respond(text)` and `reset()`: `helpers.eliza.Eliza`, or a GPT from
 `classroom.pages.talkers`. `Conversation` holds what was said and knows nothing of widgets;
-`ChatWindow` puts it into a notebook. Where no widget can run, the same page stands still.
+`ChatWindow` puts it into a notebook. Where no widget can run, the same page is static.
 """
 
 import html
@@ -10,7 +10,7 @@ import html
 from classroom.pages.knobs import INK, LINE, PAPER, live_and_still
 
 YOURS = "#d9e8f7"
-TINTS = ("#dbefdd", "#fbe6cc", "#e8def3", "#d3eceb")  # one a talker
+TINTS = ("#dbefdd", "#fbe6cc", "#e8def3", "#d3eceb")  # one per talker
 CELL = "text-align:left;vertical-align:top;padding:8px 12px;border:0;line-height:1.4"
 
 
@@ -30,9 +30,9 @@ class Conversation:
         self.turns = []
 
     def say(self, text):
-        """Put a text to every talker; return their replies by name.
+        """Send a text to every talker; return their replies by name.
 
-        A talker that cannot be reached replies with its error message.
+        The reply of a talker that cannot be reached is its error message.
         """
         replies = {}
         for name, talker in self.talkers.items():
@@ -44,7 +44,7 @@ class Conversation:
         return replies
 
     def reset(self):
-        """Forget everything and begin again."""
+        """Forget everything and start again."""
         self.turns = []
         for talker in self.talkers.values():
             talker.reset()
@@ -101,7 +101,7 @@ class ChatWindow:
         self.conversation = conversation
         full = widgets.Layout(width="99%")
         self.page = widgets.HTML(conversation.html())
-        # The value arrives with Enter, not with every key: the same in ipywidgets 7 and 8.
+        # The value changes on Enter, not on every key, in ipywidgets 7 and 8.
         self.box = widgets.Text(
             placeholder="Type here and press Enter", continuous_update=False, layout=full
         )
@@ -120,13 +120,13 @@ class ChatWindow:
         self.view = widgets.VBox([self.page, self.box, row], layout=full)
 
     def send(self, text):
-        """Put a text to the talkers and show the replies; an empty text does nothing."""
+        """Send a text to the talkers and show the replies; an empty text does nothing."""
         if text.strip():
             self.conversation.say(text.strip())
             self.page.value = self.conversation.html()
 
     def clear(self):
-        """Begin a new conversation."""
+        """Start a new conversation."""
         self.conversation.reset()
         self.page.value = self.conversation.html()
 
@@ -139,5 +139,5 @@ class ChatWindow:
         return f"ChatWindow({', '.join(self.conversation.talkers)})"
 
     def _repr_mimebundle_(self, **_):
-        """The live widget, and beside it the page that stands still, for where nothing runs."""
+        """The live widget, and the static page for where no kernel runs."""
         return live_and_still(repr(self), self.conversation.html(), self.view)

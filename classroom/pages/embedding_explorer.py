@@ -1,7 +1,7 @@
 """Type a word and see its neighbors: marked in a plane of all words, and listed with their cosines.
 
-The plane shows two directions of many; the list is computed with all of them. So the neighbors are
-not always the points that lie nearest in the picture, and the page says how many of them do.
+The plane shows two directions of many; the list is computed in all of them. So the neighbors are
+not always the nearest points in the picture, and the page says how many of them are.
 """
 
 import html
@@ -14,14 +14,14 @@ from classroom.pages.knobs import card, live_and_still, make_button
 from helpers.limits import check_whole
 from helpers.plots import COLORS, image_tag, png_bytes
 
-MOST = 12  # neighbors that can be shown, and buttons to go on with
+MOST = 12  # neighbors that can be shown, and buttons for further words
 SPELLINGS = 5
 
 
 def find_label(word, labels):
-    """Return the label that was meant: the word itself, else one that differs only in capitals.
+    """Return the label that equals a word, else one that differs only in capitals, else None.
 
-    None where there is none. Blanks around the word and around the labels do not count.
+    Spaces around the word and around the labels are ignored.
 
     >>> find_label(" Monday ", ["sunday", "monday"])
     'monday'
@@ -33,7 +33,7 @@ def find_label(word, labels):
 
 
 def nearest_spellings(word, labels, count=SPELLINGS):
-    """Return up to `count` labels that are spelled much like a word, the most alike first.
+    """Return up to `count` labels with a similar spelling, the most similar first.
 
     >>> nearest_spellings("mondy", ["sunday", "monday", "three"])
     ['monday']
@@ -44,7 +44,7 @@ def nearest_spellings(word, labels, count=SPELLINGS):
 
 
 def nearest_in_plane(word, points, labels, count=5):
-    """Return the `count` labels whose points (N, 2) lie nearest to that of a word.
+    """Return the `count` labels whose points (N, 2) are nearest to that of a word.
 
     >>> nearest_in_plane("a", np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), ["a", "b", "c"], 1)
     ['c']
@@ -58,11 +58,11 @@ def nearest_in_plane(word, points, labels, count=5):
 class EmbeddingExplorer:
     """A box for a word and a slider, over the plane of N word vectors and a list of neighbors.
 
-    `vectors` (N, C) hold a row for each of the N different `labels`. Type a word and press Enter;
-    or press one of the buttons, which hold the neighbors, and after a word that is not there the
-    words that are spelled like it. `box`, `slider`, `buttons`, `page` and `image` are plain
-    ipywidgets, so a test can use them without a browser. Raises ValueError where vectors and labels
-    do not fit together, or the first word is not among them.
+    `vectors` (N, C) has a row for each of the N different `labels`. Type a word and press Enter; or
+    press one of the buttons, which show the neighbors or, for an unknown word, words with a similar
+    spelling. `box`, `slider`, `buttons`, `page` and `image` are plain ipywidgets, so a test can use
+    them without a browser. Raises ValueError if vectors and labels do not fit together, or the
+    first word is not among them.
     """
 
     def __init__(self, vectors, labels, word=None, count=5):
@@ -80,7 +80,7 @@ class EmbeddingExplorer:
         spread = ((self.vectors - self.vectors.mean(axis=0)) ** 2).sum()
         self.plane_share = float((self.points**2).sum() / spread) if spread else 0.0
         wide = {"style": {"description_width": "80px"}, "layout": {"width": "340px"}}
-        # The value arrives with Enter, not with every key: the same in ipywidgets 7 and 8.
+        # The value changes on Enter, not on every key, in ipywidgets 7 and 8.
         self.box = widgets.Text(value=first, description="word", continuous_update=False, **wide)
         most = min(MOST, len(self.labels) - 1)
         self.slider = widgets.IntSlider(
@@ -102,7 +102,7 @@ class EmbeddingExplorer:
 
     @property
     def word(self):
-        """The label that the box names; None where there is none."""
+        """The label that is typed in the box; None if there is no such label."""
         return find_label(self.box.value, self.labels)
 
     def neighbors(self):
@@ -110,17 +110,17 @@ class EmbeddingExplorer:
         return nearest_words(self.word, self.vectors, self.labels, self.slider.value)
 
     def choices(self):
-        """The words on the buttons: neighbors, or what is spelled like a word that is not there."""
+        """The words on the buttons: neighbors, or similar spellings of an unknown word."""
         if self.word is None:
             return nearest_spellings(self.box.value, self.labels)
         return [name for name, _ in self.neighbors()]
 
     def go(self, number):
-        """Go on to the word on button `number`; a button that is not shown does nothing."""
+        """Go to the word on button `number`; a button that is not shown does nothing."""
         self.box.value = self.buttons[number].description or self.box.value
 
     def describe(self):
-        """What the page shows, in plain words."""
+        """The content of the page as plain text."""
         if self.word is None:
             alike = ", ".join(self.choices()) or "none of them"
             said = f"{self.box.value!r} is not among the {len(self.labels):,} words."
@@ -128,7 +128,7 @@ class EmbeddingExplorer:
         return f"Nearest to {self.word} by the cosine: {', '.join(self.choices())}. {self._note()}"
 
     def _note(self):
-        """How far the picture can be trusted."""
+        """How reliable the picture is."""
         names = self.choices()
         near = set(nearest_in_plane(self.word, self.points, self.labels, len(names)))
         return (
@@ -138,7 +138,7 @@ class EmbeddingExplorer:
         )
 
     def html(self):
-        """The words of the page, and the list of neighbors with a bar for each cosine."""
+        """The text of the page, and the list of neighbors with a bar for each cosine."""
         if self.word is None:
             return card(html.escape(self.describe()))
         rows = "".join(_row(name, cosine) for name, cosine in self.neighbors())
@@ -161,7 +161,7 @@ class EmbeddingExplorer:
             button.layout.display = None if shown else "none"
             button.description = choices[number] if shown else ""
         self.page.value = self.html()
-        self.image.value = png_bytes(self.draw())  # last, since it takes longest
+        self.image.value = png_bytes(self.draw())  # last, since it is slowest
 
     def __repr__(self):
         return f"EmbeddingExplorer({len(self.labels)} words, {self.box.value!r})"
@@ -172,17 +172,17 @@ class EmbeddingExplorer:
 
 
 def _checked(vectors, labels):
-    """The vectors as an array (N, C); ValueError where they do not fit the labels."""
+    """The vectors as an array (N, C); raises ValueError if they do not fit the labels."""
     vectors = vectors.detach().cpu() if hasattr(vectors, "detach") else vectors
     values = np.asarray(vectors, dtype=np.float64)
     if values.ndim != 2 or len(values) != len(labels):
         raise ValueError(f"vectors have shape {values.shape} for {len(labels)} labels")
     if len(set(labels)) != len(labels):
-        raise ValueError("a label comes twice; all labels must differ")
+        raise ValueError("a label occurs twice; all labels must differ")
     if len(labels) < 3 or values.shape[1] < 2:
         raise ValueError(f"vectors have shape {values.shape}; a plane needs (3, 2) or more")
     if not np.isfinite(values).all():
-        raise ValueError("vectors hold numbers that are not finite")
+        raise ValueError("vectors contain NaN or inf")
     return values
 
 

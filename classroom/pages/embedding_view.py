@@ -1,4 +1,4 @@
-"""Pictures of the way from text to vectors: windows, a map of word vectors, the whole pipeline.
+"""Plots of the way from text to vectors: windows, a map of word vectors, the whole pipeline.
 
 Shapes: N vectors, T tokens, C embedding dimensions.
 """
@@ -13,9 +13,9 @@ from helpers.plots import COLORS, INK, PAPER, new_axes
 
 
 def plot_windows(n_tokens: int, context_length: int, stride: int, ax=None):
-    """Draw one row a window over a row of tokens: inputs filled, the last target outlined.
+    """Draw one row per window below a row of tokens: inputs filled, the last target outlined.
 
-    Raises ValueError where not one window fits.
+    Raises ValueError if not even one window fits.
     """
     from matplotlib.patches import Rectangle
 
@@ -47,10 +47,10 @@ def plot_windows(n_tokens: int, context_length: int, stride: int, ax=None):
 
 
 def principal_components(vectors, count: int = 2) -> np.ndarray:
-    """Project (N, C) vectors on the `count` directions in which they differ most: (N, count).
+    """Project vectors (N, C) onto the `count` directions of largest variance: (N, count).
 
-    Principal component analysis by singular values (Pearson 1901). Each direction may be turned
-    around; here the largest number in it is positive, so that every machine draws the same map.
+    Principal component analysis by singular values (Pearson 1901). The sign of a direction is
+    arbitrary; here its largest component is positive, so that every machine draws the same map.
 
     >>> points = principal_components([[0.0, 0.0], [3.0, 4.0]], count=1)
     >>> abs(float(points[0, 0] - points[1, 0]))
@@ -65,10 +65,10 @@ def principal_components(vectors, count: int = 2) -> np.ndarray:
 
 
 def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
-    """Draw a map of word vectors, one color a group; vectors (N, C) in the order of the groups.
+    """Draw a map of word vectors, one color per group; vectors (N, C) in the order of the groups.
 
-    The map shows the two principal components. A name that would cover another is moved up or
-    down, with a thin line to its point. Raises ValueError where there is not one vector a word.
+    The map shows the first two principal components. A name that would cover another is moved up
+    or down, with a thin line to its point. Raises ValueError if there is not one vector per word.
     """
     names = [word for words in groups.values() for word in words]
     points = principal_components(vectors)
@@ -97,11 +97,11 @@ def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
 
 
 def nearest_words(word, vectors, labels: Sequence[str], count: int = 5) -> list[tuple[str, float]]:
-    """Return the `count` labels whose vectors point most nearly in the direction of a word's.
+    """Return the `count` labels whose vectors have the largest cosine with a word's vector.
 
     `vectors` is (N, C), one row for each of the N `labels`. Each neighbor comes with its cosine, the
-    best first, never the word itself; a vector of zeros has a cosine of 0 with all others. Raises
-    ValueError where the word is not among the labels, vectors and labels do not fit together, or
+    largest first, without the word itself; a vector of zeros has cosine 0 with all others. Raises
+    ValueError if the word is not among the labels, vectors and labels do not fit together, or
     `count` is below 1.
 
     >>> nearest_words("red", [[1.0, 0.0], [0.0, 3.0], [2.0, 0.0]], ["red", "monday", "blue"])
@@ -126,7 +126,8 @@ def plot_neighbors(
 ):
     """Draw N points (N, 2), those of a word and its neighbors in color, their names in a column.
 
-    The word is red and bold. Without a word the points stand alone. Raises ValueError for a name that is not a label.
+    The word is red and bold. Without a word, only the points are drawn. Raises ValueError for a
+    name that is not a label.
     """
     rows = {label: row for row, label in enumerate(labels)}
     names = [] if word is None else [word, *neighbors]
@@ -154,7 +155,7 @@ def plot_neighbors(
 
 
 def _column(heights, line: float, low: float, high: float) -> np.ndarray:
-    """Move heights apart, at least a `line` from one another, about their mean, in `low` to `high`."""
+    """Move heights apart to a distance of at least `line`, around their mean, from `low` to `high`."""
     moved = np.array(heights, dtype=float)
     if not len(moved):
         return moved
@@ -185,7 +186,7 @@ def _spread(points, names, letter: float, line: float) -> list[float]:
 def plot_pipeline(tokens: Sequence[str], token_ids: Sequence[int], token_vectors, positions):
     """Draw the way from text to the model's input for T tokens, vectors given as (T, C).
 
-    One column a token: the text, the token, its id, its vector, the vector of its place, the sum.
+    One column per token: text, token, id, token vector, position vector, and their sum.
     """
     vectors, places = (np.asarray(table, dtype=float) for table in (token_vectors, positions))
     n, dimensions = vectors.shape

@@ -1,7 +1,7 @@
-"""Sliders over a page: a function of a few values that you turn, and a page that stands still.
+"""Sliders for the arguments of a function, above the page that it returns.
 
-A widget lives only beside a running kernel. So each one stores its page as plain HTML as well:
-who reads the notebook on a website, or before running it, sees that.
+A widget works only with a running kernel. So each one also stores its page as plain HTML, for those
+who read the notebook on a website or before running it.
 """
 
 import html
@@ -11,11 +11,11 @@ INK, PAPER, LINE = "#22262e", "#fbfaf6", "#d9d6cb"
 
 
 def live_and_still(words, still, widget):
-    """Return the output of a cell in three forms: plain words, HTML that stands still, the widget.
+    """Return the output of a cell in three forms: plain text, static HTML, and the widget.
 
-    A notebook page takes the richest form that it can show. Return it from `_repr_mimebundle_`.
-    On the page the widget has the class `course-` and the name that `words` begin with, as in
-    `course-Knobs`: style sheets and tests find it by that.
+    A notebook shows the richest form that it can. Return it from `_repr_mimebundle_`. The widget's
+    CSS class is `course-` plus the name that `words` begin with, as in `course-Knobs`, for style
+    sheets and tests.
     """
     widget.add_class(f"course-{words.partition('(')[0]}")
     return {
@@ -30,7 +30,7 @@ def live_and_still(words, still, widget):
 
 
 def card(inside):
-    """Return HTML on a card of paper with dark ink, which reads on dark pages too; it is spoken.
+    """Return HTML on a light card with dark text, legible on dark pages; screen readers announce it.
 
     >>> card("loss 2.31").startswith('<div role="status" style="background:#fbfaf6')
     True
@@ -48,7 +48,7 @@ class Knobs:
     Each parameter gets its possible values: a `range` for whole numbers, or any list. A slider
     starts at the parameter's default, else at the first value. Tab goes from slider to slider,
     the arrow keys move one. `sliders` and `page` are plain ipywidgets, so a test can use them
-    without a browser. Raises ValueError where a parameter has no values, or a value no parameter.
+    without a browser. Raises ValueError unless each parameter has values, and no other name has.
 
     >>> knobs = Knobs(lambda n=3: "*" * n, n=range(1, 6))
     >>> knobs.sliders["n"].value = 5
@@ -74,7 +74,7 @@ class Knobs:
         self.widget = widgets.VBox([*self.sliders.values(), self.page])
 
     def settings(self):
-        """The values as they stand, by the names of the parameters."""
+        """The current values, by the names of the parameters."""
         return {name: slider.value for name, slider in self.sliders.items()}
 
     def _moved(self, _=None):
@@ -90,7 +90,7 @@ class Knobs:
 
 
 def make_slider(name, values, start):
-    """Return a slider over a `range` or a list of values. Raises ValueError for another start."""
+    """Return a slider over a `range` or a list of values; raises ValueError for another start."""
     import ipywidgets as widgets
 
     if start not in values:
@@ -106,7 +106,7 @@ def make_slider(name, values, start):
 
 
 def make_button(words, press, **options):
-    """Return a button as wide as its words that calls `press()`."""
+    """Return a button that is as wide as its text and calls `press()`."""
     import ipywidgets as widgets
 
     button = widgets.Button(description=words, layout={"width": "auto"}, **options)

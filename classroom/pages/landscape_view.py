@@ -1,4 +1,4 @@
-"""The loss landscape to look at: contours from above, and a slice through them that you move."""
+"""Views of the loss landscape: contours from above, and a slice through them that you can move."""
 
 import html
 
@@ -12,9 +12,9 @@ MARKS = ["o", "s", "D", "^"]
 def plot_landscape(landscapes, slice_at=0.0, reach=None):
     """Draw each named `Landscape` from above, and beside them one slice through all of them.
 
-    The slice goes along the first direction, at the place `slice_at` of the second (a dashed line).
-    `reach` draws only so far from the middle, and the slice stays inside. The colors mean the same loss in every picture.
-    Raises ValueError where the landscapes do not share their places.
+    The slice runs along the first direction, at `slice_at` on the second (a dashed line). `reach`
+    limits the distance from the center, also that of the slice. A color means the same loss in all
+    plots. Raises ValueError if the landscapes have different places.
     """
     from matplotlib.colors import BoundaryNorm
 
@@ -30,7 +30,7 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
     high = max(each.max().item() for each in shown.values())
     columns = len(landscapes) + 1
     axes = new_axes(3.3 * columns + 0.5, 3.3, columns=columns)
-    # the nearer to the lowest loss, the finer, so that a bowl is seen beside a plateau
+    # finer near the lowest loss, so that a bowl is visible next to a plateau
     levels = [low + max(high - low, 1e-6) * (step / LEVELS) ** 2 for step in range(LEVELS + 1)]
     options = {"levels": levels, "cmap": "YlGnBu_r", "norm": BoundaryNorm(levels, 256)}
     for ax, (name, losses) in zip(axes, shown.items(), strict=False):
@@ -41,7 +41,7 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
         ax.plot(0, 0, "+", color=COLORS[1], markersize=12, markeredgewidth=2.5)
         ax.set(title=name, xlabel="first direction", ylabel="second direction", aspect="equal")
         ax.grid(False)
-        ax.locator_params(nbins=5)  # so that no two numbers touch
+        ax.locator_params(nbins=5)  # so that the numbers do not touch
     bar = {"shrink": 0.8, "ticks": levels[::2], "format": "%.2f"}
     axes[0].figure.colorbar(mesh, ax=list(axes[:-1]), label="loss (nats a token)", **bar)
     for color, mark, (name, each) in zip(COLORS, MARKS, landscapes.items(), strict=False):
@@ -55,12 +55,12 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
 
 
 def _row(places, slice_at, reach):
-    """The number of the place that is nearest to `slice_at` and no farther out than `reach`."""
+    """The index of the place nearest to `slice_at` that is within `reach`."""
     return int((places - max(-reach, min(reach, slice_at))).abs().argmin())
 
 
 class LandscapeExplorer:
-    """Move a slice through the loss landscape of one or more models, and look nearer.
+    """Move a slice through the loss landscape of one or more models, and zoom in.
 
     `landscapes` maps names to `Landscape`s with the same places. `sliders`, `words` and `image` are
     plain ipywidgets, so a test can use them without a browser. Errors as for `plot_landscape`.
@@ -85,7 +85,7 @@ class LandscapeExplorer:
         self.widget = widgets.VBox([*self.sliders.values(), self.words, self.image])
 
     def settings(self):
-        """The knobs as they stand, by the names that `plot_landscape` takes."""
+        """The current values of the sliders, by the names that `plot_landscape` takes."""
         return {name: slider.value for name, slider in self.sliders.items()}
 
     def describe(self):

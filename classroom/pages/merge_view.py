@@ -1,4 +1,4 @@
-"""Byte pair merges to step through: which pair goes next, and what the text is after it."""
+"""Byte pair merges, step by step: which pair is merged next, and the tokens after it."""
 
 import html
 
@@ -12,8 +12,8 @@ from helpers.plots import INK, PAPER
 class MergeExplorer:
     """Replay a `BPETokenizer`'s merges on a short text, one by one, with a slider and buttons.
 
-    The text is cut into pre-tokens, written as bytes, and then merged in the order in which the
-    merges were learned. The dark tiles are the pair that merges next. Type another text and press
+    The text is split into pre-tokens, encoded as bytes, and then merged in the order in which the
+    merges were learned. The dark tiles are the pair that is merged next. Type another text and press
     Enter. `box`, `slider`, `page`, `back` and `forward` are plain ipywidgets, so a test can use
     them without a browser.
     """
@@ -24,7 +24,7 @@ class MergeExplorer:
         self.tokenizer = tokenizer
         self.token_ids = {token: number for number, token in tokenizer.vocab.items()}
         wide = {"style": {"description_width": "60px"}}
-        # The value arrives with Enter, not with every key: the same in ipywidgets 7 and 8.
+        # The value changes on Enter, not on every key, in ipywidgets 7 and 8.
         self.box = widgets.Text(
             value=text, description="text", continuous_update=False,
             layout={"width": "460px"}, **wide,
@@ -45,11 +45,11 @@ class MergeExplorer:
 
     @property
     def tokens(self):
-        """The tokens at the slider's place, all pre-tokens in one row."""
+        """The tokens at the slider's step, of all pre-tokens in one list."""
         return [token for row in self.steps[self.slider.value][1] for token in row]
 
     def go(self, steps):
-        """Go forward by so many merges (back where it is negative), as far as there are any."""
+        """Go forward by a number of merges (back if negative), as far as there are any."""
         self.slider.value = max(0, min(self.slider.max, self.slider.value + steps))
 
     def _typed(self, _=None):
@@ -63,14 +63,14 @@ class MergeExplorer:
 
     def _moved(self, _=None):
         last = len(self.steps) - 1
-        if self.slider.value > last:  # nothing merges, and the slider was pushed
+        if self.slider.value > last:  # nothing merges, but the slider was moved
             self.slider.value = last
         self.page.value = self.html(self.slider.value)
         self.back.disabled = self.slider.value == 0
         self.forward.disabled = self.slider.value == last
 
     def html(self, number):
-        """The text after so many merges as a page: what is next, the tiles, what was done."""
+        """The text after a number of merges as a page: the next merge, the tiles, the merges so far."""
         rows = self.steps[number][1]
         done = f"{number} of {len(self.steps) - 1} merges done."
         if number < len(self.steps) - 1:
@@ -103,7 +103,7 @@ class MergeExplorer:
         return f"MergeExplorer({self.box.value!r}, {len(self.steps) - 1} merges)"
 
     def still(self, most=12):
-        """All steps below one another, for where nothing runs; of a long replay the first `most`."""
+        """All steps below one another, at most `most`, for where no kernel runs."""
         strips = []
         for number, (rank, rows) in enumerate(self.steps[: most + 1]):
             done = "bytes" if rank is None else f"{number}. {_sum(self.tokenizer.merges[rank])}"

@@ -1,4 +1,4 @@
-"""Sampling to play with: sliders for temperature, top-k and top-p over a bar for every token."""
+"""Explore sampling: sliders for temperature, top-k and top-p above a bar for every token."""
 
 import base64
 import html
@@ -9,16 +9,16 @@ from classroom.pages.knobs import live_and_still
 from helpers.generate import next_token_probabilities
 from helpers.plots import COLORS, INK, new_axes, png_bytes
 
-KNOBS = {  # name: (lowest, highest, step, at the start)
+KNOBS = {  # name: (lowest, highest, step, initial)
     "temperature": (0.1, 3.0, 0.1, 1.0),
     "top_p": (0.1, 1.0, 0.05, 1.0),
 }
 
 
 def plot_next_token(logits, tokens, temperature=1.0, top_k=None, top_p=None, ax=None):
-    """Draw the distribution that sampling draws from, pale bars behind it for the plain softmax.
+    """Draw the distribution that sampling uses, with pale bars behind it for the plain softmax.
 
-    `logits` (V,) belong to the V `tokens`. Raises ValueError where their numbers differ.
+    `logits` (V,) belong to the V `tokens`. Raises ValueError if their numbers differ.
 
     >>> ax = plot_next_token(torch.tensor([1.0, 0.0]), ["yes", "no"], top_k=1)
     >>> [round(float(bar.get_width()), 2) for bar in ax.patches[2:]]
@@ -42,7 +42,7 @@ def plot_next_token(logits, tokens, temperature=1.0, top_k=None, top_p=None, ax=
 
 
 def describe(probabilities, tokens):
-    """Say in a sentence what a distribution (V,) allows: how many tokens, and the likeliest.
+    """Describe a distribution (V,) in a sentence: how many tokens are possible, and the first.
 
     >>> describe(torch.tensor([0.9, 0.1, 0.0]), ["yes", "no", "never"])
     '2 of 3 tokens can be drawn; yes leads with 0.900.'
@@ -54,10 +54,10 @@ def describe(probabilities, tokens):
 
 
 class SamplingExplorer:
-    """Three sliders and a button over one picture: see a distribution change, draw from it.
+    """Three sliders and a button above a plot: see a distribution change, sample from it.
 
     `sliders`, `image`, `words` and `button` are plain ipywidgets, so a test can use them without a
-    browser. Where no kernel runs, the picture at the start is shown.
+    browser. Where no kernel runs, the initial plot is shown.
     """
 
     def __init__(self, logits, tokens, seed=0):
@@ -90,11 +90,11 @@ class SamplingExplorer:
         self.widget = widgets.VBox(parts)
 
     def settings(self):
-        """The three knobs as they stand, by the names that `generate` takes."""
+        """The current values of the three sliders, by the names that `generate` takes."""
         return {name: slider.value for name, slider in self.sliders.items()}
 
     def probabilities(self):
-        """The distribution (V,) that the knobs now leave."""
+        """The distribution (V,) at the current settings."""
         return next_token_probabilities(self.logits, **self.settings())
 
     def _moved(self, _=None):
@@ -109,7 +109,7 @@ class SamplingExplorer:
         return f"SamplingExplorer({len(self.tokens)} tokens)"
 
     def _repr_mimebundle_(self, **_):
-        """The live widget, and beside it a still picture for where nothing runs."""
+        """The live widget, and a static picture for where no kernel runs."""
         picture = base64.b64encode(self.image.value).decode()
         alt = html.escape(describe(self.probabilities(), self.tokens), quote=True)
         still = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'

@@ -1,18 +1,18 @@
-"""Whoever can take ELIZA's place: the GPTs that are on this machine, or that you name.
+"""Language models that can take ELIZA's place: those on this machine, and those that you name.
 
     find_gpts()      all of them, in this order
     choose_gpt()     the first
 
-1. The course's own small GPT, and its chat model. They are always there. `LLM_COURSE_GPT` may name
-   the folder of one that you trained with `helpers.train`; it comes first.
-2. GPT-2, where its weights have been downloaded.
-3. Any server that speaks OpenAI's chat protocol, if you name it in the environment:
-   `LLM_COURSE_CHAT_URL` (for instance https://api.openai.com/v1), `LLM_COURSE_CHAT_MODEL`, and
-   `LLM_COURSE_CHAT_KEY` where it wants a key.
-4. Ollama on this machine, if you name a model of it: `LLM_COURSE_OLLAMA_MODEL=llama3.2`.
+1. The course's own small GPT, and its chat model. They are always available. `LLM_COURSE_GPT` may
+   name the folder of a GPT that you trained with `helpers.train`; it comes first.
+2. GPT-2, if its weights have been downloaded.
+3. Any server with OpenAI's chat protocol, if you name it in the environment: `LLM_COURSE_CHAT_URL`
+   (for instance https://api.openai.com/v1), `LLM_COURSE_CHAT_MODEL`, and `LLM_COURSE_CHAT_KEY` if
+   it requires a key.
+4. Ollama on this machine, if you name one of its models: `LLM_COURSE_OLLAMA_MODEL=llama3.2`.
 
-Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" goes on with your
-text, "chat" answers it), `respond(text)` and `reset()`, as ELIZA has.
+Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" continues your text,
+"chat" answers it), `respond(text)` and `reset()`, like ELIZA.
 """
 
 import http.client
@@ -36,19 +36,20 @@ from helpers.limits import check_whole
 from helpers.pretrained import load_gpt2
 from helpers.texts.corpora import data_folder
 from helpers.texts.sources import CORPORA
+from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = BASE_MODEL.parent
 OLLAMA = "http://localhost:11434/v1"
-SECONDS = 60  # how long a named server may take
+SECONDS = 60  # the time limit of a server's answer
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
 class BaseGPT:
-    """A pretrained GPT that goes on with whatever text it is given.
+    """A pretrained GPT that continues any text.
 
     `load` returns (model, tokenizer); it is called when the first text arrives. `options` go to
-    `helpers.generate.generate`. Without any, the likeliest token is taken each time, and tokens
-    that were said already are made less likely; so the same text always gets the same reply.
+    `helpers.generate.generate`. By default decoding is greedy, with a penalty on tokens that have
+    occurred already; so the same text always gets the same reply.
     """
 
     kind = "base"
@@ -72,13 +73,13 @@ class BaseGPT:
         return self._parts[1]
 
     def respond(self, text):
-        """Return how the model goes on with `text`, as one line, up to its last whole sentence.
+        """Return the continuation of `text` on one line, up to its last complete sentence.
 
-        Three dots where it adds no word. Raises TypeError where the text is not a string.
+        Returns three dots if there are no words. Raises TypeError if the text is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
-        end_of_text = self.tokenizer.special_tokens.get("<|endoftext|>")
+        end_of_text = self.tokenizer.special_tokens.get(END_OF_TEXT)
         token_ids = self.tokenizer.encode(text) or [end_of_text or 0]
         new = [
             token.item()
@@ -94,21 +95,23 @@ class BaseGPT:
         return tidy_end(self.tokenizer.decode(kept)) or "..."
 
     def reset(self):
-        """Do nothing: a base model remembers nothing between two texts."""
+        """Do nothing: a base model remembers nothing between texts."""
 
 
 class ChatServer:
-    """A chat model behind a server that speaks OpenAI's protocol; it hears the whole conversation.
+    """A chat model on a server with OpenAI's protocol, which gets the whole conversation.
 
-    It may take `seconds`, and its answer may have `max_tokens`. Raises ValueError for an address
-    that is not http or https.
+    `seconds` is the time limit of an answer, `max_tokens` its longest length. Raises ValueError for
+    an address that is not http or https.
     """
 
     kind = "chat"
 
     def __init__(self, url, model, key=None, seconds=SECONDS, max_tokens=300):
         if not url.startswith(("http://", "https://")):
-            raise ValueError(f"{url!r} is no address: it must begin with http:// or https://")
+            raise ValueError(
+                f"{url!r} is not a web address: it must begin with http:// or https://"
+            )
         self.url, self.model, self.key, self.seconds = url.rstrip("/"), model, key, seconds
         check_whole("max_tokens", max_tokens, least=1)
         self.max_tokens = max_tokens
@@ -116,14 +119,14 @@ class ChatServer:
         self.reset()
 
     def reset(self):
-        """Begin a new conversation."""
+        """Start a new conversation."""
         self.messages = []
 
     def respond(self, text):
         """Send the conversation and return the answer.
 
-        Raises ConnectionError in one line where there is no answer, or none that can be read;
-        the conversation then stays as it was.
+        Raises ConnectionError if there is no answer, or none that can be parsed; the conversation
+        then stays as it was.
         """
         messages = [*self.messages, {"role": "user", "content": text}]
         order = {"model": self.model, "messages": messages, "max_tokens": self.max_tokens}
@@ -143,13 +146,13 @@ class ChatServer:
             reason = getattr(error, "reason", error)
             raise ConnectionError(f"{self.name} cannot be reached: {reason}") from None
         except (*UNREADABLE, http.client.HTTPException):
-            raise ConnectionError(f"{self.name} sent something that is no chat answer") from None
+            raise ConnectionError(f"{self.name} sent a reply that is not a chat answer") from None
         self.messages = [*messages, {"role": "assistant", "content": reply}]
         return reply
 
 
 def tidy_end(text):
-    """Put a continuation on one line and cut it after its last whole sentence, if it has one.
+    """Put a continuation on one line and cut it after its last complete sentence, if any.
 
     >>> tidy_end(" went home. The end. And th")
     'went home. The end.'
@@ -162,9 +165,9 @@ def tidy_end(text):
 
 
 def find_gpts(environment=None):
-    """Return every GPT that can be talked to now, the course's own first.
+    """Return every GPT that is available now, the course's own first.
 
-    `environment` stands in for `os.environ`. Nothing is loaded or contacted yet.
+    `environment` replaces `os.environ`. Nothing is loaded or contacted yet.
     """
     environment = os.environ if environment is None else environment
     gpts = []
@@ -189,7 +192,7 @@ def find_gpts(environment=None):
 
 
 def choose_gpt(environment=None):
-    """Return the first of `find_gpts`; raise FileNotFoundError where there is none at all."""
+    """Return the first of `find_gpts`; raises FileNotFoundError if there is none."""
     gpts = find_gpts(environment)
     if not gpts:
         raise FileNotFoundError(
@@ -213,7 +216,7 @@ def _load_gpt2():
 def gpt2_tokenizer(merges_file, vocabulary_file):
     """Build GPT-2's tokenizer from OpenAI's two files, `vocab.bpe` and `encoder.json`."""
     ids = json.loads(Path(vocabulary_file).read_text(encoding="utf-8"))
-    special = {"<|endoftext|>": ids.pop("<|endoftext|>")}
+    special = {END_OF_TEXT: ids.pop(END_OF_TEXT)}
     lines = Path(merges_file).read_text(encoding="utf-8").split("\n")[1:]
     merges = [tuple(map(from_printable, line.split(" "))) for line in lines if line]
     vocab = {token_id: from_printable(token) for token, token_id in ids.items()}
@@ -221,5 +224,5 @@ def gpt2_tokenizer(merges_file, vocabulary_file):
 
 
 def _gpt2_files(name):
-    """The places of a download of GPT-2's in the data folder, there or not."""
+    """The paths of a GPT-2 download in the data folder, whether they exist or not."""
     return [data_folder() / download.file for download in CORPORA[name].downloads]

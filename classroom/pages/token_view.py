@@ -1,8 +1,8 @@
 """Tokens as colored tiles, so that a reader sees where one ends and the next begins.
 
-The tiles stand on opaque light paper with dark ink, so they read on dark pages too. Colors only
-alternate; they carry no meaning, except the dark tiles of `highlight`. A screen reader gets the
-same tokens as one line of text.
+The background is light and opaque and the text dark, so the tiles are legible on dark pages. The
+colors alternate without meaning, except for the dark tiles of `highlight`. A screen reader gets
+the same tokens as one line of text.
 """
 
 import html
@@ -21,10 +21,11 @@ def show_tokens(
     highlight: Collection[str | bytes | int] = (),
     caption: str = "",
 ) -> None:
-    """Display tokens as a strip of tiles, their ids below them where given.
+    """Display tokens as a strip of tiles, with their ids below if given.
 
-    `highlight` holds tokens to be shown dark, or places of tokens, counted from 0; `caption` is a
-    line above the strip. A blank appears as `·`, a line break as `⏎`, a tab as `⇥`; bytes that are no text appear as `\\xff`.
+    `highlight` holds tokens to be shown dark, or their positions, counted from 0; `caption` is a
+    line above the strip. A space appears as `·`, a line break as `⏎`, a tab as `⇥`, and bytes that
+    are not valid UTF-8 as `\\xff`.
     """
     from IPython.display import HTML, display
 
@@ -39,7 +40,7 @@ def token_strip(
 ) -> str:
     """Return the HTML that `show_tokens` displays.
 
-    Raises ValueError when there are not as many ids as tokens.
+    Raises ValueError if there is not one id per token.
 
     >>> token_strip(["a", " b"])[:46]
     '<div role="img" aria-label="2 tokens: a | ·b" '
@@ -69,7 +70,7 @@ def token_strip(
 
 
 def visible(token: str | bytes) -> str:
-    """A token as it is written on a tile.
+    """Return a token with its white space and invalid bytes made visible.
 
     >>> visible(" the"), visible("\\n"), visible(b"caf\\xc3")
     ('·the', '⏎', 'caf\\\\xc3')

@@ -1,4 +1,4 @@
-"""Type a text and see where several tokenizers cut it, one strip of tiles a tokenizer."""
+"""Type a text and see how several tokenizers split it, one strip of tiles per tokenizer."""
 
 import html
 
@@ -6,14 +6,14 @@ from classroom.pages.knobs import card, live_and_still
 from classroom.pages.token_view import token_strip
 from helpers.tokenizer import UNKNOWN
 
-MOST_TOKENS = 300  # tiles a strip; a page of thousands answers too slowly while you type
+MOST_TOKENS = 300  # tiles per strip; with thousands, the page is too slow while you type
 
 
 def tokens_and_ids(tokenizer, text):
-    """Return the tokens of a text as a tokenizer cuts it, and their ids.
+    """Return the tokens of a text and their ids.
 
-    Takes a `WordTokenizer`, a `BPETokenizer`, an encoding of tiktoken, or anything with `encode`
-    and `decode`. Tokens are str for words, bytes for pieces of UTF-8. Raises ValueError where the
+    Takes a `WordTokenizer`, a `BPETokenizer`, a `tiktoken.Encoding`, or anything with `encode` and
+    `decode`. Tokens are str for words, bytes for pieces of UTF-8. Raises ValueError if the
     tokenizer cannot encode the text.
 
     >>> from helpers.bpe import BPETokenizer
@@ -35,8 +35,8 @@ def tokens_and_ids(tokenizer, text):
 def compare_tokenizers(tokenizers, text, most=MOST_TOKENS):
     """Return HTML with one strip of tiles for each of the named tokenizers, ids below the tokens.
 
-    Dark tiles are words that became `<|unk|>`. A tokenizer that refuses the text says why. Only
-    the first `most` tokens are drawn; the caption counts all.
+    Dark tiles are words that became `<|unk|>`. If a tokenizer cannot encode the text, its error is
+    shown. Only the first `most` tokens are drawn; the caption counts all.
     """
     strips = []
     for name, tokenizer in tokenizers.items():
@@ -49,7 +49,7 @@ def compare_tokenizers(tokenizers, text, most=MOST_TOKENS):
         lost = [i for i, token_id in enumerate(token_ids) if token_id == unknown]
         words = f"{name}: " + ("1 token" if len(tokens) == 1 else f"{len(tokens)} tokens")
         if tokens:
-            words += f", {len(text) / len(tokens):.1f} characters a token"
+            words += f", {len(text) / len(tokens):.1f} characters per token"
         words += f", {len(lost)} unknown" if unknown is not None else ""
         words += f" (the first {most} shown)" if len(tokens) > most else ""
         shown = [place for place in lost if place < most]
@@ -58,10 +58,10 @@ def compare_tokenizers(tokenizers, text, most=MOST_TOKENS):
 
 
 class TokenizerExplorer:
-    """A box to type into, and below it the same text as each tokenizer cuts it, at every key.
+    """A box to type into, and below it the tokens of each tokenizer, updated on every key.
 
     `tokenizers` maps names to tokenizers. `box` and `page` are plain ipywidgets, so a test can use
-    them without a browser. Raises ValueError where there is no tokenizer.
+    them without a browser. Raises ValueError if there is no tokenizer.
     """
 
     def __init__(self, tokenizers, text="Type here."):

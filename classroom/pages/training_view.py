@@ -1,7 +1,7 @@
-"""A training run as it goes: the loss drawn live, a knob for the learning rate, a Stop button.
+"""A training run, live: the loss as a plot, a slider for the learning rate, a Stop button.
 
-The run is `helpers.train.train`, in a thread of its own, so that the notebook can hear the
-button meanwhile. The kernel and everything in it stays.
+The run is `helpers.train.train` in its own thread, so that the notebook can react to the button
+meanwhile.
 """
 
 import copy
@@ -17,12 +17,12 @@ from helpers.runs.run import Run as Settings
 from helpers.train import History, train
 
 FAINT = "#b9b4a5"
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)  # beside the one in the config
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)  # in addition to the one in the config
 
 
 @dataclass
 class Run:
-    """One run: its learning rate, what it has seen, and how it ended."""
+    """One run: its learning rate, its history, and how it ended."""
 
     learning_rate: float
     history: History
@@ -30,9 +30,10 @@ class Run:
 
 
 def plot_training(runs, steps, floor=None, ax=None):
-    """Draw the losses of runs over the steps: the last run in color, those before it faint.
+    """Draw the losses of runs over the steps: the last run in color, earlier ones faint.
 
-    Thin is the training loss of each step, thick the held-out loss; `floor` is a known lowest loss.
+    A thin line is the training loss of each step, a thick one the held-out loss; `floor` is a known
+    lowest loss.
     """
     ax = ax if ax is not None else new_axes(7, 3.6)
     for run in runs:
@@ -58,7 +59,7 @@ def plot_training(runs, steps, floor=None, ax=None):
 
 
 def describe_run(run, steps):
-    """Say in a sentence how far a run is and where its losses stand.
+    """Describe in a sentence how far a run is and what its losses are.
 
     >>> describe_run(Run(1e-3, History()), steps=100)
     'Learning rate 0.001: step 0 of 100, begun.'
@@ -72,12 +73,12 @@ def describe_run(run, steps):
 
 
 class TrainingExplorer:
-    """Train a model and watch its loss; stop it, turn the learning rate, train again and compare.
+    """Train a model and watch its loss; stop it, change the learning rate, train again and compare.
 
     Arguments as for `train`; every run starts from the weights that `model` has now. The buttons use
-    `start()` and `stop()`, which leave the notebook free. `train()` runs to the end in the cell's
-    own thread; a kernel at work hears no button, so there only its Interrupt stops. Colab shows
-    nothing that a thread does: there the Train button, too, uses the kernel's own thread.
+    `start()` and `stop()`, which do not block the notebook. `train()` runs to the end in the main
+    thread; a busy kernel does not react to buttons, so only Interrupt stops it. Colab does not show
+    updates from threads, so its Train button uses the main thread as well.
     `learning_rate`, `train_button`, `stop_button`, `image` and `words` are plain ipywidgets, so a
     test can use them without a browser.
     """
@@ -100,7 +101,7 @@ class TrainingExplorer:
 
     @property
     def busy(self):
-        """True while a run goes on in its thread."""
+        """True while a run is going on in its thread."""
         return self._thread is not None and self._thread.is_alive()
 
     def train(self):
@@ -109,7 +110,7 @@ class TrainingExplorer:
         return self._train()
 
     def start(self):
-        """Begin a run and return at once; does nothing while one goes on."""
+        """Start a run and return at once; does nothing while one is going on."""
         if self.busy:
             return
         if "google.colab" in sys.modules:
@@ -120,26 +121,26 @@ class TrainingExplorer:
         self._thread.start()
 
     def stop(self):
-        """Ask the run to end after the step that it is at; what was learned stays in `model`."""
+        """Make the run end after its current step; `model` keeps what it has learned."""
         self._stopped.set()
         self.stop_button.disabled = True
 
     def wait(self, seconds=600):
-        """Wait until the run has ended. Raises TimeoutError where it takes longer."""
+        """Wait until the run has ended; raises TimeoutError if it takes longer."""
         if self._thread is not None:
             self._thread.join(seconds)
             if self._thread.is_alive():
                 raise TimeoutError(f"the run has not ended in {seconds} seconds")
 
     def describe(self):
-        """What there is to see, in a sentence."""
+        """What the page shows, in a sentence."""
         if not self.runs:
             return "No run yet: press Train."
         return describe_run(self.runs[-1], self.config.steps)
 
     def _prepare(self, hears_stop):
         if self.busy:
-            raise RuntimeError("a run goes on: stop it first")
+            raise RuntimeError("a run is going on: stop it first")
         self._stopped.clear()
         self.train_button.disabled, self.stop_button.disabled = True, not hears_stop
         self.model.load_state_dict(self.first_weights)

@@ -1,8 +1,8 @@
-"""Every picture of the course that you can touch, by name, in one place.
+"""Every interactive page of the course, by name, in one place.
 
-Each takes data and gives something that a notebook cell shows as its last line. All can be used
-by keyboard: Tab goes from one control to the next, the arrow keys move a slider, Enter or the
-space bar presses a button. Each keeps a still page, too, for where no kernel runs.
+Each takes data and returns something that a notebook displays if it is the last line of a cell. All
+can be used by keyboard: Tab goes from one control to the next, the arrow keys move a slider, Enter
+or the space bar presses a button. Each also has a static page, for where no kernel runs.
 
 >>> from classroom.pages import widgets
 >>> [name for name in widgets.__all__ if "attention" in name]
@@ -24,14 +24,14 @@ from classroom.study.flash_cards import FlashCards
 from classroom.study.question_generator import QuestionGenerator, question_generator
 from classroom.study.quiz import Quiz, quiz
 
-WHAT = {
-    show_tokens: "tokens as tiles, ids below them (it stands still)",
-    TokenizerExplorer: "a box to type into, and where several tokenizers cut the text",
+DESCRIPTIONS = {
+    show_tokens: "tokens as tiles, ids below them (static)",
+    TokenizerExplorer: "type a text: how several tokenizers split it",
     MergeExplorer: "byte pair merges on a short text, one by one",
     EmbeddingExplorer: "type a word: its neighbors in a plane of word vectors, and their cosines",
-    show_attention_explorer: "pick a layer and a head, point at a token: where it looks",
-    SamplingExplorer: "temperature, top-k and top-p over a distribution, and a token drawn from it",
-    TrainingExplorer: "a training run as it goes, with its learning rate and a Stop button",
+    show_attention_explorer: "choose a layer, a head and a token: what it attends to",
+    SamplingExplorer: "temperature, top-k and top-p: how they change a distribution to sample from",
+    TrainingExplorer: "a training run, live, with its learning rate and a Stop button",
     LandscapeExplorer: "the loss around a model, with a slice to move",
     ChatWindow: "talk to ELIZA, a GPT, or several at once",
     StreamingWindow: "talk to one model whose answer appears word by word",
@@ -40,16 +40,16 @@ WHAT = {
     QuestionGenerator: "pick a topic, press Generate, get questions of the bank or of a model",
     question_generator: "the same, with the servers that you named in the environment",
     FlashCards: "interview questions that come back until they are known",
-    Knobs: "sliders over the HTML of any function",
+    Knobs: "sliders for the arguments of any function that returns HTML",
 }
 
-__all__ = ["WHAT", "overview", *(thing.__name__ for thing in WHAT)]
+__all__ = ["overview", *(thing.__name__ for thing in DESCRIPTIONS)]
 
 
 def overview():
-    """Return what there is, a line each: the name, and what it shows.
+    """Return one line for each page: its name, and what it shows.
 
     >>> print(overview().splitlines()[0])
-    show_tokens              tokens as tiles, ids below them (it stands still)
+    show_tokens              tokens as tiles, ids below them (static)
     """
-    return "\n".join(f"{thing.__name__:24} {what}" for thing, what in WHAT.items())
+    return "\n".join(f"{thing.__name__:24} {what}" for thing, what in DESCRIPTIONS.items())

@@ -1,1 +1,1 @@
-"""To practice and to remember: quizzes, flash cards, a question generator, what a reader has done."""
+"""Practice: quizzes, flash cards, a question generator, and the reader's progress."""

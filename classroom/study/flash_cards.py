@@ -1,7 +1,8 @@
 """The interview questions of the lecture notes as flash cards that come back until they are known.
 
-Five boxes (Leitner 1972): a card that you knew moves one box up and comes back later, one that you
-did not know goes back to the first box and comes back today. The state is kept by `classroom.study.progress`.
+Five boxes (Leitner 1972): a card that you knew moves one box up and comes back later; one that you
+did not know goes back to the first box and comes back today. `classroom.study.progress` keeps the
+state.
 """
 
 import datetime
@@ -19,7 +20,7 @@ DAYS = (0, 1, 3, 7, 21)  # until a card of box 1 to 5 comes back
 
 @dataclass(frozen=True)
 class Card:
-    """One interview question with its answer, and the lecture that it belongs to."""
+    """An interview question with its answer, and the lecture that it belongs to."""
 
     name: str
     lecture: int
@@ -28,7 +29,7 @@ class Card:
 
 
 def load_cards(lecture=None, folder=NOTES):
-    """Return the cards of one lecture or of all. Raises ValueError where there are none.
+    """Return the cards of one lecture or of all; raises ValueError if there are none.
 
     >>> load_cards(15)[0].name
     '15.1'
@@ -58,7 +59,7 @@ def _plain(markdown):
 
 
 def marked_up(markdown):
-    """Return the HTML of a line of Markdown: code, bold and italic words; formulas stay in `$`.
+    """Return a line of Markdown as HTML: code, bold and italic text; formulas stay in `$`.
 
     >>> marked_up("Is `a < b` *always* true for $a$?")
     'Is <code>a &lt; b</code> <i>always</i> true for $a$?'
@@ -76,12 +77,12 @@ def marked_up(markdown):
 
 
 def box_of(card):
-    """Which box a card is in, 1 to 5; new cards are in box 1."""
+    """Return the box of a card, 1 to 5; a new card is in box 1."""
     return study.read_state("cards").get(card.name, [1])[0]
 
 
 def due_cards(cards, today=None):
-    """Return the cards to be asked today: new ones, and those whose day has come; low boxes first."""
+    """Return the cards that are due today, low boxes first; new cards are always due."""
     today = today or datetime.date.today()
     known = study.read_state("cards")
     due = [card for card in cards if known.get(card.name, [1, ""])[1] <= today.isoformat()]
@@ -89,7 +90,7 @@ def due_cards(cards, today=None):
 
 
 def grade(card, knew_it, today=None):
-    """Move a card up, or back to the first box; return the day on which it comes back."""
+    """Move a card one box up, or back to the first; return the day on which it comes back."""
     today = today or datetime.date.today()
     box = min(box_of(card) + 1, len(DAYS)) if knew_it else 1
     day = today + datetime.timedelta(days=DAYS[box - 1])
@@ -98,7 +99,7 @@ def grade(card, knew_it, today=None):
 
 
 class FlashCards:
-    """A window with one card at a time: think, turn it over, and say whether you knew it.
+    """A window with one card at a time: think, turn it over, and mark whether you knew it.
 
     `cards` are those of one lecture, several or all. The buttons can be reached by keyboard.
     """
@@ -143,7 +144,7 @@ class FlashCards:
             button.disabled = not turned
 
     def html(self, turned=False):
-        """The card on top as a page, with its answer where it is turned."""
+        """The current card as a page, with its answer once it is turned over."""
         if not self.waiting:
             return "<p>No card is due today. Come back tomorrow.</p>"
         card = self.waiting[0]
@@ -159,5 +160,5 @@ class FlashCards:
         return f"FlashCards({len(self.cards)} cards)"
 
     def _repr_mimebundle_(self, **_):
-        """The live widget, and beside it the card that stands still, for where nothing runs."""
+        """The live widget, and a static card for where no kernel runs."""
         return live_and_still(repr(self), self.html(), self.view)

@@ -2,10 +2,10 @@
 
     question_generator("attention")
 
-Behind the button stands the course's own bank of questions, which needs no network, or a language
-model on a server that you name (see `classroom.pages.talkers`). What a model writes is checked before it is
-shown (`classroom.study.question_writer`). Where a server fails, the page says so in one line and takes the
-bank.
+The questions come from the course's own bank, which needs no network, or from a language model on a
+server that you name (see `classroom.pages.talkers`). What a model writes is checked before it is
+shown (`classroom.study.question_writer`). If a server fails, the page says so in one line and uses
+the bank.
 """
 
 import re
@@ -33,7 +33,7 @@ SUGGESTIONS = 5
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """Questions, what is to be said about them, and topics to try where there are none."""
+    """Questions, a remark about them, and topics to try if there are none."""
 
     questions: tuple[QuizQuestion, ...]
     words: str
@@ -44,7 +44,7 @@ def find_questions(topic, n=3, seed=0):
     """Pick up to `n` questions of the bank, about a word ("softmax") or a lecture ("15").
 
     The same seed gives the same questions. Raises ValueError for an unknown lecture, and for an
-    unknown topic with the nearest known ones.
+    unknown topic, naming the nearest known ones.
 
     >>> {question.lecture for question in find_questions("lecture 15")}
     {15}
@@ -60,16 +60,16 @@ def find_questions(topic, n=3, seed=0):
 
 
 def _lecture(topic):
-    """The number in "15" or "lecture 15"; None where the topic is a word."""
+    """The number in "15" or "lecture 15"; None if the topic is a word."""
     found = re.fullmatch(r"\s*(?:lecture\s*)?(-?\d{1,9})\s*", str(topic), re.I)
     return int(found[1]) if found else None
 
 
 def make_set(topic, n=3, seed=0, writer=None):
-    """Return the `QuestionSet` for a topic: from a `writer` where there is one, else from the bank.
+    """Return the `QuestionSet` for a topic: from a `writer` if given, else from the bank.
 
-    A writer is a `ChatServer`, or anything with `name`, `reset()` and `respond(text)`. Whatever
-    goes wrong with it is said in the set's words, and the bank's questions come in its place.
+    A writer is a `ChatServer`, or anything with `name`, `reset()` and `respond(text)`. If it fails,
+    the set's remark says why, and its questions come from the bank.
     """
     check_whole("n", n, least=1, most=MOST)
     topic = " ".join(str(topic).split())
@@ -113,9 +113,9 @@ def _short_of(count, n):
 
 
 def find_writers(environment=None):
-    """The servers that you named in the environment, with time enough to write some questions.
+    """The servers that you named in the environment, with enough time to write some questions.
 
-    `environment` stands in for `os.environ`. Nothing is contacted yet.
+    `environment` replaces `os.environ`. Nothing is contacted yet.
     """
     return [
         ChatServer(gpt.url, gpt.model, gpt.key, SECONDS, TOKENS)
@@ -125,11 +125,11 @@ def find_writers(environment=None):
 
 
 class QuestionGenerator:
-    """A box for a topic, a slider for how many, and a button that brings a set of questions.
+    """A box for a topic, a slider for the number, and a button that gets a set of questions.
 
-    Press the button again for other questions on the same topic. A menu of who writes them appears
-    where there are `writers` (see `make_set`); nobody is asked before the button is pressed. After
-    an unknown topic, buttons offer the nearest known ones. `box`, `slider`, `menu`, `button`,
+    Press the button again for other questions on the same topic. If there are `writers` (see
+    `make_set`), a menu offers them; none is contacted before the button is pressed. After an
+    unknown topic, buttons offer the nearest known ones. `box`, `slider`, `menu`, `button`,
     `suggestions`, `said` and `quiz` are plain widgets, so a test can use them without a browser.
     """
 
@@ -138,7 +138,7 @@ class QuestionGenerator:
 
         self.writers, self.presses = [None, *writers], 0
         wide = {"style": {"description_width": "80px"}, "layout": {"width": "340px"}}
-        # The value arrives with Enter, not with every key: the same in ipywidgets 7 and 8.
+        # The value changes on Enter, not on every key, in ipywidgets 7 and 8.
         self.box = widgets.Text(
             value=str(topic), description="topic", continuous_update=False,
             placeholder="a word, or the number of a lecture", **wide,
@@ -162,7 +162,7 @@ class QuestionGenerator:
         self.widget = widgets.VBox(parts, layout={"width": "99%"})
 
     def generate(self):
-        """Do what the button does: get a set of questions and show the first."""
+        """Get a set of questions and show the first, as the button does."""
         writer = self.writers[self.menu.value]
         if writer is not None:
             self.said.value = card(f"{escape(writer.name)} is writing. This can take minutes.")
@@ -173,7 +173,7 @@ class QuestionGenerator:
             self.button.disabled = False
 
     def take(self, number):
-        """Take the topic on suggestion `number`; a button that is not shown does nothing."""
+        """Use the topic on suggestion `number`; a button that is not shown does nothing."""
         self.box.value = self.suggestions[number].description or self.box.value
 
     def _typed(self, _=None):
@@ -207,7 +207,7 @@ class QuestionGenerator:
 def question_generator(topic="attention", n=3, environment=None):
     """Return the generator, with every server that you named in the environment as a writer.
 
-    Raises ValueError for `n` outside 1 to 10, and for a server's address that is none.
+    Raises ValueError for `n` outside 1 to 10, and for an invalid address of a server.
 
     >>> question_generator("softmax", environment={})
     QuestionGenerator('softmax', 3 questions)

@@ -1,8 +1,8 @@
-"""Questions that a language model writes: the prompt that asks for them, and the check of the reply.
+"""Questions written by a language model: the prompt that asks for them, and the check of the reply.
 
-A reply is only text. It is read as far as it can be read, and whatever is not a question with four
-different choices, one of them right, and an explanation is left out with the reason. Whether an
-answer is true cannot be checked in this way.
+A reply is only text. It is parsed as far as possible, and everything that is not a question with
+four different choices, one of them right, and an explanation is left out, with the reason. Whether
+an answer is true cannot be checked in this way.
 """
 
 import json
@@ -12,7 +12,7 @@ from classroom.study.quiz_bank import QuizQuestion
 from helpers.judge import short_reply
 from helpers.limits import check_whole
 
-MOST = 10  # questions in one set
+MOST = 10  # questions in a set
 LONGEST_REPLY, LONGEST_TEXT, LONGEST_TOPIC = 100_000, 600, 100  # characters
 LETTERED = re.compile(r"\s*\(?([A-Da-d])[).:]\s+")
 OTHERS = re.compile(
@@ -29,9 +29,9 @@ speaks of the others. "why" explains the answer in one sentence."""
 
 
 def question_prompt(topic, n=3):
-    """Return the text that asks a language model for `n` questions about a topic.
+    """Return the prompt that asks a language model for `n` questions about a topic.
 
-    Raises ValueError for a topic that is empty or longer than a hundred characters.
+    Raises ValueError for a topic that is empty or has more than a hundred characters.
 
     >>> question_prompt("gravity", 3).splitlines()[0][:50]
     'Write 3 multiple-choice questions about gravity. R'
@@ -46,7 +46,7 @@ def question_prompt(topic, n=3):
 
 
 def parse_question(entry, topic):
-    """Turn one entry of a model's reply into a question; ValueError says what is wrong with it.
+    """Turn one entry of a model's reply into a question; raises ValueError saying what is wrong.
 
     >>> entry = {"question": "What is 2 + 2?", "choices": [3, 4, 5, 6], "right": 1, "why": "Count."}
     >>> parse_question(entry, "sums").answer
@@ -76,9 +76,9 @@ def parse_question(entry, topic):
 
 
 def read_questions(reply, topic):
-    """Return the questions that a model's reply holds, and for each that is left out the reason.
+    """Return the questions in a model's reply, and the reason for each that is left out.
 
-    They may stand anywhere in the reply, in a list or one by one. What comes twice is left out.
+    They may be anywhere in the reply, in a list or one by one. Duplicates are left out.
 
     >>> read_questions('Sure! [{"question": "Why?"}]', "sums")
     ([], ['no choices, no right, no why'])
@@ -97,9 +97,9 @@ def read_questions(reply, topic):
 
 
 def ask_for_questions(topic, n, ask):
-    """Ask a model, a function from prompt to reply, for questions; return as `read_questions` does.
+    """Ask a model (a function from prompt to reply) for questions; returns as `read_questions`.
 
-    Raises ValueError where the reply holds none, and what `ask` raises.
+    Raises ValueError if the reply has none, and whatever `ask` raises.
     """
     reply = ask(question_prompt(topic, n))
     found, problems = read_questions(reply, topic)
@@ -110,7 +110,7 @@ def ask_for_questions(topic, n, ask):
 
 
 def _entries(reply):
-    """Every JSON object in a text; None for one that begins as a question and cannot be read."""
+    """Every JSON object in a text; None for one that begins like a question but is not JSON."""
     decoder, place = json.JSONDecoder(strict=False), 0
     while (place := reply.find("{", place)) >= 0:
         try:
@@ -126,7 +126,7 @@ def _entries(reply):
 
 
 def _text(value):
-    """A text on one line; numbers are texts, too."""
+    """A text, or a number as text, on one line."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
@@ -137,7 +137,7 @@ def _text(value):
 
 
 def counted_kinds(problems):
-    """Return the different problems in one line, each with how often it came.
+    """Return the different problems on one line, each with its number of occurrences.
 
     >>> counted_kinds(["an empty text", "no why", "an empty text"])
     'an empty text (2 times); no why'

@@ -2,8 +2,8 @@
 
 `quiz(lecture=15)` asks those of one lecture, `Quiz(generate_questions("softmax"))` any others.
 `Round` holds what was answered and knows nothing of widgets; `Quiz` puts it into a notebook.
-Where no widget can run, the same questions stand still, with the answers folded away. The
-questions themselves come from `classroom.study.quiz_bank`.
+Where no widget can run, there is a static page of the questions, with the answers folded away. The
+questions come from `classroom.study.quiz_bank`.
 """
 
 import html
@@ -46,9 +46,9 @@ def _card(inside, color=PAPER, role=""):
 
 
 class Round:
-    """Some questions on their way: the order of their choices, and what was answered so far.
+    """A round of questions: the order of their choices, and the answers so far.
 
-    Raises ValueError where there is no question.
+    Raises ValueError if there is no question.
 
     >>> round_of_two = Round(questions(lecture=15)[:2])
     >>> _ = round_of_two.answer(0, shuffled(questions(lecture=15)[0])[1])
@@ -66,17 +66,17 @@ class Round:
         self.answers = {}
 
     def answer(self, number, place):
-        """Answer question `number` with the choice at `place`; the first answer counts."""
+        """Answer question `number` with the choice at `place`; only the first answer counts."""
         self.answers.setdefault(number, place)
         return ask(self.questions[number], self.choices[number][self.answers[number]])
 
     @property
     def right(self):
-        """How many questions were answered right."""
+        """The number of right answers."""
         return sum(self.places[number] == place for number, place in self.answers.items())
 
     def html(self):
-        """All questions as a page that stands still, each answer folded away."""
+        """All questions as a static page, each answer folded away."""
         cards = []
         for number, question in enumerate(self.questions):
             items = "".join(f"<li>{html.escape(choice)}</li>" for choice in self.choices[number])
@@ -93,13 +93,13 @@ class Round:
 
 
 class Quiz:
-    """One question at a time, four buttons A to D, and what is to be said to the one you press.
+    """One question at a time, four buttons A to D, and an explanation of the one you press.
 
-    `begin` starts again, with other questions where they are given.
+    `begin` starts again, with other questions if they are given.
 
-    All of it can be reached with Tab and pressed with Enter or the space bar. `round`, `number`,
+    Everything can be reached with Tab and pressed with Enter or the space bar. `round`, `number`,
     `heading`, `buttons`, `texts`, `verdict` and `next` are plain objects and widgets, so a test
-    can use them without a browser. Without ipywidgets there is only the page that stands still.
+    can use them without a browser. Without ipywidgets there is only the static page.
     """
 
     def __init__(self, questions, seed=0):
@@ -140,7 +140,7 @@ class Quiz:
         self.heading.value = self._heading()
 
     def go_on(self):
-        """Show the next question, after the last one the result, and then begin again."""
+        """Show the next question; after the last one the result, and then start again."""
         self.number += 1
         if self.number > len(self.questions):
             self.begin(self.questions, self.seed + 1)
@@ -187,7 +187,7 @@ class Quiz:
         return f"Quiz({len(self.questions)} questions, {_source(self.questions)})"
 
     def _repr_mimebundle_(self, **_):
-        """The live widget, and beside it the page that stands still, for where nothing runs."""
+        """The live widget, and the static page for where no kernel runs."""
         words, still = repr(self), self.round.html()
         if self.view is None:
             return {"text/plain": words, "text/html": still}
@@ -195,7 +195,7 @@ class Quiz:
 
 
 def _source(questions):
-    """The lectures that questions belong to, or the topic of questions from elsewhere."""
+    """The lectures of the questions, or the topic of questions from elsewhere."""
     if any(question.lecture is None for question in questions):
         return f"on {questions[0].topic}"
     lectures = sorted({question.lecture for question in questions})
@@ -207,7 +207,7 @@ def _source(questions):
 def quiz(lecture=None, topic=None, n=None, seed=0):
     """Return a page that asks the questions of a lecture or a topic, one after the other.
 
-    `n` takes that many of them at random; without a lecture, a topic and `n` there are ten.
+    `n` is how many to take at random; without a lecture, a topic and `n` there are ten.
     Raises ValueError for an unknown lecture or topic, and for more questions than there are.
 
     >>> quiz(lecture=15, n=5)

@@ -1,10 +1,10 @@
-"""The multiple-choice questions on all 43 lectures: how to get them, shuffle them and answer them.
+"""The multiple-choice questions on all 43 lectures: find them, shuffle them and answer them.
 
-They stand in `assets/quiz.yaml`: each has one right answer, three wrong ones that people really
-give, and an explanation. `classroom.study.quiz` asks them on a page.
+They are in `assets/quiz.yaml`: each has one right answer, three common wrong answers, and an
+explanation. `classroom.study.quiz` asks them on a page.
 
-`generate_questions("softmax")` is the question generator of lecture 1 over this bank: it picks
-questions that somebody wrote, and writes none.
+`generate_questions("softmax")` is the question generator of lecture 1 for this bank: it picks
+questions and writes none.
 """
 
 import re
@@ -28,8 +28,8 @@ COMMON = frozenset(
 class QuizQuestion:
     """One question of a lecture with its answer, three wrong answers, and the reason why.
 
-    `lecture` is None for a question that does not stem from the course. Raises ValueError unless
-    there are three wrong answers and all four differ.
+    `lecture` is None for a question that is not from the course. Raises ValueError unless there are
+    three wrong answers and all four differ.
     """
 
     question: str
@@ -46,7 +46,7 @@ class QuizQuestion:
 
 @cache
 def _bank() -> tuple[QuizQuestion, ...]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one, where there is one
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast loader, if available
     entries = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=loader)
     return tuple(QuizQuestion(**{**entry, "wrong": tuple(entry["wrong"])}) for entry in entries)
 
@@ -83,7 +83,7 @@ def _unknown(topic):
 def questions(lecture=None, topic=None) -> list[QuizQuestion]:
     """Return the questions of a lecture, of a topic, of both, or all of them.
 
-    Raises ValueError for a lecture without questions, and for an unknown topic with the nearest
+    Raises ValueError for a lecture without questions, and for an unknown topic, naming the nearest
     known ones.
 
     >>> {question.lecture for question in questions(lecture=15)}
@@ -106,16 +106,16 @@ def questions(lecture=None, topic=None) -> list[QuizQuestion]:
 
 @cache
 def _numbers():
-    """For each question of the bank its number within its lecture."""
+    """The number of each question within its lecture."""
     lectures = groupby(_bank(), key=lambda question: question.lecture)
     return {question: number for _, group in lectures for number, question in enumerate(group)}
 
 
 def shuffled(question, seed=0):
-    """Return the four choices of a question in a new order, and the place of the right one.
+    """Return the four choices of a question in a new order, and the position of the right one.
 
-    Within a lecture the right answer takes the places A to D once each before any comes again,
-    so no place is a better guess than another.
+    Within a lecture, the right answer is at each of the positions A to D once before any is used
+    again, so no position is a better guess than another.
 
     >>> choices, place = shuffled(load_quiz()[0])
     >>> choices[place] == load_quiz()[0].answer
@@ -133,7 +133,7 @@ def shuffled(question, seed=0):
 
 
 def ask(question, choice):
-    """Return what is to be said to a choice: right or not, and the explanation.
+    """Return the reply to a choice: right or not, and the explanation.
 
     `choice` is the text of one of the four answers. Raises ValueError for any other text.
 
@@ -144,20 +144,20 @@ def ask(question, choice):
     'Not quite, the answer is: 6. Three twos.'
     """
     if choice not in (question.answer, *question.wrong):
-        raise ValueError(f"{choice!r} is none of the four answers to {question.question!r}")
+        raise ValueError(f"{choice!r} is not one of the four answers to {question.question!r}")
     if choice == question.answer:
         return f"Right. {question.why}"
     return f"Not quite, the answer is: {question.answer}. {question.why}"
 
 
 def _words(text):
-    """The words of a text that carry content, without the plural's s."""
+    """The content words of a text, without the s of the plural."""
     found = set(re.findall(r"[a-z0-9]+", text.lower())) - COMMON
     return {w[:-1] if len(w) > 3 and w.endswith("s") and w[-2] not in "sui" else w for w in found}
 
 
 def _hits(wanted, words):
-    """How many wanted words are there; a longer word may go on, as position in positional."""
+    """The number of wanted words found; a longer word counts, too, as positional for position."""
     return sum(
         any(word == found or (len(word) > 4 and found.startswith(word)) for found in words)
         for word in wanted
@@ -175,12 +175,12 @@ def _words_of_explanations():
 
 
 def generate_questions(topic, n=3, seed=0) -> list[QuizQuestion]:
-    """Pick `n` questions about a topic: the generator of lecture 1, over this bank.
+    """Pick `n` questions about a topic: the generator of lecture 1, for this bank.
 
-    A question fits if its topic, its text or its answer holds the words of `topic`, or else its
-    explanation; those with most of them are taken, and those with that topic first. Fewer than `n`
-    come back where fewer fit. The same seed gives the same questions. Raises ValueError for `n` below 1, and where
-    nothing fits, with the nearest known topics.
+    A question fits if its topic, text or answer contains the words of `topic`, or else its
+    explanation; those with most of these words are taken, and those with that topic first. Returns
+    fewer than `n` if fewer fit. The same seed gives the same questions. Raises ValueError for `n`
+    below 1, and, naming the nearest known topics, if no question fits.
 
     >>> all("softmax" in repr(question).lower() for question in generate_questions("softmax", 2))
     True

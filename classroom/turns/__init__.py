@@ -1,7 +1,7 @@
-"""Checks for the exercises: `check("05.1", my_function)` says what is right, or what differs.
+"""Checks of the exercises: `check("05.1", my_function)` says what is right, or what differs.
 
-Each notebook has a module of its own; every check tries several inputs, an edge case among them.
-What was right is remembered, and `progress()` shows it.
+Each notebook has a module of its own; every check tries several inputs, among them an edge case.
+Solved exercises are remembered, and `progress()` lists them.
 """
 
 import datetime
@@ -23,7 +23,7 @@ def check(name, attempt):
 
 
 def progress():
-    """Print for each notebook how many exercises are solved, and which."""
+    """Print, for each notebook, how many exercises are solved, and which."""
     solved = study.read_state("exercises")
     for notebook, names in exercises_by_notebook().items():
         done = [name for name in names if name in solved]

@@ -32,7 +32,7 @@ def tired_entry(attempt):
         wrong("there is no entry for the word tired: it must begin with (tired 4")
     if script.keywords["TIRED"].rank != 4:
         rank = script.keywords["TIRED"].rank
-        wrong(f"its rank is {rank}, not 4. The rank stands behind the word, before the patterns.")
+        wrong(f"its rank is {rank}, not 4. The rank follows the word, before the patterns.")
     _tired_of(script)
     _just_tired(script)
     return "it asks back about what it heard, and its answers take turns."
@@ -57,7 +57,7 @@ def _tired_of(script):
     if "long days" in second or "waiting" not in second:
         wrong(f"to 'I am tired of waiting' it says {second!r}, which is not about waiting.")
     if second.replace("waiting", "your long days") == first:
-        wrong("it gives the same answer twice. Write two answers behind each pattern.")
+        wrong("it gives the same answer twice. Write two answers after each pattern.")
 
 
 def _just_tired(script):
@@ -69,7 +69,7 @@ def _just_tired(script):
                 "to 'I am so tired' your entry has no answer. Add the pattern (0), which fits all."
             )
     if first == second:
-        wrong("where somebody is just tired, it gives the same answer twice. Write two.")
+        wrong("for plain tiredness, it gives the same answer twice. Write two.")
 
 
 @exercise("01.2", "Cut a sentence yourself")
@@ -99,7 +99,7 @@ def cut(attempt):
 
 
 def _attempted_cut(attempt, pattern, text):
-    """The attempt's pieces for a text; a stub returns None for a sentence that fits."""
+    """The attempt's pieces for a text; a stub returns None for a sentence that matches."""
     return attempted(attempt(list(pattern), text.split()))
 
 
@@ -125,7 +125,7 @@ def repetition(attempt):
         found = attempt(replies.get, list(text))
         distinct = len({replies[letter] for letter in text}) / len(text)
         if not math.isclose(found, share) and math.isclose(found, distinct):
-            wrong(f"{found:.2f} is the share of different replies. Asked is what is left of 1.")
+            wrong(f"{found:.2f} is the share of different replies. Subtract it from 1.")
         if not math.isclose(found, share, abs_tol=1e-9):
             said = ", ".join(replies[letter] for letter in text)
             wrong(f"for the replies {said} it gave {found:.3f}, not {share:.3f}: {reason}.")
@@ -139,7 +139,7 @@ def repetition(attempt):
     if attempt(replies.get, []) != 0:
         wrong("without any text it must be 0, not an error.")
     share = attempt(Eliza.default().respond, ["Who is there?", "Where am I?"] * 10)
-    return f"put to ELIZA, 20 questions bring {share:.0%} repetitions."
+    return f"of ELIZA's replies to 20 questions, {share:.0%} are repetitions."
 
 
 @exercise("01.4", "The text labels itself")
@@ -149,15 +149,15 @@ def next_word_pairs(attempt):
                 (["sat", "on"], "it")]  # fmt: skip
     found = [(list(before), word) for before, word in result]
     if any(word in before[-1:] for before, word in found):
-        wrong("a word stands in its own input. The label must be hidden, or nothing is learned.")
+        wrong("a word is in its own input. The label must be hidden, or nothing is learned.")
     if any(len(before) > 2 for before, _ in found):
         wrong("an input holds more than 2 words. Keep the last context_size words only.")
     if len(found) > len(expected):
-        wrong("there is a pair too many: the first word has nothing before it.")
+        wrong("there is one pair too many: the first word has nothing before it.")
     if found and all(len(before) == 2 for before, _ in found):
         wrong("the pairs at the beginning are missing: an input may be shorter than context_size.")
     if any(before and before[0] == "the" for before, _ in found[2:]):
-        wrong("the input keeps the first words. Keep the last ones: they stand next to the label.")
+        wrong("the input keeps the first words. Keep the last ones, which are next to the label.")
     if found != expected:
         wrong(f"for 'the cat sat on it' and 2 it gave {found}, not {expected}.")
     for text in ("", "alone"):
@@ -165,7 +165,7 @@ def next_word_pairs(attempt):
             wrong(f"the text {text!r} has no pair: there is no word with one before it.")
     if [len(before) for before, _ in attempt("a b c d e", 10)] != [1, 2, 3, 4]:
         wrong("with a context longer than the text, each input holds all the words before it.")
-    return "every word but the first became a label, and nobody had to write one."
+    return "every word but the first became a label, without any labeling by hand."
 
 
 @exercise("01.5", "A prompt with examples")

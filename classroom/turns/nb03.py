@@ -7,6 +7,7 @@ import regex
 from classroom.turns.registry import attempted, exercise, wrong
 from helpers.bpe import BPETokenizer
 from helpers.bpe.train import GPT2_SPLIT_PATTERN
+from helpers.tokenizer import END_OF_TEXT
 
 _TEXT = "low low low low low lower lower newest newest newest newest newest newest tea 語語"
 _MERGES = [(b"w", b"e"), (b"l", b"o"), (b"we", b"s"), (b"wes", b"t"), (b"lo", b"w")]
@@ -21,14 +22,14 @@ def tokens_never_used(unused):
     tokenizer = _tokenizer()
     text = "newest tea"
     found = list(attempted(unused(tokenizer, text)))
-    end = tokenizer.special_tokens["<|endoftext|>"]
+    end = tokenizer.special_tokens[END_OF_TEXT]
     expected = sorted(set(tokenizer.vocab) - set(tokenizer.encode(text)) - {end})
     if end in found:
-        wrong(f"id {end} is the special token <|endoftext|>: no text uses it, leave it out")
+        wrong(f"id {end} is the special token {END_OF_TEXT}: no text uses it, leave it out")
     if found == list(range(len(tokenizer.vocab) - 1)) or set(found) & set(tokenizer.encode(text)):
         wrong("some of your ids are in the encoding of the text: those are used")
     if sorted(found) == expected != found:
-        wrong("these are the right ids, but not in rising order")
+        wrong("these are the right ids, but not in increasing order")
     if found and all(value < 256 for value in found):
         wrong("you list only bytes; merged tokens may be unused too")
     if found != expected:
@@ -36,7 +37,7 @@ def tokens_never_used(unused):
         wrong(f"{len(expected)} ids are unused, yours has {len(found)}; missing: {missing[:5]}")
     if list(unused(tokenizer, "")) != list(range(end)):
         wrong("an empty text uses nothing: every id but the special one is unused")
-    return "what no text uses, no model learns."
+    return "a model cannot learn a token that no text uses."
 
 
 @exercise("03.2", "Short numbers")
@@ -45,11 +46,11 @@ def short_numbers(split):
     if found == regex.findall(GPT2_SPLIT_PATTERN, "In 1234567 days"):
         wrong("this is GPT-2's own splitting: 1234567 is still one pre-token")
     if "".join(found) != "In 1234567 days":
-        wrong(f"joined, your pieces give {''.join(found)!r}: some of the text has got lost")
+        wrong(f"joined, your pieces give {''.join(found)!r}: some of the text is missing")
     if found == ["In", " ", "123", "456", "7", " days"]:
-        wrong("the blank before the number stands alone; it may still be part of the first digits")
+        wrong("the space before the number is a piece of its own; it belongs to the first digits")
     if found[:3] == ["In", " 1", "2"]:
-        wrong("each digit stands alone; up to three of them are to stay together")
+        wrong("each digit is a piece of its own; up to three of them must stay together")
     cases = {
         "In 1234567 days": ["In", " 123", "456", "7", " days"],
         "12": ["12"],
@@ -73,9 +74,9 @@ def family_trees(tree):
     if found == (b"lo", b"w"):
         wrong("you stop at the parents: go on until every leaf is a single byte")
     if isinstance(found, list) or (found and isinstance(found[0], list)):
-        wrong("pairs are to be tuples: ((b'l', b'o'), b'w')")
+        wrong("pairs must be tuples: ((b'l', b'o'), b'w')")
     if found == (b"l", b"o", b"w"):
-        wrong("these are the bytes in a row; the tree must show which two were joined first")
+        wrong("these are the bytes in order; the tree must show which two were joined first")
     if found != ((b"l", b"o"), b"w"):
         wrong(f"b'low' should give ((b'l', b'o'), b'w'), yours gives {found}")
     if tree(_MERGES, b"west") != (((b"w", b"e"), b"s"), b"t"):
@@ -83,7 +84,7 @@ def family_trees(tree):
     try:
         single = tree(_MERGES, b"w")
     except (KeyError, IndexError):
-        wrong("a single byte was made by no merge: it is its own tree")
+        wrong("no merge made a single byte: it is its own tree")
     if single != b"w":
         wrong(f"a single byte is its own tree: b'w', not {single}")
     tokenizer = _tokenizer()
@@ -124,7 +125,7 @@ def make_it_fit(fit):
     trained = _tokenizer()
     if list(fit(trained, _TEXT, 10**6)) != trained.encode(_TEXT):
         wrong("a text shorter than the limit must stay whole")
-    return "as many tokens as fit, and no half character."
+    return "as many tokens as fit, without an incomplete character."
 
 
 @exercise("03.5", "Text while it is written")
@@ -182,10 +183,10 @@ def bpe_with_dropout(encode):
         )
     runs = {tuple(encode(b"aaaa", {(b"a", b"a"): 0}, 0.5, random.Random(s))) for s in range(200)}
     if (b"a", b"aa", b"a") not in runs:
-        wrong("in b'aaaa' all places are left out together; each place is to be drawn for itself")
+        wrong("in b'aaaa' all positions are dropped together; draw for each position separately")
     if list(encode(b"", ranks, 0.5, random.Random(0))) != []:
         wrong("an empty word has no tokens")
     whole = sum(len(encode(b"we", ranks, 0.1, random.Random(seed))) == 1 for seed in range(1000))
     if not 850 <= whole <= 950:
         wrong(f"with dropout 0.1 b'we' should be merged in about 900 of 1000 tries, not in {whole}")
-    return "the same word, spelled differently each time, as often as you ask."
+    return "the same word, tokenized differently each time."

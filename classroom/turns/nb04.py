@@ -12,7 +12,7 @@ def how_many_windows(count):
     if isinstance(found, float):
         wrong("a number of windows is a whole number: divide with // and not with /")
     if found == 6:
-        wrong("the sixth window of 9 tokens has no target left for its last place: 5 windows")
+        wrong("the sixth window of 9 tokens has no target for its last position: 5 windows")
     if found != 5:
         wrong(f"9 tokens, context 4, stride 1 make 5 windows, yours says {found}")
     for n_tokens in range(0, 25):
@@ -35,15 +35,15 @@ def gradient_of_a_lookup(gradient_of):
     arriving = torch.randn(4, 3, generator=generator)
     found = attempted(gradient_of(ids, arriving, 7))
     if tuple(found.shape) != (7, 3):
-        wrong(f"the table has 7 rows of 3 numbers, so its gradient is (7, 3), not {found.shape}")
+        wrong(f"the table has 7 rows of size 3, so its gradient is (7, 3), not {found.shape}")
     table = torch.zeros(7, 3, requires_grad=True)
     table[ids].backward(arriving)
     if torch.equal(found[[0, 1, 4, 6]], torch.zeros(4, 3)) and not torch.allclose(
         found[3], table.grad[3]
     ):
-        wrong("token 3 comes twice: its row gets the sum of both gradients, not one of them")
+        wrong("token 3 occurs twice: its row gets the sum of both gradients, not one of them")
     if not torch.allclose(found, table.grad, atol=1e-6):
-        wrong("the numbers differ from autograd's: only the rows of tokens that came get any")
+        wrong("the gradient differs from autograd's: only rows of tokens that occur get any")
     empty = gradient_of(torch.tensor([], dtype=torch.long), torch.zeros(0, 3), 7)
     if tuple(empty.shape) != (7, 3) or empty.abs().sum() != 0:
         wrong("without any token the gradient of the table is all zeros")
@@ -60,7 +60,7 @@ def most_similar_rows(similar):
     if found == [1, 2]:
         wrong("the long row [5, 5] came first: divide each row by its length before comparing")
     if found[:1] == [3]:
-        wrong("row 3 points the opposite way, its cosine is -1: sort from large to small")
+        wrong("row 3 points in the opposite direction, its cosine is -1: sort from large to small")
     if found != [2, 1]:
         wrong(f"nearest to row 0 are the rows [2, 1], best first; yours gives {found}")
     table = torch.randn(30, 8, generator=torch.Generator().manual_seed(1))
@@ -69,7 +69,7 @@ def most_similar_rows(similar):
     for count in (1, 5, 29):
         if [int(number) for number in similar(table, 7, count)] != expected[:count]:
             wrong(f"with 30 random rows and count {count} the order differs, or the number of rows")
-    return "directions are compared, and lengths do not count."
+    return "directions are compared, and lengths do not matter."
 
 
 @exercise("04.4", "Waves for any places")
@@ -77,25 +77,27 @@ def waves_for_any_places(waves_at):
     places = torch.tensor([1000, 0, 3])
     found = attempted(waves_at(places, 6))
     if tuple(found.shape) != (3, 6):
-        wrong(f"three places and six dimensions make (3, 6), not {tuple(found.shape)}")
+        wrong(f"three positions and six dimensions make (3, 6), not {tuple(found.shape)}")
     angles = places[:, None].double() / 10000 ** (torch.arange(0, 6, 2).double() / 6)
     expected = torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
     found = found.double()
     if torch.allclose(found, torch.cat([angles.sin(), angles.cos()], dim=1), atol=1e-3):
-        wrong("all sines and then all cosines: sine and cosine of one wave stand side by side here")
+        wrong("all sines and then all cosines: here, sine and cosine of a wave are side by side")
     if torch.allclose(
         found, torch.stack([angles.cos(), angles.sin()], dim=2).flatten(1), atol=1e-3
     ):
-        wrong("the sine comes first, at the even dimension; place 0 begins 0, 1, 0, 1")
+        wrong("the sine comes first, at the even dimension; position 0 begins 0, 1, 0, 1")
     if torch.allclose(found[1:], expected[1:], atol=1e-3) and not torch.allclose(
         found, expected, atol=1e-2
     ):
-        wrong("place 1000 is wrong: use the places themselves, not their order in the tensor")
+        wrong("position 1000 is wrong: use the positions themselves, not their order in the tensor")
     if not torch.allclose(found, expected, atol=1e-2):
-        wrong("the numbers differ; the angle of dimensions 2i and 2i+1 is place / 10000^(2i / C)")
+        wrong(
+            "the numbers differ; the angle of dimensions 2i and 2i+1 is position / 10000^(2i / C)"
+        )
     if tuple(waves_at(torch.tensor([5]), 2).shape) != (1, 2):
-        wrong("one place and two dimensions should give the shape (1, 2)")
-    return "any place at once, and nothing before it was needed."
+        wrong("one position and two dimensions should give the shape (1, 2)")
+    return "each position directly, without those before it."
 
 
 @exercise("04.5", "The next step: turn instead of add")
@@ -104,26 +106,30 @@ def turn_instead_of_add(turn):
     x = torch.randn(4, 6, generator=generator)
     found = attempted(turn(x, torch.arange(4)))
     if tuple(found.shape) != (4, 6):
-        wrong(f"turning keeps the shape: (4, 6), not {tuple(found.shape)}")
+        wrong(f"a rotation keeps the shape: (4, 6), not {tuple(found.shape)}")
     if not torch.allclose(found[0], x[0], atol=1e-5):
-        wrong("at place 0 every angle is 0, so nothing may change there")
+        wrong("at position 0 every angle is 0, so nothing may change there")
     if not torch.allclose(found.norm(dim=1), x.norm(dim=1), atol=1e-4):
-        wrong("turning must not change a vector's length: check the signs of the two sines")
+        wrong("a rotation must not change a vector's length: check the signs of the two sines")
     one = turn(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0]
     if torch.allclose(one, torch.tensor([0.5403, -0.8415]), atol=1e-3):
-        wrong("it turns the wrong way: [1, 0] at place 1 should become [cos 1, sin 1]")
+        wrong("it rotates the wrong way: [1, 0] at position 1 should become [cos 1, sin 1]")
     if not torch.allclose(one, torch.tensor([0.5403, 0.8415]), atol=1e-3):
-        wrong(f"[1, 0] at place 1 should become [cos 1, sin 1], yours gives {one.tolist()}")
+        wrong(f"[1, 0] at position 1 should become [cos 1, sin 1], yours gives {one.tolist()}")
     query, key = torch.randn(2, 1, 6, generator=generator)
     products = [
         (turn(query, torch.tensor([place])) * turn(key, torch.tensor([place + 3]))).sum()
         for place in (0, 1, 10, 50)
     ]
     if max(products) - min(products) > 1e-2:
-        wrong("the product of two vectors 3 places apart should be the same anywhere in the text")
+        wrong(
+            "the product of two vectors 3 positions apart should be the same anywhere in the text"
+        )
     angles = torch.arange(4)[:, None] / 10000 ** (torch.arange(0, 6, 2) / 6)
     a, b = x[:, 0::2], x[:, 1::2]
     expected = [a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()]
     if not torch.allclose(found, torch.stack(expected, dim=2).flatten(1), atol=1e-3):
-        wrong("pairs are neighbors, (x0, x1), (x2, x3), and pair i turns by place / 10000^(2i / C)")
-    return "lengths stay, and products depend on the distance alone: these are rotary positions."
+        wrong(
+            "pairs are neighbors, (x0, x1), (x2, x3); pair i rotates by position / 10000^(2i / C)"
+        )
+    return "lengths stay, and products depend only on the distance: this is rotary embedding."

@@ -36,11 +36,11 @@ def the_mask_without_tril(look_back_mask):
     found = attempted(look_back_mask(4, 4))
     _needs_booleans(found, (4, 4))
     if torch.equal(found, causal_mask(4, 4).T):
-        wrong("this is the upside down mask: True must mean 'may look', and nobody looks ahead")
+        wrong("the mask is upside down: True must mean 'may look', and no token may look ahead")
     if torch.equal(found, ~causal_mask(4, 4)):
         wrong("True and False are swapped: True must mean 'may look'")
     if not found.diagonal().any():
-        wrong("a token must see itself; else the first one has nowhere to look, and softmax is nan")
+        wrong("a token must see itself; else the first one attends to nothing, and softmax is NaN")
     if not torch.equal(found, causal_mask(4, 4)):
         wrong(f"for 4 tokens it should be\n{causal_mask(4, 4).int()}\nyours is\n{found.int()}")
     longer = look_back_mask(2, 5)
@@ -53,7 +53,7 @@ def the_mask_without_tril(look_back_mask):
     for shape in ((2, 5), (1, 7), (1, 1), (3, 8)):
         if not torch.equal(look_back_mask(*shape), causal_mask(*shape)):
             wrong(f"it differs for {shape[0]} queries and {shape[1]} keys")
-    return "each query sees itself and what came before, also when older keys stand in front."
+    return "each query sees itself and what came before, also with older keys in front."
 
 
 @exercise("05.2", "A sliding window")
@@ -73,7 +73,7 @@ def a_sliding_window(window_mask):
         distance = places[:, None] - places
         if not torch.equal(window_mask(length, window), (distance >= 0) & (distance < window)):
             wrong(f"it differs for a length of {length} and a window of {window}")
-    return "at most `window` places a row: a kernel that skips the rest costs T, not T²."
+    return "at most `window` positions per row: a kernel that skips the rest costs T, not T²."
 
 
 @exercise("05.3", "Cross-attention")
@@ -84,7 +84,7 @@ def cross_attention(attempt):
     if isinstance(found, tuple):
         wrong("return the context alone; `attend` gives a pair, so take its first part")
     if isinstance(found, torch.Tensor) and tuple(found.shape) == (5, 2):
-        wrong("there is a row for each token of `other`: the queries must come from x")
+        wrong("there is one row per token of `other`: the queries must come from x")
     _needs_shape(found, (3, 2), "the context")
     queries, keys, values = x @ query, other @ key, other @ value
     if _same(found, attend(queries, x @ key, x @ value)[0]):
@@ -92,12 +92,12 @@ def cross_attention(attempt):
     if _same(found, (queries @ keys.T).softmax(dim=-1) @ values):
         wrong("the scores are not divided by the square root of D")
     if _same(found, attend(queries, keys, values, causal_mask(5, 5)[:3])[0]):
-        wrong("there is a causal mask in it; the old text is finished, so all of it may be seen")
+        wrong("there is a causal mask; the other text is complete, so all of it may be seen")
     if not _same(found, attend(queries, keys, values)[0]):
         wrong("the numbers differ from softmax(q kᵀ / √D) v with q from x, k and v from other")
     if not _same(attempt(x[:1], other[:1], query, key, value), other[:1] @ value):
         wrong("with one token to look at, the context must be that token's value")
-    return "T questions, S labels and contents: the table is (T, S), not square any more."
+    return "T queries, S keys and values: the attention matrix is (T, S), no longer square."
 
 
 @exercise("05.4", "ALiBi: far is less")
@@ -118,9 +118,9 @@ def far_is_less(attempt):
         return scores.masked_fill(~causal_mask(len(q), len(q)), -torch.inf).softmax(dim=-1)
 
     if _same(weights, expected(queries, keys, 0.5 * distance)):
-        wrong("far tokens get more: the distance must be taken away from the score, not added")
+        wrong("distant tokens get more: the distance must be subtracted from the score, not added")
     if _same(weights, expected(queries, keys, -0.5 * distance / 2)):
-        wrong("the distance is divided by √D too; take it away after the division")
+        wrong("the distance is divided by √D, too; subtract it after the division")
     if _same(weights, expected(queries, keys, -0.5 * distance, divide=False)):
         wrong("the scores are not divided by √D")
     if not _same(weights, expected(queries, keys, -0.5 * distance)):
@@ -182,11 +182,11 @@ def attention_without_the_table(attempt):
         wrong("it differs for 10 keys in blocks of 4: does the last, shorter block count?")
     large = attempt(query * 200, keys, values, 4)
     if not torch.isfinite(large).all():
-        wrong("large scores overflow: subtract the largest score so far before you take powers")
+        wrong("large scores overflow: subtract the largest score so far before the exponential")
     for block in (1, 3, 100):
         if not _same(attempt(query, keys, values, block), _exact(query, keys, values)):
             wrong(f"it differs for blocks of {block}")
-    return "exact, and never more than one block of scores: that is what the fused call does."
+    return "exact, with one block of scores at a time: that is what the fused call does."
 
 
 def _exact(query, keys, values):

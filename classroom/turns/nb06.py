@@ -28,7 +28,7 @@ def cache_bytes(weigh):
     if found in explained:
         wrong(explained[found])
     if found != expected:
-        wrong(f"100 tokens of GPT-2 at 4 bytes take {expected:,} bytes, yours says {found:,}")
+        wrong(f"100 tokens of GPT-2 at 4 bytes take {expected:,} bytes, not {found:,}")
     grouped = replace(config, n_kv_heads=4)
     if weigh(grouped, 100, 4) == expected:
         wrong(
@@ -91,17 +91,17 @@ def rms_norm(norm):
     if _same(found, F.layer_norm(x, (4,))):
         wrong("that is layer normalization: RMSNorm does not subtract the mean")
     if _same(found, x / x.square().mean().sqrt()):
-        wrong("one size for the whole batch: each token has its own, take the mean over dim=-1")
+        wrong("one root mean square for the whole batch: take the mean over dim=-1, for each token")
     if _same(found, x / x.norm(dim=-1, keepdim=True)):
-        wrong("that is the sum of the squares; the root is taken of their mean")
+        wrong("that is the sum of the squares; take the root of their mean")
     if not _same(found, torch.tensor([[1.2, 1.6, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])):
         wrong("[3, 4, 0, 0] has the mean square 25/4, root 2.5: expected [1.2, 1.6, 0, 0]")
     torch.manual_seed(0)
     x, scale = torch.randn(2, 3, 8), torch.randn(8)
     if _same(norm(x, scale), norm(x, torch.ones(8))):
-        wrong("the result does not depend on scale: multiply with it at the end")
+        wrong("the result does not depend on scale: multiply by it at the end")
     if not torch.isfinite(norm(torch.zeros(2, 4), ones)).all():
-        wrong("a vector of zeros gives not-a-number: add epsilon before you take the root")
+        wrong("a vector of zeros gives NaN: add epsilon before taking the root")
     tiny = torch.full((1, 4), 1e-3)
     if not torch.allclose(norm(tiny, ones), F.rms_norm(tiny, (4,), ones, 1e-5), rtol=1e-3):
         wrong("for small numbers it differs: epsilon is 1e-5 and belongs under the root")
@@ -215,7 +215,7 @@ def _plain_forward(
     model, token_ids, causal=True, positions=True, final_norm=True, head_scale=True, tanh=True,
     split_heads=True, shortcuts=True,
 ):  # fmt: skip
-    """The forward pass, with one part left out or done wrong where its flag is False."""
+    """The forward pass, with one part left out or wrong for each flag that is False."""
     config, length = model.config, token_ids.shape[1]
     heads = config.n_heads if split_heads else 1
     size = config.head_dim if head_scale else config.embedding_dim
@@ -244,7 +244,7 @@ def _plain_forward(
 
 
 def _all_random(module):
-    """Give biases and normalizations random numbers too, so that leaving one out shows."""
+    """Give biases and normalizations random values, too, so that leaving one out shows."""
     for name, parameter in module.named_parameters():
         nn.init.normal_(parameter, mean=1.0 if name.endswith("scale") else 0.0, std=0.3)
     return module

@@ -28,7 +28,9 @@ def perplexity(attempt):
     result = attempted(attempt(logits, targets))
     loss = F.cross_entropy(logits, targets)
     if _near(result, loss):
-        wrong("that is the loss itself. Perplexity is e to the loss, a number of words.")
+        wrong(
+            "that is the loss itself. Perplexity is e to the power of the loss, a number of words."
+        )
     each = F.cross_entropy(logits, targets, reduction="none").exp().mean()
     if _near(result, each):
         wrong(
@@ -36,7 +38,7 @@ def perplexity(attempt):
             "that the model thought impossible would otherwise decide everything."
         )
     if _near(result, 2**loss):
-        wrong("you raised 2 to a loss in nats. Nats go with e, bits with 2.")
+        wrong("you raised 2 to the power of a loss in nats. Use e for nats, 2 for bits.")
     if not _near(result, loss.exp()):
         wrong(f"for six steps of five words it gave {float(result):.4f}, not {loss.exp():.4f}.")
     if not _near(attempt(torch.zeros(3, 7), torch.tensor([0, 3, 6])), 7):
@@ -64,8 +66,8 @@ def masked_loss(attempt):
     if not _near(attempt(logits, torch.full((6,), -100)), 0):
         wrong("with no target that counts the loss must be 0, not a division by zero.")
     if not _near(attempt(50 * logits, targets), F.cross_entropy(50 * logits, targets)):
-        wrong("large scores overflow. Use log_softmax, which takes the largest away first.")
-    return "padding neither teaches nor dilutes."
+        wrong("large scores overflow. Use log_softmax, which subtracts the largest first.")
+    return "padding has no influence on the mean."
 
 
 def _read_as_last(logits, targets):
@@ -97,7 +99,7 @@ def accumulate_gradients(attempt):
             )
         if not _near(result, loss):
             wrong(f"the gradient is right, but the loss is {float(loss):.4f}, not {result:.4f}.")
-    return "the same gradient as the whole batch, with the memory of a piece."
+    return "the same gradient as for the whole batch, with the memory of one piece."
 
 
 def _small_model(rows):
@@ -118,16 +120,16 @@ def _take_gradients(model):
 def to_bits_per_byte(attempt):
     result = attempted(attempt(2.0, 1000, 4000))
     if _near(result, 2.0 * 1000 / 4000):
-        wrong("that is nats a byte. Divide by the logarithm of 2 to get bits.")
+        wrong("that is nats per byte. Divide by the logarithm of 2 to get bits.")
     if _near(result, 2.0 * math.log(2) * 1000 / 4000):
         wrong("you multiplied by the logarithm of 2. A nat is more than a bit, so bits are more.")
     if _near(result, 2.0 / math.log(2) * 4000 / 1000):
-        wrong("tokens and bytes are the wrong way round: fewer tokens a byte cost fewer bits.")
+        wrong("tokens and bytes are swapped: fewer tokens per byte mean fewer bits.")
     if not _near(result, 2.0 / math.log(2) / 4):
-        wrong(f"2 nats a token, four bytes a token: it gave {float(result):.4f}.")
+        wrong(f"for 2 nats per token and four bytes per token it gave {float(result):.4f}.")
     if not _near(attempt(math.log(256), 10, 10), 8):
-        wrong("guessing among 256 bytes, one token a byte, must cost 8 bits a byte.")
-    return "guessing among 256 bytes costs 8 bits a byte, and yours says so."
+        wrong("guessing among 256 bytes, one token per byte, must cost 8 bits per byte.")
+    return "guessing among 256 bytes costs 8 bits per byte."
 
 
 @exercise("07.5", "Warm up, stay, decay")
@@ -144,4 +146,4 @@ def warm_up_stay_decay(attempt):
             wrong(f"of ten steps, step {step} has rate {rate:.3f}; it should be {right:g}.")
     if not all(_near(attempt(step, 3, 2.0, 0, 0), 2.0) for step in range(3)):
         wrong("without warm-up and decay (both 0) every step should have the peak rate.")
-    return "up, along, and down, and no step wasted."
+    return "warmup, stable, decay, and no step wasted."

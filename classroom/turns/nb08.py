@@ -23,7 +23,7 @@ def precision_and_recall(attempt):
     try:
         empty = tuple(attempt([1, 0], [0, 0])), tuple(attempt([0, 0], [1, 0]))
     except ZeroDivisionError:
-        wrong("it divides by zero where nothing was called spam, or where there is none: return 0.")
+        wrong("it divides by zero if nothing was called spam, or if there is none: return 0.")
     if empty != ((0, 0), (0, 0)):
         wrong(f"with nothing called spam, or no spam at all, both are 0; it gave {empty}.")
     return "one of two called, one of three found, and no division by zero."
@@ -41,11 +41,11 @@ def last_states(attempt):
             "places of all texts. Index with the numbers of the texts, too."
         )
     if torch.equal(result, hidden[:, -1]):
-        wrong("it reads the last place, which is padding in all but the longest text.")
+        wrong("it reads the last position, which is padding in all but the longest text.")
     if torch.equal(result, hidden[torch.arange(3), lengths % 4]):
-        wrong("it is one place too far: a text of 1 token has its last token at place 0.")
+        wrong("it is one position too far: a text of 1 token has its last token at position 0.")
     if not torch.equal(result, expected):
-        wrong("it takes other vectors than those at place length - 1.")
+        wrong("it takes other vectors than those at position length - 1.")
     return "each text is read at its own end."
 
 
@@ -69,7 +69,7 @@ def choose_threshold(attempt):
             "by a threshold of exactly 0.8."
         )
     if attempt([0.2, 0.6], [1, 0], 0) != 1.1:
-        wrong("where ham has the highest probability, no threshold works: return 1.1.")
+        wrong("if ham has the highest probability, no threshold works: return 1.1.")
     return "the lowest threshold that keeps the promise, and 1.1 where none does."
 
 
@@ -86,7 +86,9 @@ def focal_loss(attempt):
     if torch.isclose(result, (1 - losses.mean().neg().exp()) ** 2 * losses.mean()):
         wrong("the mean was taken first. Each text has its own p and its own weight.")
     if torch.isclose(result, (p**2 * losses).mean()):
-        wrong("the weight is (1 - p) to gamma: a text that is easy (p near 1) must count less.")
+        wrong(
+            "the weight is (1 - p) to the power of gamma: an easy text (p near 1) must count less."
+        )
     if not torch.isclose(result, expected):
         wrong(f"for gamma 2 it gave {result:.4f}, not {expected:.4f}.")
     if not torch.isclose(torch.as_tensor(attempt(logits, wanted, 0.0)), losses.mean()):

@@ -16,7 +16,7 @@ def masked_targets(attempt):
             "and that is what the model must learn most."
         )
     if result == [-100, -100, 7, 8, 9]:
-        wrong("the targets are not shifted: place i is to predict token i + 1.")
+        wrong("the targets are not shifted: position i must predict token i + 1.")
     if result == [6, 7, 8, 9, 0]:
         wrong("nothing is masked: the model would be scored on what the user wrote.")
     if result[-1] == -100:
@@ -37,7 +37,7 @@ def fit_turns(attempt):
     if result == [1, 2, 3, 4, 5]:
         wrong("the oldest turns are kept; the newest holds the question.")
     if result == [6, 7, 8, 4, 5]:
-        wrong("the turns are in the wrong order: put an older turn in front.")
+        wrong("the turns are in the wrong order: an older turn comes first.")
     if result != [4, 5, 6, 7, 8]:
         wrong(f"for a limit of 6 it gave {result}, not [4, 5, 6, 7, 8].")
     if list(attempt([list(turn) for turn in turns], 8)) != [1, 2, 3, 4, 5, 6, 7, 8]:
@@ -45,7 +45,7 @@ def fit_turns(attempt):
     if list(attempt([[1], [2, 3, 4]], 2)) != [3, 4]:
         wrong("a newest turn that is too long keeps its last tokens.")
     if list(attempt([[1], [2, 3, 4], [5]], 2)) != [5]:
-        wrong("stop at the first turn that does not fit: a gap in a conversation confuses.")
+        wrong("stop at the first turn that does not fit: a gap in a conversation is confusing.")
     return "whole turns, the newest first kept, in their order."
 
 
@@ -54,7 +54,7 @@ def win_rate(attempt):
     choices = [("A", "B"), ("A", "B"), ("B", "A"), ("A", "A")]
     result = float(attempted(attempt(choices)))
     if abs(result - 3 / 4) < 1e-9:
-        wrong("it looks at the first order only. Then a judge who likes the first place decides.")
+        wrong("it uses only the first order. Then a judge's preference for first place decides.")
     if abs(result - 2 / 3) < 1e-9:
         wrong("contradictions are left out; they count half, as a draw in chess.")
     if abs(result - 2 / 4) < 1e-9:
@@ -64,7 +64,7 @@ def win_rate(attempt):
     if abs(result - 5 / 8) > 1e-9:
         wrong(f"two wins, one loss and one draw make 0.625, not {result:.3f}.")
     if abs(float(attempt([("B", "B"), ("A", "A")])) - 0.5) > 1e-9:
-        wrong("a judge who always names the same place says nothing: 0.5.")
+        wrong("a judge that always names the same position says nothing: 0.5.")
     return "two wins, one loss and one draw."
 
 
@@ -84,11 +84,11 @@ def distillation_loss(attempt):
     if result.shape != ():
         wrong(f"it returned a tensor of shape {tuple(result.shape)}; return one number, the mean.")
     if torch.isclose(result, losses(student, teacher, 2.0).mean()):
-        wrong("masked places count, too: the student would learn the teacher's padding.")
+        wrong("masked positions count, too: the student would learn the teacher's padding.")
     if torch.isclose(result, losses(student, teacher, 1.0)[counts].mean()):
         wrong("the temperature is not used.")
     if torch.isclose(result, losses(teacher, student, 2.0)[counts].mean()):
         wrong("student and teacher are swapped: the teacher's probabilities are the weights.")
     if not torch.isclose(result, expected):
         wrong(f"it gave {result:.4f}, not {expected:.4f}.")
-    return "the student is asked for the teacher's whole distribution, where it counts."
+    return "the student learns the teacher's whole distribution, at the positions that count."

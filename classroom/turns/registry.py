@@ -1,6 +1,6 @@
-"""Where exercises are registered and checked: a check never raises, it explains.
+"""Register and check exercises: a check never raises an error, it explains.
 
-One module a notebook (`nb01`, `nb02`, …) holds one readable function an exercise.
+There is one module per notebook (`nb01`, `nb02`, …), with one readable function per exercise.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class Wrong(Exception):
-    """The attempt ran and its result differs; the message says how, and why it matters."""
+    """The result of an attempt is wrong; the message says how it differs, and why it matters."""
 
 
 class NotAttempted(Exception):
-    """The stub is as the notebook gave it."""
+    """The stub is unchanged."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ def exercise(name, title):
 
 
 def wrong(message):
-    """Say that the attempt differs: `message` tells what differs and why it matters."""
+    """Stop the check: `message` says how the result differs and why it matters."""
     raise Wrong(message)
 
 
 def attempted(result):
-    """Return `result`, or stop the check where the stub is untouched (it returned nothing).
+    """Return `result`, or stop the check if the stub is unchanged (it returned nothing).
 
     >>> attempted(3)
     3
@@ -58,7 +58,7 @@ def attempted(result):
 def judge(name, attempt):
     """Run the check of exercise `name` and return its verdict as a sentence.
 
-    Raises ValueError where there is no exercise of that name.
+    Raises ValueError if there is no exercise of that name.
     """
     name = str(name)
     number = name.split(".")[0]

@@ -1,8 +1,8 @@
 """A whiteboard to draw on: boxes, arrows, tokens, matrices and curves in one hand-drawn style.
 
-The figures of the lecture notes are drawn with it, one function a figure, and so can yours be.
-A board measures what it draws: words that leave their box, labels that overlap and arrows that
-run through words raise an error instead of ending up in a picture.
+The figures of the lecture notes are drawn with it, one function per figure, and yours can be, too.
+A board measures what it draws: text that does not fit into its box, labels that overlap and arrows
+through text raise an error instead of ending up in a figure.
 
     >>> board = Board(400, 200, "Two boxes", "An arrow leads from words to numbers.")
     >>> words = board.box(30, 80, 130, 60, "words", fill="blue")
@@ -14,8 +14,8 @@ run through words raise an error instead of ending up in a picture.
     True
 
 Modules, each building on the ones before: `ink` (wobbly strokes), `geometry` (boxes as
-rectangles), `ledger` (what lies where), `faults` (what is wrong with a drawing), `svg` (a tidy
-file), `paper` (the page, its text, its file), `shapes` (boxes, arrows, notes), `board` (tokens, matrices, layers), `chart` (curves on axes).
+rectangles), `ledger` (a list of what is drawn where), `faults` (errors in a drawing), `svg` (a
+small file), `paper` (the page, its text, its file), `shapes` (boxes, arrows, notes), `board` (tokens, matrices, layers), `chart` (curves on axes).
 """
 
 from classroom.whiteboard.board import Board

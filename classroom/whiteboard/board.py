@@ -1,6 +1,6 @@
 """The larger pieces of a drawing: token strips, matrices with numbers, stacks of layers.
 
-Shapes of data are named as everywhere in the course: T tokens, D numbers a token.
+Shapes of data: T tokens, vectors of size D.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from classroom.whiteboard.shapes import Shapes
 
 @dataclass(frozen=True)
 class Matrix:
-    """Where a matrix lies on the board: `cells[row][column]` are boxes, `box` is around all."""
+    """A matrix on the board: `cells[row][column]` are boxes, `box` is around all of them."""
 
     cells: list[list[Box]]
     box: Box
@@ -40,9 +40,9 @@ class Board(Shapes):
     def tokens(
         self, x, y, texts, ids=None, fills="blue", size=15, height=34, gap=6, width=None, mono=False
     ):
-        """Draw a strip of tokens from (x, y) to the right, and their ids beneath; returns boxes.
+        """Draw a strip of tokens from (x, y) to the right, with their ids below; returns boxes.
 
-        `fills` is one color or one a token; `width` makes all equally wide.
+        `fills` is one color or one per token; `width` makes all equally wide.
         """
         boxes = []
         for index, text in enumerate(texts):
@@ -61,9 +61,9 @@ class Board(Shapes):
     ):  # fmt: skip
         """Draw a matrix of numbers or short texts with its top left cell at (x, y).
 
-        `rows` and `columns` label it outside; `title` stands above. `heat` names a color whose
-        strength shows each number's size; `fills` maps (row, column) to a color. Brackets stand
-        at its sides, or a `grid` of lines. A cell of None stays empty. Returns a `Matrix`.
+        `rows` and `columns` are labels outside it; `title` is above. `heat` names a color whose
+        intensity shows the values; `fills` maps (row, column) to a color. There are brackets at
+        its sides, or a `grid` of lines. A cell of None is empty. Returns a `Matrix`.
         """
         table = [list(row) for row in (values.tolist() if hasattr(values, "tolist") else values)]
         if len({len(row) for row in table}) != 1:
@@ -122,8 +122,8 @@ class Board(Shapes):
     ):  # fmt: skip
         """Draw a stack of boxes joined by arrows; returns boxes in the order of `names`.
 
-        The first name is at the bottom (data flows up), or at the top where not `upward`; (x, y)
-        is the top left corner of the whole stack.
+        The first name is at the bottom (data flows up), or at the top if not `upward`; (x, y) is
+        the top left corner of the whole stack.
         """
         boxes = []
         for index, name in enumerate(names):
@@ -136,7 +136,7 @@ class Board(Shapes):
         return boxes
 
     def bubble(self, x, y, width, height, text, fill="gray", tail="left", size=15):
-        """Draw a speech bubble whose tail hangs at its lower left or right; returns its box."""
+        """Draw a speech bubble with its tail at the lower left or right; returns its box."""
         foot = x + 26 if tail == "left" else x + width - 26
         aside = -12 if tail == "left" else 12
         bottom = y + height
@@ -150,7 +150,7 @@ class Board(Shapes):
         return box
 
     def drum(self, x, y, width, height, text="", fill="orange", size=15):
-        """Draw a drum, the sign for stored data, with text on its side; returns its box."""
+        """Draw a drum, the symbol of stored data, with text on its side; returns its box."""
         lid = min(22, height / 4)
         box = Box(x, y, width, height)
         self._stroke(ink.rectangle(x, y + lid / 2, width, height - lid / 2, radius=14), INK,
@@ -165,7 +165,7 @@ class Board(Shapes):
         return box
 
     def chart(self, x, y, width, height, x_range, y_range, **labels) -> Chart:
-        """Draw a pair of axes with their corner of origin at the bottom left; see `Chart`."""
+        """Draw a pair of axes whose origin is at the bottom left; see `Chart`."""
         return Chart(self, Box(x, y, width, height), x_range, y_range, **labels)
 
 

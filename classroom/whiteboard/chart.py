@@ -7,12 +7,12 @@ from classroom.whiteboard.paper import FILLS, MARKERS
 
 
 class Chart:
-    """Axes on a board. `x_range` and `y_range` are the numbers at their two ends.
+    """Axes on a board; `x_range` and `y_range` are the values at their two ends.
 
-    `box` is the rectangle of the axes on the board; `at(x, y)` is where a pair of numbers lies.
-    Ticks are numbers, or pairs of a number and its name; they and the axis names stand outside the
-    box: leave about 45 pixels left and below. `zero` draws thin lines at zero: "x" the upright
-    one, "y" the level one, "xy" both. Without `axes` only the places remain, for arrows in a plane.
+    `box` is the rectangle of the axes on the board; `at(x, y)` is the point for a pair of values.
+    Ticks are numbers, or pairs of a number and its name; they and the axis names are outside the
+    box: leave about 45 pixels left and below. `zero` draws thin lines at zero: "x" the vertical
+    one, "y" the horizontal one, "xy" both. Without `axes` nothing is drawn, for arrows in a plane.
     """
 
     def __init__(self, board, box: Box, x_range, y_range, x_label="", y_label="",
@@ -51,7 +51,7 @@ class Chart:
         )
 
     def curve(self, xs, ys, color="blue", dashed=False, thickness=2.6):
-        """Draw a curve through the points, exact at each of them."""
+        """Draw a smooth curve exactly through the points."""
         points = [self.at(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
         stroke = ink.smooth(points) if len(points) > 2 else ink.line(points, wobble=0)
         self.board._stroke(stroke, MARKERS[color], thickness, dashed=dashed)
@@ -72,7 +72,7 @@ class Chart:
             self.board.text(*ink.toward(tip, goal, away), label, 14, color)
 
     def bars(self, heights, labels=(), fill="blue", values=None, width=0.7, size=13):
-        """Draw upright bars at 0, 1, 2, … with names beneath and `values` (texts) on top."""
+        """Draw vertical bars at 0, 1, 2, … with names below and `values` (texts) on top."""
         boxes = []
         for index, height in enumerate(heights):
             low, high = self.at(index - width / 2, 0), self.at(index + width / 2, float(height))

@@ -1,8 +1,8 @@
-"""What can be wrong with a drawing, found by arithmetic instead of by eye.
+"""Find errors in a drawing by computation instead of by eye.
 
-The page keeps a ledger of its words, strokes and boxes. Here it is searched for the defects that
-spoil a diagram: words that leave the page or run into each other, lines through words, arrows
-through boxes, boxes that overlap by accident.
+The page keeps a ledger of its text, strokes and boxes. Here it is searched for common defects of
+diagrams: text outside the page or overlapping other text, lines through text, arrows through boxes,
+boxes that overlap by accident.
 """
 
 from itertools import combinations
@@ -10,12 +10,12 @@ from itertools import combinations
 from classroom.whiteboard.geometry import Box
 from classroom.whiteboard.ledger import Ledger
 
-MARGIN = 8  # pixels that words and boxes keep from the edge of the page
-TOUCH = 1.0  # pixels of overlap that the eye does not notice
+MARGIN = 8  # pixels between text or boxes and the edge of the page
+TOUCH = 1.0  # pixels of overlap that are not noticeable
 
 
 def find_faults(ledger: Ledger) -> list[str]:
-    """All the faults of a page, a sentence each."""
+    """All faults of a page, one sentence each."""
     return [
         *_off_the_page(ledger),
         *_words_on_words(ledger),

@@ -1,4 +1,4 @@
-"""Rectangles on the board, and the points on their edges where arrows are tied.
+"""Rectangles on the board, and the points on their edges where arrows begin and end.
 
 Units are pixels of the picture at its natural size. x grows to the right, y grows DOWN.
 """
@@ -10,7 +10,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle with its top left corner at (x, y), or the ellipse inside it where `oval`.
+    """A rectangle with its top left corner at (x, y), or the ellipse inside it if `oval`.
 
     >>> box = Box(10, 20, 100, 40)
     >>> box.center, box.right, box.bottom
@@ -77,7 +77,7 @@ class Box:
         )
 
     def has(self, point: Point) -> bool:
-        """True where `point` lies strictly inside."""
+        """True if `point` is strictly inside."""
         if self.oval:
             (middle_x, middle_y), half_w, half_h = self.center, self.width / 2, self.height / 2
             across, down = (point[0] - middle_x) / half_w, (point[1] - middle_y) / half_h
@@ -85,7 +85,7 @@ class Box:
         return self.x < point[0] < self.x_end and self.y < point[1] < self.y_end
 
     def contains(self, other: "Box") -> bool:
-        """True where `other` lies inside this box or on its edge.
+        """True if `other` is inside this box or on its edge.
 
         >>> Box(0, 0, 10, 10).contains(Box(2, 2, 8, 8))
         True
@@ -96,7 +96,7 @@ class Box:
         return all(self.x <= x <= self.x_end and self.y <= y <= self.y_end for x, y in corners)
 
     def overlaps(self, other: "Box") -> bool:
-        """True where the two rectangles share more than an edge."""
+        """True if the two rectangles share more than an edge."""
         return (
             self.x < other.x_end
             and other.x < self.x_end
@@ -105,7 +105,7 @@ class Box:
         )
 
     def edge_towards(self, point: Point) -> Point:
-        """Where the straight line from the center to `point` leaves the box.
+        """The point where the straight line from the center to `point` leaves the box.
 
         >>> Box(0, 0, 100, 40).edge_towards((300, 20))
         (100.0, 20.0)
@@ -133,10 +133,10 @@ def around(*boxes: Box, margin: float = 0) -> Box:
 
 
 def tie(start: "Box | Point", end: "Box | Point") -> tuple[Point, Point]:
-    """The two points which an arrow from `start` to `end` joins.
+    """The first and last point of an arrow from `start` to `end`.
 
-    Boxes that face each other over a gap are joined by a level or an upright line where they
-    can be; otherwise the line runs from center to center and stops at the edges.
+    The line between boxes that face each other is horizontal or vertical if possible; otherwise it
+    runs from center to center and stops at the edges.
 
     >>> tie(Box(0, 0, 40, 40), Box(100, 10, 40, 20))
     ((40, 20.0), (100, 20.0))

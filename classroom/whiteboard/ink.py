@@ -1,8 +1,8 @@
 """Strokes that look drawn by hand, and are the same each time they are drawn.
 
-A straight line becomes a curve that bows a little; a corner is never quite where it should be.
-How much comes from a random number generator seeded with the stroke's own coordinates, so a
-stroke looks the same in every run, whatever is drawn before or after it. Each function returns
+A straight line becomes a slightly bowed curve, and corners are slightly off. The amount comes from
+a random number generator seeded with the stroke's own coordinates, so a stroke looks the same in
+every run, whatever is drawn before or after it. Each function returns
 a list of `(code, points)` pieces, as in a path of matplotlib or SVG: "M" move, "L" line,
 "Q" curve with one control point, "C" curve with two.
 """
@@ -15,7 +15,7 @@ Pieces = list[tuple[str, list[Point]]]
 
 
 def hand_of(*key) -> random.Random:
-    """A random number generator that depends on the coordinates alone."""
+    """A random number generator that depends only on the coordinates."""
     return random.Random(repr([round(value) for value in key]))
 
 
@@ -24,7 +24,7 @@ def _shake(point: Point, hand: random.Random, amount: float) -> Point:
 
 
 def _leg(start: Point, end: Point, hand: random.Random, wobble: float) -> tuple[str, list[Point]]:
-    """One straight leg as a curve whose two control points are pushed off the line."""
+    """A straight segment as a curve whose two control points are moved off the line."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = math.hypot(dx, dy)
     bow = wobble * min(2.4, 0.4 + 0.01 * length)
@@ -58,7 +58,7 @@ def line(points: list[Point], wobble: float = 1.0, radius: float = 10.0) -> Piec
 def bow(start: Point, end: Point, bend: float) -> Point:
     """The control point of a bowed stroke from `start` to `end`.
 
-    `bend` is the bow's height as a part of its length, positive to the right hand on the way.
+    `bend` is the height of the bow as a share of its length, positive to the right.
 
     >>> bow((0, 0), (100, 0), 0.1)
     (50.0, 20.0)
@@ -94,7 +94,7 @@ def rectangle(
 
 
 def ellipse(x: float, y: float, width: float, height: float, turns: float = 1.0) -> Pieces:
-    """The ellipse inside a rectangle; `turns` above 1 overlaps its own beginning, as rings do."""
+    """The ellipse inside a rectangle; `turns` above 1 overlaps its beginning, as a drawn ring."""
     hand = hand_of(x, y, width, height, turns)
     middle_x, middle_y = x + width / 2, y + height / 2
     steps = 6
@@ -118,7 +118,7 @@ def ellipse(x: float, y: float, width: float, height: float, turns: float = 1.0)
 
 
 def brace(start: Point, end: Point, depth: float) -> Pieces:
-    """A curly brace from `start` to `end`; its tip points `depth` pixels to the right hand."""
+    """A curly brace from `start` to `end`; its tip points `depth` pixels to the right."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = math.hypot(dx, dy)
 
@@ -142,7 +142,7 @@ def brace(start: Point, end: Point, depth: float) -> Pieces:
 
 
 def smooth(points: list[Point]) -> Pieces:
-    """A curve through all `points`, exact at each: data does not wobble."""
+    """A smooth curve exactly through all `points`, without wobble."""
     padded = [points[0], *points, points[-1]]
     pieces: Pieces = [("M", [points[0]])]
     for before, here, there, after in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):

@@ -1,4 +1,4 @@
-"""What lies where on a page: the list in which faults are looked for."""
+"""What is drawn where on a page: the lists that are searched for faults."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from classroom.whiteboard.geometry import Box
 
 @dataclass(frozen=True)
 class Words:
-    """A block of text on the page; `covers` where a patch of paper hides what is below."""
+    """A block of text on the page; with `covers`, a patch of paper hides what is below."""
 
     box: Box
     content: str
@@ -32,7 +32,7 @@ class Solid:
 
 @dataclass
 class Ledger:
-    """What lies where on a page: `classroom.whiteboard.faults` reads it."""
+    """What is drawn where on a page; `classroom.whiteboard.faults` reads it."""
 
     page: Box
     words: list[Words] = field(default_factory=list)

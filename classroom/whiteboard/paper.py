@@ -1,7 +1,7 @@
-"""The page of a whiteboard: what is put on it, its words, and the SVG file it becomes.
+"""The page of a whiteboard: its strokes, its text, and its SVG file.
 
-matplotlib draws. Everything is placed in pixels of the finished picture, x to the right, y down.
-Words become outlines of DejaVu Sans, so that a figure looks the same on every machine.
+matplotlib draws it. Positions are pixels of the finished picture, x to the right, y down. Text
+becomes outlines of DejaVu Sans, so that a figure looks the same on every machine.
 """
 
 import io
@@ -37,9 +37,9 @@ FILLS = {
     "paper": PAPER,
 }
 FRAME = "#b9bdc4"
-SMALLEST = 12  # below this size words cannot be read on a page
+SMALLEST = 12  # a smaller text cannot be read on a page
 LINE_HEIGHT = 1.3
-ASCENT, DESCENT = 0.76, 0.22  # of the size: how far DejaVu's letters reach up and down
+ASCENT, DESCENT = 0.76, 0.22  # how far DejaVu's letters extend up and down, relative to their size
 _RC = {"svg.fonttype": "path", "svg.hashsalt": "whiteboard", "mathtext.fontset": "dejavusans"}
 
 
@@ -55,7 +55,7 @@ def _font(bold: bool, italic: bool, mono: bool):
 
 @cache
 def text_width(content: str, size: float, bold=False, italic=False, mono=False) -> float:
-    """The width in pixels of one line of text; `$…$` inside is set as mathematics.
+    """The width in pixels of one line of text; `$…$` is typeset as mathematics.
 
     >>> text_width("wide", 20) == 2 * text_width("wide", 10)
     True
@@ -77,17 +77,17 @@ def _is_math(content: str) -> bool:
 class Paper:
     """A page with a rounded border and its title in the top left corner, underlined by hand.
 
-    `title` and `description` go into the file for screen readers. Raises ValueError where one
-    is empty or the page is too small to read.
+    `title` and `description` go into the file for screen readers. Raises ValueError if one is empty
+    or the page is too small to read.
     """
 
     def __init__(self, width: float, height: float, title: str, description: str):
         from matplotlib.figure import Figure
 
         if not title.strip() or not description.strip():
-            raise ValueError("a board needs a title and a description, for those who cannot see it")
+            raise ValueError("a board needs a title and a description for screen readers")
         if not (200 <= width <= 900 and 100 <= height <= 900):
-            raise ValueError(f"a board of {width}x{height} pixels: keep within 200-900 by 100-900")
+            raise ValueError(f"a board of {width}x{height} pixels; it must be 200-900 by 100-900")
         self.width, self.height = width, height
         self.title, self.description = title, description
         self.ledger = Ledger(Box(0, 0, width, height))
@@ -103,11 +103,11 @@ class Paper:
         self._stroke(line, MARKERS["orange"], thickness=2.6, kind="line")
 
     def get_figure(self):
-        """The matplotlib figure, so that `helpers.plots.show(board, alt=…)` shows a board."""
+        """The matplotlib figure, for `helpers.plots.show(board, alt=…)`."""
         return self.figure
 
     def _stroke(self, pieces, color, thickness=1.8, fill="none", dashed=False, kind="line"):
-        """Draw a stroke (see `ink`) and, where it has a `kind`, write it into the ledger."""
+        """Draw a stroke (see `ink`) and, if it has a `kind`, add it to the ledger."""
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path as Outline
 
@@ -127,11 +127,11 @@ class Paper:
         self, x, y, content, size=15, color="ink", align="center", bold=False, italic=False,
         mono=False, width=None, covers=False,
     ):  # fmt: skip
-        """Write `content` with its middle line at height `y` and return its box.
+        """Write `content`, vertically centered at `y`, and return its box.
 
-        `x` is its middle, or its left or right end by `align`. Lines break at newlines, and
-        between words where `width` is given. `covers` hides the lines below under a patch of
-        paper. Raises ValueError for a size too small to read or an unknown color.
+        `x` is its center, or its left or right end by `align`. Lines break at newlines, and between
+        words if `width` is given. `covers` hides the strokes below it behind a patch of paper.
+        Raises ValueError for a size too small to read or an unknown color.
         """
         if size < SMALLEST:
             raise ValueError(f"size {size} is too small to read: use {SMALLEST} or more")
@@ -153,7 +153,7 @@ class Paper:
         return box
 
     def _block(self, x, y, lines, size, align, style):
-        """The box that lines of text fill when their middle is at height `y`."""
+        """The box of lines of text that are vertically centered at `y`."""
         width = max(text_width(line, size, **style) for line in lines)
         height = (ASCENT + DESCENT + (len(lines) - 1) * LINE_HEIGHT) * size
         if align not in ("left", "center", "right"):
@@ -162,11 +162,11 @@ class Paper:
         return Box(start, y - height / 2, width, height)
 
     def faults(self) -> list[str]:
-        """What is wrong with the drawing, a sentence each; an empty list where all is well."""
+        """The faults of the drawing, one sentence each; an empty list if there are none."""
         return find_faults(self.ledger)
 
     def svg(self, draft=False) -> str:
-        """The drawing as SVG text. Raises ValueError that lists its faults, unless a `draft`."""
+        """The drawing as SVG text; unless it is a `draft`, raises ValueError listing its faults."""
         from matplotlib import rc_context
 
         found = self.faults()
@@ -181,12 +181,12 @@ class Paper:
         return tidy(buffer.getvalue(), self.width, self.height, self.title, self.description)
 
     def save(self, path) -> None:
-        """Write the SVG file. Raises ValueError where the drawing has faults."""
+        """Write the SVG file; raises ValueError if the drawing has faults."""
         Path(path).write_text(self.svg(), encoding="utf-8", newline="\n")
 
 
 def break_lines(content: str, width=None, size=15, **style) -> list[str]:
-    """Split text into lines that are at most `width` pixels wide, as far as its words allow.
+    """Split text into lines of at most `width` pixels, as far as its words allow.
 
     >>> break_lines("one word more", width=90, size=15)
     ['one word', 'more']

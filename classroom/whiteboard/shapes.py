@@ -1,4 +1,4 @@
-"""Boxes, ovals, arrows, braces and handwritten notes: the single strokes of a drawing."""
+"""Boxes, ovals, arrows, braces and handwritten notes: the single shapes of a drawing."""
 
 import math
 
@@ -7,7 +7,7 @@ from classroom.whiteboard.geometry import Box, Point, tie
 from classroom.whiteboard.ledger import Solid
 from classroom.whiteboard.paper import FILLS, MARKERS, Paper, break_lines
 
-PADDING = 7  # pixels between words and the edge of their box
+PADDING = 7  # pixels between text and the edge of its box
 GAP = 4  # pixels between an arrow and what it points to
 
 
@@ -20,8 +20,8 @@ class Shapes(Paper):
     ):  # fmt: skip
         """Draw a rounded box with its top left corner at (x, y), and its text in the middle.
 
-        The text breaks into lines by itself. A `frame` holds other boxes: its text stands at the
-        top. Raises ValueError where the text does not fit. Returns the `Box`.
+        Lines break automatically. A `frame` contains other boxes, and its text is at the top.
+        Raises ValueError if the text does not fit. Returns the `Box`.
         """
         box = Box(x, y, width, height)
         self._stroke(
@@ -45,7 +45,7 @@ class Shapes(Paper):
              text_color="ink", dashed=False, frame=False):  # fmt: skip
         """Draw an ellipse inside the given rectangle, with text in the middle; returns its `Box`.
 
-        A `frame` holds other shapes, and its text stands near the top.
+        A `frame` contains other shapes, and its text is near the top.
         """
         box = Box(x, y, width, height, oval=True)
         self._stroke(
@@ -77,11 +77,11 @@ class Shapes(Paper):
         self, start, end, label="", color="ink", bend=0.0, via=(), dashed=False, side="above",
         size=13, both=False, thickness=1.8, gap=GAP,
     ):  # fmt: skip
-        """Draw an arrow between two boxes or points; it stops a little before what it points to.
+        """Draw an arrow between two boxes or points; it stops a little before its target.
 
-        `bend` bows it (a part of its length, positive to the right hand of its direction); `via`
-        lists corners on the way. `label` stands beside its middle: `side` is above, below, left
-        or right of it. `both` puts a head at each end.
+        `bend` is the height of its bow (a share of its length, positive to the right of its
+        direction); `via` lists corners on the way. `label` is beside its middle: `side` is above,
+        below, left or right. `both` puts a head at each end.
         """
         if via:
             points = [tie(start, via[0])[0], *via, tie(via[-1], end)[1]]
@@ -143,10 +143,10 @@ class Shapes(Paper):
         self._stroke(ink.line(list(points)), MARKERS[color], thickness, dashed=dashed)
 
     def brace(self, start, end, label="", color="ink", depth=12, size=14):
-        """Draw a curly brace from `start` to `end`, tip to the right hand, `label` at the tip.
+        """Draw a curly brace from `start` to `end`, with its tip to the right and `label` at the tip.
 
-        Left to right it opens upwards with its label below; right to left the label is above;
-        upwards the label is to the right; downwards to the left.
+        From left to right it opens upward and its label is below; from right to left the label is
+        above; upward it is to the right; downward to the left.
         """
         self._stroke(ink.brace(start, end, depth), MARKERS[color], kind="line")
         dx, dy = end[0] - start[0], end[1] - start[1]
@@ -167,20 +167,20 @@ class Shapes(Paper):
     def note(
         self, x, y, text, color="red", to=None, size=14, align="center", bend=0.15, width=None
     ):
-        """Write a remark in slanted marker, with a curved arrow to a box or point where `to` is."""
+        """Write a remark in slanted letters; with `to`, a curved arrow leads to a box or point."""
         words = self.text(x, y, text, size, color, align=align, italic=True, width=width)
         if to is not None:
             self.arrow(words, to, color=color, bend=bend, thickness=1.5)
         return words
 
     def ring(self, box, color="red", margin=5):
-        """Draw a ring by hand around a box, to point it out; it may run over words."""
+        """Draw a ring around a box to point it out; it may run over text."""
         wide = box.grown(margin)
         pieces = ink.ellipse(wide.x, wide.y, wide.width, wide.height, turns=1.08)
         self._stroke(pieces, MARKERS[color], thickness=2.2, kind="over")
 
     def cross(self, box, color="red"):
-        """Cross a box out with two strokes that may run over its words."""
+        """Cross out a box with two strokes, which may run over its text."""
         inner = box.grown(-0.12 * min(box.width, box.height))
         for start, end in ((0, 1), (1, 0)):
             stroke = ink.line([inner.at(0, start), inner.at(1, end)])

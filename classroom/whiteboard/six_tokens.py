@@ -1,4 +1,4 @@
-"""The six tokens of lectures 13 to 18 and 43: words, and a vector of three numbers for each.
+"""The six tokens of lectures 13 to 18 and 43: words, each with a vector of size 3.
 
 Source: Raschka 2024, *Build a Large Language Model (From Scratch)*, section 3.3.
 

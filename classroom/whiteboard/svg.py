@@ -1,7 +1,7 @@
 """Make the SVG that matplotlib writes small, and readable by a screen reader.
 
-Numbers are rounded to a tenth of a pixel, each glyph is stored once under a short name, groups
-that say nothing go, and a title and a description come in.
+Numbers are rounded to a tenth of a pixel, each glyph is stored once under a short name, empty groups
+are removed, and a title and a description are added.
 """
 
 import html
@@ -42,7 +42,7 @@ def _head(width, height, title, description) -> str:
 
 
 def _drawn(element, names) -> list[str]:
-    """The lines for one group: its paths and glyphs; only a group with a transform stays one."""
+    """The lines of one group, its paths and glyphs; only a group with a transform is kept."""
     lines = []
     for child in element:
         tag = child.tag.removeprefix(_SVG)
@@ -77,7 +77,7 @@ def _rounded(text: str) -> str:
 
 
 def _short_path(path: str) -> str:
-    """Round the numbers, and leave out a command that repeats the one before it.
+    """Round the numbers, and drop a command that repeats the one before it.
 
     >>> _short_path("M 1.234 2 L 3.0 4.04 L 5 6 z")
     'M1.2 2L3 4 5 6z'

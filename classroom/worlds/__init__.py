@@ -1,1 +1,1 @@
-"""Texts whose truth is known: their entropy, their answers, their labels."""
+"""Texts with a known ground truth: their entropy, their answers, or their labels."""

@@ -1,8 +1,8 @@
-"""Questions about this course, each with one good answer and four wordings or more.
+"""Questions about this course, each with one good answer and at least four wordings.
 
-They are written by hand in `assets/course_qa.yaml`. The chat model of the course is fine-tuned
-on all wordings but the last of each question; the last one is kept for the test. So a right
-answer there means that the question was understood in words that were never seen together.
+They are written by hand in `assets/course_qa.yaml`. The chat model of the course is fine-tuned on
+all wordings of each question but the last, which is kept for the test. So a right answer in the
+test means that the model recognized the question in a wording that it had not seen.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def load_course_qa() -> list[CourseQuestion]:
 
 
 def questions(split: str = "train") -> list[tuple[str, str]]:
-    """Return `(question, answer)` pairs: every wording but the last, or the last one only.
+    """Return `(question, answer)` pairs, with every wording but the last, or only the last one.
 
     Both splits have the same answers; only the wordings of `"test"` are held out. Raises
     ValueError for a split other than `"train"` and `"test"`.

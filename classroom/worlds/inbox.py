@@ -1,14 +1,14 @@
-"""E-mails and messages, honest and fraudulent, in which the words alone do not decide.
+"""E-mails and messages, honest and fraudulent, that single words do not tell apart.
 
 A grammar writes them. Each label has many kinds of message, and each kind has several templates
-with slots for names, sums, shops and the like. A friend writes "free" and "win", a fraud asks for
-a code without any loud word; what the sender wants decides. Some templates and part of the words
-are held out: "validation" and "test" have templates of their own, and half of the names and sums
-in them are new. So a filter that learned phrases by heart is found out.
+with slots for names, sums, shops and the like. A friend may write "free" and "win", and a fraud may
+ask for a code in plain words; what matters is what the sender wants. Some templates and part of the
+words are held out: "validation" and "test" have templates of their own, and half of the names and
+sums in them are new. So a filter that has memorized phrases fails on them.
 
-The templates and words are plain text in assets/inbox; `classroom.worlds.grammar.grammar` does the work. The task
-is the one of Sahami and others (A Bayesian Approach to Filtering Junk E-Mail, 1998), whose filter
-looks at the words one by one.
+The templates and words are plain text in assets/inbox; `classroom.worlds.grammar` does the work.
+The task is that of Sahami et al. (A Bayesian Approach to Filtering Junk E-Mail, 1998), whose filter
+treats the words as independent.
 
 >>> message = sample(1, seed=42, split="test")[0]
 >>> message.label, message.kind
@@ -45,8 +45,8 @@ class Message(NamedTuple):
 def sample(n: int, seed: int, split: str = "train") -> list[Message]:
     """Draw n messages of a split; the same seed gives the same messages on every machine.
 
-    Both labels are equally likely, and so are all kinds of a label. No text of one split can
-    come up in another. Raises ValueError for an unknown split and for n below 0.
+    Both labels are equally likely, and so are all kinds of a label. No text can occur in two
+    splits. Raises ValueError for an unknown split and for n below 0.
 
     >>> sample(2, seed=1, split="test") == sample(3, seed=1, split="test")[:2]
     True
@@ -61,7 +61,7 @@ def sample(n: int, seed: int, split: str = "train") -> list[Message]:
 
 
 def kinds(label: str) -> tuple[str, ...]:
-    """The names of all kinds of message that bear a label; ValueError for an unknown label.
+    """The names of all kinds of message with a label; raises ValueError for an unknown label.
 
     >>> "parcel_fee" in kinds("spam"), "parcel_on_its_way" in kinds("ham")
     (True, True)
@@ -89,9 +89,9 @@ def load_grammar(split: str) -> Grammar:
 
 
 def deal_words(lists: str, split: str) -> str:
-    """Deal out the words of lists in the notation of grammars, and return the lists of a split.
+    """Divide the words of lists among the splits, and return the lists of one split.
 
-    Training sees the words that are not held out. In the other splits half of the draws come
+    Training uses the words that are not held out. In the other splits, half of the draws come
     from those, and half from the words held out for that split.
 
     >>> print(deal_words("n: a, b, c, d, e, f, g, h", "validation"))
@@ -115,7 +115,7 @@ def deal_words(lists: str, split: str) -> str:
 
 
 def pick_templates(rules: str, split: str) -> str:
-    """Keep those alternatives of rules that belong to a split: unmarked ones are for training.
+    """Keep the alternatives of rules that belong to a split; unmarked ones are for training.
 
     >>> pick_templates("[plan]\\nCome at two.\\ntest: Come at ten.", "test")
     '[plan]\\nCome at ten.'
@@ -123,7 +123,7 @@ def pick_templates(rules: str, split: str) -> str:
     kept, own = [], True
     for line in logical_lines(rules):
         if header := re.fullmatch(r"\[(\w+)\]", line):
-            # the two lists of families are for all splits alike
+            # the rules of the two labels belong to all splits
             own = not header[1].startswith(tuple(f"{label}_" for label in LABELS))
         held_out = re.match(r"(validation|test): ", line)
         if header or not own or split == (held_out[1] if held_out else "train"):
@@ -132,7 +132,7 @@ def pick_templates(rules: str, split: str) -> str:
 
 
 def _message(steps: list[Step]) -> Message:
-    """The message that the steps of a derivation write, named by the rules they went through."""
+    """The message of a derivation, with the label and kind of the rules that it used."""
     names = [getattr(step.node, "name", "") for step in steps]
     label = next(name for name in names if name in LABELS)
     kind = next(name for name in names if name in kinds(label))

@@ -1,7 +1,7 @@
-"""Practice for a small model: lists to copy from, and sums, each a line asked and a line answered.
+"""Practice texts for a small model: lists to copy, and sums, each with its answer on the next line.
 
-Copying and adding are met too rarely in ordinary texts to be learned from them. These are drawn by
-chance, without end, and nothing that the tasks hold out for the test is among them.
+Copying and adding are too rare in ordinary texts to be learned from them. These texts are drawn at
+random, as many as are needed, without any item that the tasks hold out for the test.
 """
 
 import random
@@ -16,8 +16,8 @@ SAMPLED_TALES = 400  # their words are practiced as well
 TALES_SEED = 2
 MOST_LISTS, MOST_WORDS = 3, 8
 MOST_SUMS, LARGEST = 8, 99
-MIXED_SHARE = 0.4  # of the sums, so many have one number in digits and one in words
-# What is done with a list; every form gives a word or more of it, as they stand there.
+MIXED_SHARE = 0.4  # of the sums have one number in digits and one in words
+# What to do with a list; every answer copies one or more of its words.
 LISTS = {
     "Say the list again.": lambda chosen, word: (", ".join(chosen), ", ".join(chosen)),
     "Say the words again.": lambda chosen, word: (" ".join(chosen), " ".join(chosen)),
@@ -33,7 +33,7 @@ LISTS = {
 
 
 def list_texts(n: int, seed: int) -> list[str]:
-    """Texts of one to three lists: what to do, the list, the answer, a line each.
+    """Texts of one to three lists; each has a line for the task, the list and the answer.
 
     >>> print(list_texts(1, seed=3)[0])
      Say it with commas.
@@ -45,7 +45,7 @@ def list_texts(n: int, seed: int) -> list[str]:
 
 
 def joined(chosen: list[str]) -> str:
-    """Words as a sentence lists them.
+    """Join words with commas and "and", as in a sentence.
 
     >>> joined(["a dog", "a cat", "a bird"])
     'a dog, a cat and a bird'
@@ -76,7 +76,7 @@ def _list(rng):
 
 
 def sum_texts(n: int, seed: int) -> list[str]:
-    """Texts of one to eight sums and differences of numbers to 99, in digits or in words.
+    """Texts of one to eight sums and differences of numbers up to 99, in digits or in words.
 
     >>> print(sum_texts(1, seed=10)[0])
      28 minus 15
@@ -89,7 +89,7 @@ def sum_texts(n: int, seed: int) -> list[str]:
 def draw_sum(rng: random.Random, least: int = 2) -> tuple[int, str, int, int]:
     """Two numbers, their sign and the result; the largest of the three is `least` to 99.
 
-    None is held out by the tasks.
+    Sums that the tasks hold out are left out.
 
     >>> draw_sum(random.Random(1))
     (3, '+', 16, 19)
@@ -106,7 +106,7 @@ def draw_sum(rng: random.Random, least: int = 2) -> tuple[int, str, int, int]:
 
 
 def _sum(rng):
-    """A sum in digits or in words, or mixed: then its answer is written as its first number is."""
+    """A sum in digits, in words or mixed; its answer is written like its first number."""
     numbers = draw_sum(rng)
     plain, words = (sum_text(f"arithmetic.{form}", *numbers, rng) for form in ("plain", "words"))
     (text, answer), other = rng.sample((plain, words), 2)

@@ -1,7 +1,8 @@
-"""What a model has learned about tales: it must find the one word that fits among wrong ones.
+"""Measure what a model has learned about tales: it must prefer the one word that fits.
 
-`classroom.worlds.tales.probes` cuts tales before a word that the tale determines. Here a model chooses: the
-word to which it gives the highest probability after the cut. Shapes: R rows of T tokens.
+`classroom.worlds.tales.probes` cuts tales before a word that the tale determines. Here a model
+chooses the word to which it gives the highest probability. Shapes: R rows of T tokens, vectors of
+size C.
 """
 
 from itertools import groupby
@@ -9,23 +10,22 @@ from itertools import groupby
 import torch
 
 from helpers.texts.documents import DocumentLoader
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 @torch.no_grad()
 def continuation_log_probs(model, tokenizer, pairs, batch_size=64):
     """The log-probability, in nats, of each continuation after its prefix.
 
-    `pairs` holds (prefix, continuation); a continuation starts at a token's border, with a space
-    say, as those of probes do. Raises ValueError where it does not.
+    `pairs` holds (prefix, continuation); a continuation must start at a token boundary, as those of
+    probes do with their space. Raises ValueError otherwise.
     """
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     rows, prefix_lengths = [], []
     for prefix, continuation in pairs:
         ids, before = tokenizer.encode(prefix + continuation), tokenizer.encode(prefix)
         if ids[: len(before)] != before or len(ids) == len(before):
-            raise ValueError(f"{continuation!r} does not start at the border of a token")
+            raise ValueError(f"{continuation!r} does not start at a token boundary")
         rows.append(ids)
         prefix_lengths.append(len(before))
     loader = DocumentLoader(rows, end_id, batch_size, shuffle=False, drop_last=False)
@@ -41,7 +41,7 @@ def continuation_log_probs(model, tokenizer, pairs, batch_size=64):
 
 
 def choices(model, tokenizer, probes):
-    """For each probe, whether the model finds the right word likelier than every wrong one."""
+    """For each probe, whether the model gives the right word the highest probability."""
     candidates = [(i, word) for i, p in enumerate(probes) for word in (p.right, *p.wrong)]
     pairs = [(probes[i].prefix, word) for i, word in candidates]
     scores = continuation_log_probs(model, tokenizer, pairs)
@@ -54,7 +54,7 @@ def choices(model, tokenizer, probes):
 
 
 def accuracy(model, tokenizer, probes):
-    """The share of probes that the model answers right; raises ValueError without probes."""
+    """The model's accuracy on the probes; raises ValueError if there are none."""
     if not probes:
         raise ValueError("there are no probes to answer")
     answers = choices(model, tokenizer, probes)
@@ -62,7 +62,7 @@ def accuracy(model, tokenizer, probes):
 
 
 def chance(probes):
-    """The share that a blind guess among the words of each probe would get right.
+    """The expected accuracy of guessing among the words of each probe.
 
     >>> from classroom.worlds import tales
     >>> 0.2 < chance(tales.probes(20, 0, "recall")) < 0.5
@@ -72,7 +72,7 @@ def chance(probes):
 
 
 def tale_loader(tokenizer, texts):
-    """Batches of whole tales, in order, as `evaluate_loss` reads them."""
+    """Return a loader of whole tales, in order, for `evaluate_loss`."""
     end_id = tokenizer.special_tokens[END_OF_TEXT]
     rows = tokenizer.encode_batch(texts)
     return DocumentLoader(rows, end_id, 50, shuffle=False, drop_last=False)

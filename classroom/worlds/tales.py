@@ -1,12 +1,12 @@
 """Endless short stories whose exact probability is known.
 
-A grammar with memory writes the tales: names, places, objects, wants, small problems and how they
-end. What a tale needs later it remembers: who "she" is, where the key was hidden, how many apples
+A grammar with memory writes the tales: names, places, objects, wishes, small problems and how they
+end. It remembers what a tale needs later: who "she" is, where the key was hidden, how many apples
 are left. So every tale has an exact probability, and the mean of its negative logarithm is the
-entropy: the fewest bits a tale in which any model can store them, and the floor under its loss.
+entropy: the fewest bits per tale with which any model can encode them, and a lower bound of its loss.
 
-The word lists and the shapes are plain text in assets/tales; `classroom.worlds.grammar.grammar` does the work.
-The idea of a floor is Shannon's (A Mathematical Theory of Communication, 1948).
+The word lists and the shapes are plain text in assets/tales; `classroom.worlds.grammar` does the
+work. The bound is Shannon's (A Mathematical Theory of Communication, 1948).
 
 >>> tale = sample(1, seed=6)[0]
 >>> tale[:35]
@@ -28,15 +28,15 @@ from classroom.worlds.grammar.nodes import GENDERED, NUMBER_WORDS, Agree, Comput
 
 FOLDER = Path(__file__).parent.parent / "assets" / "tales"
 KINDS = ("agreement", "recall", "counting")
-N_WRONG = 3  # wrong answers beside the right one, where there are so many
+N_WRONG = 3  # wrong answers per probe, if there are so many
 
 
 class Probe(NamedTuple):
-    """A tale cut before a word that is determined, with the right word and wrong ones.
+    """A tale cut before a word that it determines, with the right word and wrong ones.
 
-    `right` and each of `wrong` start with the space that `prefix` would need. No tale goes on
-    from the prefix with a wrong word. `distance` counts the words since the probed word, or for
-    a pronoun the name it stands for, or for a sum its numbers, was last written.
+    `right` and each of `wrong` start with the space that must follow `prefix`. No tale continues
+    the prefix with a wrong word. `distance` is the number of words since the right word was last
+    mentioned (for a pronoun, its name; for a sum, its numbers).
     """
 
     kind: str
@@ -66,7 +66,7 @@ def sample(n: int, seed: int) -> list[str]:
 def log_prob(text: str) -> float:
     """The exact log2 probability of a tale under its true source, end included: at most 0.
 
-    Raises ValueError for a text that is no tale, naming the character at which it stops being one.
+    Raises ValueError for a text that is not a tale, naming the first character that does not fit.
 
     >>> log_prob("Once upon a time there was an end.")
     Traceback (most recent call last):
@@ -76,7 +76,7 @@ def log_prob(text: str) -> float:
 
 
 def is_tale(text: str) -> bool:
-    """Whether the source can write this text.
+    """Return whether the source can write this text.
 
     >>> is_tale("The end.")
     False
@@ -85,10 +85,10 @@ def is_tale(text: str) -> bool:
 
 
 def word_bits(text: str) -> list[tuple[str, float]]:
-    """Each word of a tale, with its space, and its surprise in bits under the true source.
+    """Return each word of a tale, with its space, and its surprisal in bits under the true source.
 
-    The bits add up to `-log_prob(text)`. A word that the tale determines costs 0 bits.
-    Raises ValueError for a text that is no tale.
+    The bits add up to `-log_prob(text)`. A word that the tale determines has 0 bits. Raises
+    ValueError for a text that is not a tale.
     """
     total = log_prob(text)
     grammar, before, priced = load_grammar(), 0.0, []
@@ -103,7 +103,7 @@ def word_bits(text: str) -> list[tuple[str, float]]:
 
 
 def entropy_estimate(n: int, seed: int) -> tuple[float, float]:
-    """The entropy of the source in bits a tale, from n drawn tales: (mean, standard error).
+    """Estimate the entropy of the source in bits per tale from n tales: (mean, standard error).
 
     >>> mean, error = entropy_estimate(50, seed=0)
     >>> error < mean / 20
@@ -114,30 +114,12 @@ def entropy_estimate(n: int, seed: int) -> tuple[float, float]:
     return statistics.mean(bits), statistics.stdev(bits) / math.sqrt(n)
 
 
-def shape_names() -> list[str]:
-    """The names of all story shapes.
-
-    >>> len(shape_names()) >= 30
-    True
-    """
-    rules = load_grammar().rules
-    return [node.name for _, (node,) in rules["shape"].options]
-
-
-def shape_of(text: str) -> str:
-    """The name of the shape of a tale; raises ValueError for a text that is no tale."""
-    log_prob(text)
-    _, steps = max(load_grammar().read(text).derivations, key=lambda derivation: derivation[0])
-    names = set(shape_names())
-    return next(name for step in steps if (name := getattr(step.node, "name", "")) in names)
-
-
 def probes(n: int, seed: int, kind: str) -> list[Probe]:
-    """Cut n fresh tales before a determined word, to measure what a model has learned.
+    """Cut n new tales before a determined word, to measure what a model has learned.
 
     `kind` is "agreement" (pronouns, singular and plural), "recall" (a word that was mentioned
-    before) or "counting" (a sum or a difference). A guess among the right and the wrong words is
-    right one time in 1 + len(wrong). Raises ValueError for another kind.
+    before) or "counting" (a sum or a difference). Guessing among the right and the wrong words is
+    right with probability 1 / (1 + len(wrong)). Raises ValueError for another kind.
 
     >>> probe = probes(1, 0, "counting")[0]
     >>> is_tale(probe.prefix), len(probe.wrong)
@@ -168,7 +150,7 @@ def _kind(step: Step) -> str:
 
 
 def _probe(kind: str, steps: list[Step], place: int, rng: random.Random) -> Probe | None:
-    """Make a probe of one step, with those wrong words that no tale goes on with."""
+    """Make a probe of one step, with the wrong words that no tale continues with."""
     text, step = text_of(steps), steps[place]
     prefix, right = text[: step.start], step.branch.text
     follows = text[step.start + len(right) :][:1]
@@ -185,7 +167,7 @@ def _probe(kind: str, steps: list[Step], place: int, rng: random.Random) -> Prob
 
 
 def _others(kind: str, steps: list[Step], place: int, rng: random.Random) -> list[str]:
-    """Words of the same kind as the right one; those that the tale has mentioned come first."""
+    """Words of the same kind as the right one, starting with those that the tale has mentioned."""
     node, right = steps[place].node, steps[place].branch.text
     drawn = {s.branch.slot: s for s in steps[:place] if s.branch.slot}
     if isinstance(node, Agree):
@@ -209,7 +191,7 @@ def _others(kind: str, steps: list[Step], place: int, rng: random.Random) -> lis
 
 
 def _last_mention(steps: list[Step], place: int) -> int:
-    """Where, before a step, the latest of the words it depends on ends in the text."""
+    """The end, in the text, of the last word before a step that the step depends on."""
     node = steps[place].node
     needed = {node.left, node.right} if isinstance(node, Compute) else {node.slot}
     mentions = [

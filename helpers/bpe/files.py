@@ -1,8 +1,8 @@
-"""Write byte pair vocabularies to files that people and other libraries read.
+"""Write byte pair vocabularies to files that people and other libraries can read.
 
-JSON holds text, tokens are bytes. So each byte gets a printable character, as GPT-2's own
-`encoder.json` does it: visible Latin-1 characters stand for themselves, the others for a
-character from U+0100 on. A space becomes "Ġ".
+JSON holds text, but tokens are bytes. So each byte is mapped to a printable character, as in
+GPT-2's own `encoder.json`: visible Latin-1 characters map to themselves, the others to characters
+from U+0100 on. A space becomes "Ġ".
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.bpe.train import GPT2_SPLIT_PATTERN
+from helpers.files import write_whole
 
 FORMAT, VERSION = "helpers.bpe", 1
 
@@ -35,7 +36,7 @@ def printable(token: bytes) -> str:
 
 
 def from_printable(text: str) -> bytes:
-    """Return the bytes behind printable characters; ValueError for a character outside the 256.
+    """Return the bytes of printable characters; ValueError for one outside the 256.
 
     >>> from_printable("Ġthe")
     b' the'
@@ -43,7 +44,7 @@ def from_printable(text: str) -> bytes:
     try:
         return bytes([CHARACTER_TO_BYTE[character] for character in text])
     except KeyError as error:
-        raise ValueError(f"{error.args[0]!r} in {text!r} stands for no byte") from None
+        raise ValueError(f"{error.args[0]!r} in {text!r} does not represent a byte") from None
 
 
 def write_json(
@@ -53,7 +54,7 @@ def write_json(
     special_tokens: dict[str, int],
     pattern: str,
 ) -> None:
-    """Write a tokenizer's parts; an interrupted write leaves an older file as it was."""
+    """Write a tokenizer's parts to a JSON file; an error leaves an older file as it was."""
     contents = {
         "format": FORMAT,
         "version": VERSION,
@@ -62,30 +63,27 @@ def write_json(
         "vocab": {printable(token): token_id for token, token_id in vocab.items()},
         "merges": [f"{printable(a)} {printable(b)}" for a, b in merges],
     }
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    os.replace(temporary, path)
+    write_whole(path, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_json(
     path: str | os.PathLike,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]], dict[str, int], str]:
-    """Read vocabulary, merges, special tokens and pattern; ValueError says what is wrong."""
+    """Read vocabulary, merges, special tokens and pattern; raises ValueError for another file."""
     try:
         contents = json.loads(Path(path).read_text("utf-8"))
         found = (contents["format"], contents["version"])
         if found != (FORMAT, VERSION):
-            raise ValueError(f"it holds {found}, this program reads {(FORMAT, VERSION)}")
+            raise ValueError(f"its format is {found}, not {(FORMAT, VERSION)}")
         vocab = {token_id: from_printable(text) for text, token_id in contents["vocab"].items()}
         lines = [line.split(" ") for line in contents["merges"]]
         merges = [(from_printable(a), from_printable(b)) for a, b in lines]
         special_tokens, pattern = contents["special_tokens"], contents["pattern"]
         if not all(type(token_id) is int for token_id in (*vocab, *special_tokens.values())):
-            raise ValueError("an id is no whole number")
+            raise ValueError("an id is not an integer")
         return vocab, merges, special_tokens, pattern
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is no tokenizer file: {error!r}") from error
+        raise ValueError(f"{path} is not a tokenizer file: {error!r}") from error
 
 
 def hf_json(
@@ -94,7 +92,7 @@ def hf_json(
     special_tokens: dict[str, int],
     pattern: str,
 ) -> str:
-    """Return the same tokenizer as a `tokenizer.json` of Hugging Face `tokenizers`."""
+    """Return the tokenizer in Hugging Face's format, as the text of a `tokenizer.json`."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
     own_split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated"}
     splits = [own_split | {"invert": False}, byte_level | {"use_regex": False}]

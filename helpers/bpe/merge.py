@@ -1,19 +1,19 @@
-"""Apply byte pair merges to one pre-token: the merge learned first goes first, from the left.
+"""Apply byte pair merges to one pre-token: the merge learned first comes first, from the left.
 
-A merge's rank is the id of the token it makes: the lower the id, the earlier it was learned.
+A merge's rank is the id of the token it produces: the lower the id, the earlier it was learned.
 """
 
 import heapq
 import itertools
 from collections.abc import Mapping
 
-LONG_PIECE = 400  # ids; from here on a heap finds the next merge sooner than a scan does
+LONG_PIECE = 400  # ids; from here on a heap finds the next merge faster than a scan does
 
 
 def merge_piece(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> list[int]:
-    """Apply merges to the ids of one pre-token, in the way that is quicker for its length.
+    """Apply merges to the ids of one pre-token, with the method that is faster for its length.
 
-    `merged` maps a pair of ids to the id of the token it makes.
+    `merged` maps a pair of ids to the id of the merged token.
 
     >>> merge_piece([1, 1, 1, 2], {(1, 1): 3, (3, 1): 4})
     [4, 2]
@@ -23,9 +23,9 @@ def merge_piece(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> 
 
 
 def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) -> list[int]:
-    """Apply merges to a short list, the lowest id first; each step looks along the whole list.
+    """Apply merges to a short list, the lowest id first; each step scans the whole list.
 
-    `merged` maps a pair of ids to the id of the token it makes.
+    `merged` maps a pair of ids to the id of the merged token.
 
     >>> merge_with_scan([1, 1, 1, 2], {(1, 1): 3, (3, 1): 4})
     [4, 2]
@@ -44,7 +44,7 @@ def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
 
 
 def merge_with_heap(token_ids: list[int], merged: dict[tuple[int, int], int]) -> list[int]:
-    """Apply merges as `merge_with_scan` does; a heap and a linked list keep long runs quick.
+    """Apply merges as `merge_with_scan` does, with a heap and a linked list for long inputs.
 
     Takes O(n log n) steps for n ids, where the scan takes O(n²).
 
@@ -52,7 +52,7 @@ def merge_with_heap(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
     [4, 2]
     """
     gone = -1
-    tokens = [*token_ids, gone]  # the last place stands for both ends of the row
+    tokens = [*token_ids, gone]  # the last item marks both ends of the row
     before, after = list(range(-1, len(token_ids))), list(range(1, len(tokens) + 1))
     heap = [
         (merged[pair], i, *pair)
@@ -75,10 +75,10 @@ def merge_with_heap(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
 
 
 def recover_merges(vocab: Mapping[int, bytes]) -> list[tuple[bytes, bytes]]:
-    """Find the merges behind a vocabulary whose ids are ranks.
+    """Find the merges that produce a vocabulary whose ids are ranks.
 
     Each token is encoded with the merges of lower rank. The two parts that remain are the pair
-    which makes it. (A token of which more parts remain is used only where it is a whole
+    that produces it. (A token of which more parts remain is used only where it is a whole
     pre-token, and needs no merge.)
 
     >>> recover_merges({0: b"a", 1: b"b", 2: b"ab", 3: b"bab"})

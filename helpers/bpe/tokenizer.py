@@ -1,10 +1,10 @@
-"""Byte pair encoding: text to token ids and back, on any text, with nothing unknown.
+"""Byte pair encoding: any text to token ids and back, without unknown tokens.
 
-Text becomes UTF-8 bytes, and every byte is a token. Learned merges then join bytes to longer
+Text becomes UTF-8 bytes, and every byte is a token. Learned merges then join bytes into longer
 tokens. `helpers.bpe.train` learns the merges; this module uses them.
 
-What a letter is, the `regex` package knows. Where it knows a newer Unicode than tiktoken does,
-characters that are new there may be split differently; on all others both agree.
+The `regex` package decides what a letter is. If its version of Unicode is newer than tiktoken's,
+the characters added in between may be split differently; on all others the two agree.
 
 Sources: Sennrich, Haddow and Birch (2016) for merges; Radford et al. (2019), the GPT-2 paper,
 for bytes, the split pattern and the special token `<|endoftext|>`.
@@ -26,12 +26,13 @@ from helpers.bpe.train import (
     split_special,
     valid_unicode,
 )
+from helpers.tokenizer import END_OF_TEXT
 
 if TYPE_CHECKING:
     import tiktoken
 
 CACHE_SIZE = 1_000_000  # pre-tokens remembered by one tokenizer
-CACHED_LENGTH = 64  # characters; longer pre-tokens seldom come twice
+CACHED_LENGTH = 64  # characters; longer pre-tokens rarely occur twice
 
 
 class BPETokenizer:
@@ -53,11 +54,11 @@ class BPETokenizer:
         special_tokens: dict[str, int] | None = None,
         pattern: str = GPT2_SPLIT_PATTERN,
     ):
-        """Build a tokenizer from its parts; most readers want `train`, `load` or `from_tiktoken`.
+        """Build a tokenizer from its parts; usually you want `train`, `load` or `from_tiktoken`.
 
         `vocab` maps ids to bytes, without the special tokens. A merge's rank is the id of the
-        token it makes, so these ids must rise in the order of the merges. Raises ValueError
-        where the parts do not fit together.
+        token it produces, so these ids must increase in the order of the merges. Raises ValueError
+        if the parts do not fit together.
         """
         ids = {token: token_id for token_id, token in vocab.items()}
         missing = [value for value in range(256) if bytes([value]) not in ids]
@@ -71,11 +72,11 @@ class BPETokenizer:
         except KeyError as error:
             raise ValueError(f"a merge needs {error.args[0]!r}, not in the vocabulary") from None
         if any(first[2] >= second[2] for first, second in itertools.pairwise(pairs)):
-            raise ValueError("the ids of merged tokens must rise in the order of the merges")
+            raise ValueError("the ids of merged tokens must increase in the order of the merges")
         special_tokens = special_tokens or {}
         _check_special_names(list(special_tokens))
         if len({*vocab, *special_tokens.values()}) < len(vocab) + len(special_tokens):
-            raise ValueError(f"a special token has an id that is taken: {special_tokens}")
+            raise ValueError(f"the id of a special token is already in use: {special_tokens}")
         self.special_tokens = dict(sorted(special_tokens.items(), key=lambda item: item[1]))
         self.vocab = dict(vocab)
         self.vocab.update((i, name.encode("utf-8")) for name, i in self.special_tokens.items())
@@ -91,19 +92,19 @@ class BPETokenizer:
         cls,
         text_or_iterable: str | Iterable[str],
         vocab_size: int,
-        special_tokens: Sequence[str] = ("<|endoftext|>",),
+        special_tokens: Sequence[str] = (END_OF_TEXT,),
         *,
         pattern: str = GPT2_SPLIT_PATTERN,
         n_processes: int | None = None,
     ) -> Self:
         """Learn a tokenizer from one text, or from an iterable of texts that is read once.
 
-        Ids 0 to 255 are the bytes, then come the merges, then the special tokens. No token joins
-        two texts, and special tokens inside a text are left out. What a `pattern` of your own does
-        not match is left out as well, here and in `encode`, as in tiktoken. A small text may run
-        out of pairs; the vocabulary is then smaller than asked. Long streams are counted on
-        `n_processes` cores (None: all). Raises ValueError if `vocab_size` is under 256 plus the
-        special tokens or the pattern is malformed, TypeError if a text is not str.
+        Ids 0 to 255 are the bytes, then come the merges, then the special tokens. No token spans
+        two texts, and special tokens inside a text are left out. Text that a `pattern` of your own
+        does not match is left out as well, here and in `encode`, as in tiktoken. A small text may
+        run out of pairs; the vocabulary is then smaller than `vocab_size`. Long streams are counted
+        on `n_processes` cores (None: all). Raises ValueError if `vocab_size` is below 256 plus the
+        number of special tokens or the pattern is malformed, TypeError if a text is not str.
         """
         _check_special_names(special_tokens)
         smallest = 256 + len(special_tokens)
@@ -124,7 +125,7 @@ class BPETokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """The number of rows an embedding table needs: the greatest id plus one."""
+        """The number of rows that an embedding table needs: the largest id plus one."""
         return max(self.vocab) + 1
 
     def __repr__(self) -> str:
@@ -133,8 +134,8 @@ class BPETokenizer:
     def encode(self, text: str, allowed_special: str | Collection[str] = ()) -> list[int]:
         """Return the token ids of a text.
 
-        A special token in the text is refused with a ValueError that names it, unless
-        `allowed_special` holds it or is "all": a user's text must not end a document by accident.
+        Raises ValueError for a special token in the text, unless `allowed_special` contains it or
+        is "all": a user's text must not end a document by accident.
 
         >>> tokenizer = BPETokenizer.train("", vocab_size=257)
         >>> tokenizer.encode("Hi<|endoftext|>", allowed_special="all")
@@ -157,13 +158,13 @@ class BPETokenizer:
         return token_ids
 
     def encode_ordinary(self, text: str) -> list[int]:
-        """Return the token ids of a text in which special tokens mean nothing special."""
+        """Return the token ids of a text, with special tokens read as plain text."""
         if not isinstance(text, str):
             raise TypeError(f"encode_ordinary() takes str, not {type(text).__name__}")
         return self._encode_valid(valid_unicode(text))
 
     def encode_bytes(self, data: bytes) -> list[int]:
-        """Return the token ids of any bytes, also of bytes that are not UTF-8.
+        """Return the token ids of bytes, which need not be valid UTF-8.
 
         >>> tokenizer = BPETokenizer.train("", vocab_size=257)
         >>> tokenizer.encode_bytes(b"Hi\\xff"), tokenizer.decode_bytes([72, 105, 255])
@@ -193,7 +194,7 @@ class BPETokenizer:
         return [self.encode(text, allowed_special) for text in texts]
 
     def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
-        """Return the bytes that token ids stand for; ValueError names an id out of range."""
+        """Return the bytes of token ids; raises ValueError for an id that is out of range."""
         token_ids = token_ids.tolist() if hasattr(token_ids, "tolist") else list(token_ids)
         try:
             return b"".join([self.vocab[token_id] for token_id in token_ids])
@@ -205,7 +206,7 @@ class BPETokenizer:
             raise TypeError("token ids must be one row of whole numbers") from None
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """Return the text of token ids; bytes that are not UTF-8 become the replacement sign.
+        """Return the text of token ids; invalid UTF-8 becomes the replacement character.
 
         >>> BPETokenizer.train("", vocab_size=257).decode([72, 105, 195])
         'Hi\\ufffd'
@@ -231,12 +232,12 @@ class BPETokenizer:
         return merge_piece([self._byte_ids[value] for value in piece], self._merged)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the tokenizer to a readable JSON file, all of it or nothing."""
+        """Write the tokenizer to a readable JSON file; an error leaves an older file as it was."""
         write_json(path, self._ids, self.merges, self.special_tokens, self.pattern)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
-        """Read what `save` wrote; ValueError if it is something else, OSError if it is not there."""
+        """Read a file that `save` wrote; ValueError if it is not one, OSError if it is missing."""
         return cls(*read_json(path))
 
     def to_tiktoken(self, name: str = "helpers-bpe") -> "tiktoken.Encoding":
@@ -252,7 +253,7 @@ class BPETokenizer:
 
     @classmethod
     def from_tiktoken(cls, encoding: "tiktoken.Encoding") -> Self:
-        """Take over a tiktoken vocabulary with its ids.
+        """Build the tokenizer from a tiktoken encoding, with the same ids.
 
         tiktoken stores no merges, only ranks; `helpers.bpe.merge.recover_merges` finds them.
         """
@@ -264,9 +265,9 @@ class BPETokenizer:
         return cls(vocab, merges, special, encoding._pat_str)
 
     def to_hf(self) -> str:
-        """Return a `tokenizer.json` text: `tokenizers.Tokenizer.from_str` gives the same ids.
+        """Return the text of a `tokenizer.json` for `tokenizers.Tokenizer.from_str`; same ids.
 
-        Hugging Face turns every special token it meets into its id, as `allowed_special="all"`
+        Hugging Face turns every special token in a text into its id, as `allowed_special="all"`
         does here.
         """
         return hf_json(self._ids, self.merges, self.special_tokens, self.pattern)
@@ -277,7 +278,7 @@ class BPETokenizer:
 
 
 class _Cache(dict):
-    """The ids of pre-tokens seen before; text repeats itself, so most are found here."""
+    """The ids of pre-tokens seen before; text repeats itself, so most lookups succeed."""
 
     def __init__(self, tokenizer: BPETokenizer):
         super().__init__()
@@ -296,4 +297,4 @@ def _check_special_names(names: Sequence[str]) -> None:
     if not all(names):
         raise ValueError("a special token must not be empty")
     if len(set(names)) < len(names):
-        raise ValueError(f"a special token is there twice: {names}")
+        raise ValueError(f"a special token is listed twice: {names}")

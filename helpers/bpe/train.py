@@ -1,8 +1,8 @@
 """Learn byte pair merges from text: count pre-tokens once, then merge the best pair again and again.
 
 Three ideas make it fast. Text repeats itself, so pairs are counted once for each distinct
-pre-token. A merge changes few places, so only those places are visited. The best pair is on top
-of a heap, so nobody looks for it.
+pre-token. A merge changes few positions, so only those are visited. The best pair is on top of a
+heap, so there is no search for it.
 
 Sources: Gage, "A New Algorithm for Data Compression" (1994); Sennrich, Haddow and Birch,
 "Neural Machine Translation of Rare Words with Subword Units" (2016), for subwords; Radford et
@@ -21,16 +21,16 @@ import regex
 
 from helpers.limits import check_whole
 
-# GPT-2's rule: contractions, words, numbers, other signs (each with the space before it), spaces.
+# GPT-2's rule: contractions, words, numbers, punctuation (each with the space before it), spaces.
 GPT2_SPLIT_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 BLOCK_SIZE = 1_000_000  # characters handed to one process at a time
-PARALLEL_FROM = 8  # blocks; a shorter text is counted sooner than processes start
+PARALLEL_FROM = 8  # blocks; a shorter text is counted before processes have started
 
 
 def split_special(text: str, special_tokens: Iterable[str]) -> list[str]:
-    """Split text at special tokens and keep them: every second item is a special token.
+    """Split a text at its special tokens and keep them: every second item is a special token.
 
-    Where two special tokens start at one place, the longer one wins.
+    Where two special tokens start at the same position, the longer one wins.
 
     >>> split_special("one<|end|>two", ["<|end|>"])
     ['one', '<|end|>', 'two']
@@ -61,7 +61,7 @@ def cut_text(text: str, pattern: str, size: int = BLOCK_SIZE) -> Iterator[str]:
 
 
 def valid_unicode(text: str) -> str:
-    """Return text that UTF-8 can hold: half a surrogate pair becomes the replacement character.
+    """Return text that UTF-8 can encode: half a surrogate pair becomes the replacement character.
 
     >>> valid_unicode("half\\ud83d") == "half\\ufffd"
     True
@@ -74,7 +74,7 @@ def valid_unicode(text: str) -> str:
 
 
 def compile_pattern(pattern: str) -> regex.Pattern:
-    """Return a split pattern, ready for use; ValueError where it is malformed or has a group."""
+    """Compile a split pattern; raises ValueError if it is malformed or has a capturing group."""
     if not isinstance(pattern, str):
         raise TypeError(f"the split pattern must be str, not {type(pattern).__name__}")
     try:
@@ -92,9 +92,9 @@ def count_pretokens(
     special_tokens: Sequence[str] = (),
     n_processes: int | None = None,
 ) -> Counter[str]:
-    """Count the pre-tokens of a stream of texts, on several cores where the stream is long.
+    """Count the pre-tokens of a stream of texts, on several cores if the stream is long.
 
-    Special tokens are taken out first. Memory holds a few blocks and the distinct pre-tokens,
+    Special tokens are removed first. Memory holds a few blocks and the distinct pre-tokens,
     never the whole stream. The counts do not depend on `n_processes` (None: all cores).
 
     >>> sorted(count_pretokens(["low low", "lower"]).items())
@@ -120,7 +120,7 @@ def count_pretokens(
 def _blocks(
     texts: Iterable[str], pattern: str, special_tokens: Sequence[str]
 ) -> Iterator[list[str]]:
-    """Gather short texts and cut long ones, so that each block has about BLOCK_SIZE characters."""
+    """Group short texts and cut long ones, so that each block has about BLOCK_SIZE characters."""
     block, size = [], 0
     for text in texts:
         if not isinstance(text, str):
@@ -144,7 +144,7 @@ def _count_block(block: list[str], pattern: str) -> Counter[str]:
 def _count_in_processes(
     blocks: Iterable[list[str]], pattern: str, n_processes: int
 ) -> Iterator[Counter[str]]:
-    """Count blocks in other processes, with at most two blocks waiting for each of them."""
+    """Count blocks in worker processes, with at most two blocks waiting for each of them."""
     with concurrent.futures.ProcessPoolExecutor(n_processes) as pool:
         waiting: set[concurrent.futures.Future] = set()
         try:
@@ -158,17 +158,17 @@ def _count_in_processes(
             yield from (future.result() for future in waiting)
         except concurrent.futures.process.BrokenProcessPool as error:
             raise RuntimeError(
-                "the counting processes stopped: call train() under"
+                "the worker processes stopped: call train() under"
                 " `if __name__ == '__main__':`, or pass n_processes=1"
             ) from error
 
 
 class PairIndex:
-    """All distinct pre-tokens in one row of tokens, with the count and the places of each pair.
+    """All distinct pre-tokens in one array of tokens, with the count and positions of each pair.
 
-    `tokens[i]` is the token that starts at place i; `before[i]` and `after[i]` are the places of
-    its neighbors; `weights[i]` says how often the pre-token at i occurs in the text. GAP stands
-    between pre-tokens, so that no pair crosses from one to the next.
+    `tokens[i]` is the token that starts at position i; `before[i]` and `after[i]` are the positions
+    of its neighbors; `weights[i]` is how often the pre-token at i occurs in the text. GAP separates
+    pre-tokens, so that no pair crosses from one to the next.
 
     >>> index = PairIndex({"aab": 5})
     >>> index.counts[97, 98], index.merge((97, 98), 256), index.counts[97, 256]
@@ -195,10 +195,10 @@ class PairIndex:
                 self.places[pair].append(i)
 
     def merge(self, pair: tuple[int, int], new_id: int) -> set[tuple[int, int]]:
-        """Replace a pair by one new token wherever it stands, and return the pairs this made.
+        """Replace a pair by one new token wherever it occurs; return the pairs that this created.
 
-        Every place of a pair is recorded during one merge (the one that made the younger of its
-        two tokens), from left to right. So runs such as "aaa" merge from the left, as they do
+        All positions of a pair are recorded during one merge (the one that created the newer of
+        its two tokens), from left to right. So runs such as "aaa" merge from the left, as they do
         when text is encoded, and a pair that exists already can only become rarer.
         """
         first, second = pair
@@ -228,10 +228,10 @@ class PairIndex:
 
 
 def learn_merges(pretoken_counts: Mapping[str, int], n_merges: int) -> list[tuple[bytes, bytes]]:
-    """Learn up to `n_merges` merges: each time the most frequent pair, a tie to the greater pair.
+    """Learn up to `n_merges` merges, each time of the most frequent pair.
 
-    Pairs of bytes are compared like words in a dictionary. Learning ends early when every
-    pre-token is one token.
+    A tie goes to the greater pair; pairs of bytes are compared like words in a dictionary.
+    Learning ends early when every pre-token is one token.
 
     >>> learn_merges({"low": 5, "lower": 2, "newest": 6, "widest": 3}, 3)
     [(b's', b't'), (b'e', b'st'), (b'o', b'w')]
@@ -259,8 +259,8 @@ def learn_merges(pretoken_counts: Mapping[str, int], n_merges: int) -> list[tupl
 
 
 def _descending(token: bytes) -> str:
-    """Return a key that sorts tokens from the greatest to the least, as a smallest-first heap needs.
+    """Return a key that sorts tokens from the greatest to the least, as a min-heap needs.
 
-    Each byte is mirrored; the mark at the end, above every byte, puts "ab" before "a".
+    Each byte is subtracted from 255; the final character, above every byte, puts "ab" before "a".
     """
     return "".join(chr(255 - value) for value in token) + "\u0100"

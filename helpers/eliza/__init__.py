@@ -1,4 +1,4 @@
-"""ELIZA, the chat program of 1966: `rules` match and answer, `script` reads them from a text file."""
+"""ELIZA, the chatbot of 1966: `script` reads its rules from a file, `rules` apply them."""
 
 from helpers.eliza.eliza import DEFAULT_SCRIPT, Eliza
 

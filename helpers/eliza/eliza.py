@@ -1,18 +1,18 @@
-"""ELIZA, the first chatbot (1966): it answers by cutting up your sentence and turning it round.
+"""ELIZA, the first chatbot (1966): it answers by taking your sentence apart and rephrasing it.
 
-The rules stand in a script; any script in the format of the 1966 paper loads. For each text:
+The rules come from a script; any script in the format of the 1966 paper loads. For each text:
 
 1. Look up every word. Some are replaced (my becomes your), some are keywords with a rank.
-   Only the first part of the text with a keyword is kept; a part ends at a mark or at 'but'.
-2. The keyword with the highest rank goes first. Its patterns are tried in order.
-3. The first pattern that fits cuts the sentence up. One of its answers, each in turn, puts
-   the pieces together again.
-4. Without a keyword, an earlier remark may come back (MEMORY), or something empty is said (NONE).
+   Only the first part of the text with a keyword is kept; a part ends at punctuation or at 'but'.
+2. The keyword with the highest rank comes first. Its patterns are tried in order.
+3. The first pattern that matches cuts the sentence into pieces. One of its answers, each in turn,
+   puts the pieces together again.
+4. Without a keyword, an earlier remark may come back (MEMORY), or a stock phrase is said (NONE).
 
 Source: J. Weizenbaum, 'ELIZA - A Computer Program For the Study of Natural Language
 Communication Between Man And Machine', Communications of the ACM 9 (1), 1966, pages 36-45.
-Where the paper leaves a choice open (how MEMORY is picked, and when it comes back) this
-follows the program listing found in Weizenbaum's papers at MIT in 2021.
+Where the paper leaves a choice open (which MEMORY rule is picked, and when a remark comes back),
+this follows the program listing found in Weizenbaum's papers at MIT in 2021.
 """
 
 import re
@@ -30,18 +30,18 @@ QUESTION_WORDS = frozenset(
     "are can could did do does don't had has have how in is may shall should was were what when "
     "where which who whom whose why will would".split()
 )
-MAX_LINKS = 1000  # links from keyword to keyword before a script counts as running in a circle
-MAX_WORDS = 1000  # PRE may make a sentence longer; this is as long as it gets
+MAX_LINKS = 1000  # links from keyword to keyword before a script counts as an endless loop
+MAX_WORDS = 1000  # PRE may make a sentence longer, up to this length
 # The 64 six-bit characters of the IBM 7094; _ fills the codes that have none.
 BCD = "0123456789_='___+ABCDEFGHI_.)___-JKLMNOPQR_$*___ /STUVWXYZ_,(___"
 
 
 def hash_word(word, bits=2):
-    """Return a number below 2**bits that looks random but depends on the word alone.
+    """Return a number below 2**bits that looks random but depends only on the word.
 
-    This is the mid-square hash of SLIP, ELIZA's list library: the last six-letter stretch of
-    the word as a 36-bit number, squared, and a few bits from the middle of the square.
-    ELIZA picked its MEMORY rule with it, so that one remark always leads to the same rule.
+    This is the mid-square hash of SLIP, ELIZA's list library: the last chunk of six letters as a
+    36-bit number, squared, and a few bits from the middle of the square. ELIZA picked its MEMORY
+    rule with it, so that one remark always leads to the same rule.
 
     >>> [hash_word(word) for word in ("here", "me", "everybody")]
     [3, 2, 1]
@@ -57,7 +57,7 @@ def hash_word(word, bits=2):
 
 
 def present(words):
-    """Write the words of a reply as sentences: capital letters and an end mark.
+    """Write the words of a reply as sentences, with capital letters and final punctuation.
 
     >>> present("are you sure".split())
     'Are you sure?'
@@ -71,7 +71,7 @@ def present(words):
 
 @dataclass(frozen=True)
 class Step:
-    """One rule that fired: whose it was, how it cut the sentence, and the answer's turn."""
+    """One rule that fired: its keyword, the pieces it cut, and which of its answers it gave."""
 
     keyword: str
     rule: Rule
@@ -90,7 +90,7 @@ class Step:
 
 @dataclass
 class Trace:
-    """How a reply came about, from the words kept to the rules that fired; `print` it."""
+    """How a reply came about, from the words kept to the rules that fired; for `print`."""
 
     clause: list[str] = field(default_factory=list)
     keywords: list[tuple[str, int]] = field(default_factory=list)
@@ -108,9 +108,9 @@ class Trace:
 
 
 class Eliza:
-    """A conversation with ELIZA after a script.
+    """A conversation with ELIZA, driven by a script.
 
-    It remembers whose turn each answer is, what went to MEMORY, and how many texts it heard.
+    It remembers which answer of each rule comes next, what went to MEMORY, and the number of texts.
 
     >>> eliza = Eliza.default()
     >>> eliza.greeting
@@ -126,7 +126,7 @@ class Eliza:
 
     @classmethod
     def load(cls, path):
-        """Read a script file; raise ValueError with the line where it is malformed."""
+        """Read a script file; raises ValueError naming the line if it is malformed."""
         try:
             return cls(parse_script(Path(path).read_text(encoding="utf-8-sig")))
         except ValueError as error:
@@ -145,10 +145,9 @@ class Eliza:
         self._answers_given = Counter()
 
     def respond(self, text):
-        """Return the reply to one text, and leave in `self.trace` how it came about.
+        """Return the reply to one text; `self.trace` then says how it came about.
 
-        Raises:
-            TypeError: the text is not a string.
+        Raises TypeError if the text is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
@@ -179,7 +178,7 @@ class Eliza:
                 continue
             entry = self.script.keywords.get(token.upper())
             if opening and token[1:] == token[1:].lower():
-                token = token.lower()  # capital only because it opens a sentence
+                token = token.lower()  # capital only because it begins a sentence
             opening = False
             token = FIRST_PERSON.get(token.upper(), token)
             words.append(entry.substitute if entry and entry.substitute else token)
@@ -188,7 +187,7 @@ class Eliza:
         return words, stack
 
     def _remember(self, words):
-        """Turn the words into a remark for later, by the rule that the last word picks."""
+        """Store the words as a remark for later, by the rule that the last word picks."""
         rule = self.script.memory[hash_word(words[-1]) % len(self.script.memory)]
         pieces = match(rule.pattern, words, self.script.tags)
         if pieces is not None:
@@ -196,11 +195,11 @@ class Eliza:
             self.memory.append(self.trace.stored)
 
     def _write(self, words):
-        """Mend the words of a reply by the script's POST list and write them as sentences."""
+        """Fix the words of a reply with the script's POST list and write them as sentences."""
         return present(replace_words(words, self.script.post))
 
     def _answer(self, words, stack):
-        """Follow rules from the top of the keyword stack until one says something."""
+        """Apply rules from the top of the keyword stack until one gives a reply."""
         waiting = deque([*stack, self.script.none])
         entry = waiting.popleft()
         for _ in range(MAX_LINKS):
@@ -213,13 +212,13 @@ class Eliza:
             reply = fill(step.answer.parts, step.pieces) if step else []
             if reply or not waiting:
                 break
-            entry = waiting.popleft()  # NEWKEY, or no pattern fits
+            entry = waiting.popleft()  # NEWKEY, or no pattern matches
         else:
             reply = []
         return reply or self.script.last_resort()
 
     def _fire(self, entry, words):
-        """Use the first rule of a keyword that fits the words; None where none does."""
+        """Apply the first rule of a keyword that matches the words; None if none does."""
         for rule in entry.rules:
             pieces = match(rule.pattern, words, self.script.tags)
             if pieces is not None:

@@ -1,26 +1,26 @@
-"""What an ELIZA rule is, and the two things it does: cut a sentence up, put an answer together.
+"""ELIZA's rules and the two things they do: take a sentence apart, put an answer together.
 
-A decomposition pattern is a row of elements, and each cuts one piece off the sentence:
+A decomposition pattern is a list of elements, and each matches one piece of the sentence:
 
-    0             any number of words, also none
+    0             any number of words, or none
     2             exactly two words
     you           this word
     (*sad happy)  one of these words
-    (/FAMILY)     one word that carries this tag
+    (/FAMILY)     one word with this tag
 
-The answer is a row of words and numbers; number 4 stands for the fourth piece.
+The answer is a list of words and numbers; 4 is replaced by the fourth piece.
 Source: J. Weizenbaum, 'ELIZA', Communications of the ACM 9 (1), 1966.
 """
 
 import re
 from dataclasses import dataclass, field
 
-ANYTHING = 0  # the pattern element that stands for any number of words
+ANYTHING = 0  # the pattern element that matches any number of words
 
 
 @dataclass(frozen=True)
 class AnyOf:
-    """The pattern element `(*sad unhappy)`: one word out of these, written in capitals."""
+    """The pattern element `(*sad unhappy)`: one of these words, kept in capitals."""
 
     words: tuple[str, ...]
 
@@ -30,7 +30,7 @@ class AnyOf:
 
 @dataclass(frozen=True)
 class Tagged:
-    """The pattern element `(/FAMILY)`: one word that carries one of these tags."""
+    """The pattern element `(/FAMILY)`: one word that has one of these tags."""
 
     tags: tuple[str, ...]
 
@@ -40,11 +40,11 @@ class Tagged:
 
 @dataclass(frozen=True)
 class Reassembly:
-    """What to do with a sentence that was cut up: say something, go elsewhere, or give up.
+    """What to do with the pieces of a sentence: give an answer, go to another keyword, or give up.
 
-    `parts` holds words, and numbers that stand for pieces of the sentence, from 1 on.
-    With `link` the rules of another keyword take over: with the same words, or, where there
-    are `parts` too (PRE), with the words that the parts make.
+    `parts` holds words, and numbers that are replaced by pieces of the sentence, counted from 1.
+    With `link` the rules of another keyword take over: with the same words, or, if there are
+    `parts` too (PRE), with the words that the parts give.
     """
 
     parts: tuple[str | int, ...] = ()
@@ -63,7 +63,7 @@ class Reassembly:
 
 @dataclass(frozen=True)
 class Rule:
-    """A decomposition pattern, its reassemblies, and the line of the script where it stands."""
+    """A decomposition pattern, its reassemblies, and its line in the script."""
 
     pattern: tuple[int | str | AnyOf | Tagged, ...]
     reassemblies: tuple[Reassembly, ...]
@@ -99,7 +99,7 @@ class Script:
     tags: dict[str, set[str]] = field(default_factory=dict)
 
     def last_resort(self):
-        """Return the first plain answer of NONE, for when every rule leads nowhere."""
+        """Return the first plain answer of NONE, for a text that no rule answers."""
         for rule in self.none.rules:
             for answer in rule.reassemblies:
                 if (
@@ -112,7 +112,7 @@ class Script:
 
 
 def join_words(words):
-    """Write words as one line: a space between words, none before a punctuation mark.
+    """Join words with spaces, but without one before a punctuation mark.
 
     >>> join_words(["You", "are", "sure", "."])
     'You are sure.'
@@ -121,7 +121,7 @@ def join_words(words):
 
 
 def element_fits(element, word, tags):
-    """Say whether one word fits one element of a pattern (not 0, not a number)."""
+    """Return whether a word matches one element of a pattern (not a number)."""
     word = word.upper()
     if isinstance(element, AnyOf):
         return word in element.words
@@ -131,7 +131,7 @@ def element_fits(element, word, tags):
 
 
 def take(elements, words, start, tags):
-    """Cut the pieces of `elements`, none of which is 0, at `start`; None where they do not fit."""
+    """Return the pieces that `elements`, none of them 0, match at `start`; None if they do not."""
     tags = tags or {}
     pieces = []
     for element in elements:
@@ -147,16 +147,14 @@ def take(elements, words, start, tags):
 
 
 def match(pattern, words, tags=None):
-    """Cut words into one piece for each element of a pattern; None where they do not fit.
+    """Cut words into one piece for each element of a pattern; None if they do not match.
 
     Each 0 takes as few words as it can, from left to right, and the last one takes the rest.
-    The pattern falls into runs between its zeros. Once a run has found its leftmost place,
-    no other place of it can help the runs after it, so nothing is ever tried twice.
+    The zeros split the pattern into runs. Once a run has found its leftmost position, no other
+    position of it can help the runs after it, so nothing is ever tried twice.
 
-    Args:
-        pattern: numbers, words in capitals, `AnyOf` and `Tagged` elements.
-        words: the words of the sentence.
-        tags: for each tag the set of words that carry it, in capitals.
+    `pattern` holds numbers, words in capitals, `AnyOf` and `Tagged` elements; `words` are those of
+    the sentence; `tags` maps each tag to the set of words that have it, in capitals.
 
     >>> match((0, "YOU", "ARE", 0), "today you are early".split())
     [['today'], ['you'], ['are'], ['early']]
@@ -174,7 +172,7 @@ def match(pattern, words, tags=None):
 
 
 def runs_between_zeros(pattern):
-    """Split a pattern at its zeros.
+    """Split a pattern at its zeros into runs of the other elements.
 
     >>> runs_between_zeros((0, "YOU", "ARE", 0))
     [[], ['YOU', 'ARE'], []]
@@ -189,9 +187,9 @@ def runs_between_zeros(pattern):
 
 
 def next_pieces(pieces, run, words, at, tags, is_last):
-    """Add the piece of a 0 and those of the run behind it; None where the run fits nowhere."""
+    """Add the piece of a 0 and those of the run after it; None if the run matches nowhere."""
     size = sum(element if isinstance(element, int) else 1 for element in run)
-    end = len(words) - size  # the last place where the run has room
+    end = len(words) - size  # the last position at which the run can begin
     starts = range(max(at, end), end + 1) if is_last else range(at, end + 1)
     for start in starts:
         found = take(run, words, start, tags)
@@ -201,7 +199,7 @@ def next_pieces(pieces, run, words, at, tags, is_last):
 
 
 def fill(parts, pieces):
-    """Put an answer together: numbers become the pieces they name, words stay.
+    """Put an answer together: numbers are replaced by the pieces they name, words stay.
 
     >>> fill(("Why", "are", "you", 4, "?"), [[], ["you"], ["are"], ["so", "sad"]])
     ['Why', 'are', 'you', 'so', 'sad', '?']

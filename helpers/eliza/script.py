@@ -1,6 +1,6 @@
-"""The reader of ELIZA scripts: from text in the 1966 format to rules, or an error with its line.
+"""Parse ELIZA scripts: from text in the 1966 format to rules, or an error naming the line.
 
-A script is a series of lists in round brackets. The first is the greeting. Then come the
+A script is a series of lists in parentheses. The first is the greeting. Then come the
 keywords, in any order, each with the rules that it starts:
 
     (How do you do. Please tell me your problem?)
@@ -8,20 +8,20 @@ keywords, in any order, each with the rules that it starts:
     (my = your 2                          a word, what replaces it, its rank
         ((0 your 0 (/FAMILY) 0)           a decomposition: how to cut the sentence
             (Tell me about your 4.)       reassemblies: what to say, used in turn
-            (=WHAT)                       or: go on with the rules of the keyword WHAT
-            (NEWKEY)))                    or: give up, try the next keyword
+            (=WHAT)                       or: continue with the rules of the keyword WHAT
+            (NEWKEY)))                    or: give up and try the next keyword
     (i'm = you're
         ((0 you're 0)
-            (PRE (you are 3) (=I))))      or: change the sentence, then go on with I
+            (PRE (you are 3) (=I))))      or: change the sentence, then continue with I
     (mom = mother DLIST(/FAMILY))         a word with a tag
     (MEMORY my (0 your 0 = Earlier you said your 3.))
-    (NONE ((0) (Please go on.)))          what to say where no keyword was found
+    (NONE ((0) (Please go on.)))          what to say if no keyword was found
     ()
 
 Source: J. Weizenbaum, 'ELIZA', Communications of the ACM 9 (1), 1966, and the script in its
 appendix. Two things are added: a comment runs from a semicolon to the end of its line, and
-`(POST (I are = I am) ...)` mends the finished reply (post-substitution). Case carries no
-meaning; a script all in capitals, as in 1966, speaks in small letters here.
+`(POST (I are = I am) ...)` fixes the finished reply (post-substitution). Case has no meaning; a
+script all in capitals, as in 1966, answers in lower case here.
 """
 
 import re
@@ -41,23 +41,23 @@ class Atom(str):
 
 
 class Group(list):
-    """A list in round brackets that remembers the line of its opening bracket."""
+    """A list in parentheses that remembers the line of its opening parenthesis."""
 
     line: int = 0
 
 
 def fail(line, message):
-    """Refuse the script: raise a ValueError that names the line."""
+    """Raise a ValueError that names the line of the script."""
     raise ValueError(f"line {line}: {message}")
 
 
 def is_word(item, word):
-    """Say whether an item of a list is this word, whatever its case."""
+    """Return whether an item of a list is this word, in either case."""
     return isinstance(item, Atom) and item.upper() == word
 
 
 def read_groups(text):
-    """Read a text into nested lists; raise ValueError where the brackets do not balance.
+    """Parse a text into nested lists; raises ValueError if the parentheses do not balance.
 
     >>> read_groups("(yes ((0) (I see.)))")
     [['yes', [['0'], ['I', 'see.']]]]
@@ -91,7 +91,7 @@ def read_words(items, where):
     parts = []
     for item in items:
         if isinstance(item, Group):
-            fail(item.line, f"a list inside {where}, where only words and numbers may stand")
+            fail(item.line, f"a list inside {where}, where only words and numbers are allowed")
         split = WORD_AND_MARK.fullmatch(item)
         for piece in split.groups() if split else (str(item),):
             parts.append(int(piece) if NUMBER.fullmatch(piece) else piece)
@@ -99,7 +99,7 @@ def read_words(items, where):
 
 
 def read_set(group):
-    """Read `(*sad unhappy)` or `(/FAMILY)`; the mark may stand alone, as in `(* sad)`."""
+    """Read `(*sad unhappy)` or `(/FAMILY)`; a space may follow the sign, as in `(* sad)`."""
     if all(isinstance(item, Atom) for item in group):
         text = " ".join(group).upper()
         names = tuple(text[1:].split())
@@ -122,7 +122,7 @@ def read_pattern(items, line):
 
 
 def read_link(group):
-    """Return the keyword that `(=WHAT)` names, or None where the list is no link."""
+    """Return the keyword that `(=WHAT)` names, or None if the list is not a link."""
     if not isinstance(group, Group) or not group or group[0] != "=":
         return None
     if len(group) != 2 or not isinstance(group[1], Atom):
@@ -144,7 +144,7 @@ def read_parts(items, n_pieces, line):
 def read_reassembly(group, n_pieces):
     """Read one reassembly rule: words, a link, NEWKEY or PRE."""
     if not isinstance(group, Group):
-        fail(group.line, f"'{group}' stands bare where a reassembly rule in brackets belongs")
+        fail(group.line, f"'{group}' is not in parentheses, as a reassembly rule must be")
     link = read_link(group)
     if link:
         return Reassembly(link=link, line=group.line)
@@ -161,7 +161,7 @@ def read_reassembly(group, n_pieces):
 def read_rule(group):
     """Read a decomposition with its reassemblies, as in `((0 if 0) (What if 3?))`."""
     if not isinstance(group[0], Group):
-        fail(group.line, "a rule must begin with a decomposition pattern in brackets")
+        fail(group.line, "a rule must begin with a decomposition pattern in parentheses")
     pattern = read_pattern(group[0], group.line)
     if len(group) == 1:
         fail(group.line, "a decomposition pattern without a reassembly rule")
@@ -196,7 +196,7 @@ def read_keyword(group):
             rule = Rule((0,), (Reassembly(link=link, line=item.line),)) if link else read_rule(item)
             entry.rules.append(rule)
         else:
-            fail(item.line, f"'{item or '()'}' has no meaning in the entry of {group[0]}")
+            fail(item.line, f"'{item or '()'}' is not understood in the entry of {group[0]}")
     return entry
 
 
@@ -226,7 +226,7 @@ def read_entry(script, group):
         entry = read_keyword(group)
         if entry.word in script.keywords:
             earlier = script.keywords[entry.word].line
-            fail(group.line, f"{entry.word} has an entry already, in line {earlier}")
+            fail(group.line, f"{entry.word} already has an entry, in line {earlier}")
         script.keywords[entry.word] = entry
         for tag in entry.tags:
             carriers = {entry.word, entry.substitute.upper()} - {""}
@@ -234,7 +234,7 @@ def read_entry(script, group):
 
 
 def check_links(script):
-    """Refuse a script in which a link, or MEMORY, leads to no rules."""
+    """Raise ValueError if a link, or MEMORY, leads to a keyword without rules."""
     for entry in [*script.keywords.values(), script.none]:
         for answer in (a for rule in entry.rules for a in rule.reassemblies if a.link):
             target = script.keywords.get(answer.link)
@@ -250,11 +250,10 @@ def check_links(script):
 
 
 def parse_script(text):
-    """Read a script in the 1966 format into checked rules.
+    """Parse a script in the 1966 format into checked rules.
 
-    Raises:
-        ValueError: the script is malformed; the message begins with the line.
-        TypeError: the script is not a string.
+    Raises ValueError if the script is malformed; the message begins with the line. Raises
+    TypeError if it is not a string.
 
     >>> script = parse_script("(Hello.) (yes ((0) (I see.))) (NONE ((0) (Go on.)))")
     >>> script.greeting, list(script.keywords)
@@ -268,13 +267,13 @@ def parse_script(text):
     groups = [item for item in read_groups(text) if not is_word(item, "START")]
     last_line = text.count("\n") + 1
     if not groups:
-        fail(last_line, "the script is empty: it must begin with a greeting in brackets")
+        fail(last_line, "the script is empty: it must begin with a greeting in parentheses")
     for item in groups:
         if isinstance(item, Atom):
-            fail(item.line, f"'{item}' stands outside every list")
+            fail(item.line, f"'{item}' is outside every list")
     script = Script(greeting=join_words(map(str, read_words(groups[0], "the greeting"))))
     for group in groups[1:]:
-        if group:  # the empty list at the end only says that the script is over
+        if group:  # the empty list at the end only marks the end of the script
             read_entry(script, group)
     script.none = script.keywords.pop("NONE", None)
     if script.none is None or not script.last_resort():

@@ -15,29 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from helpers.difference import quantize_rows
 from helpers.fast.swap import replace_linear
 
-LARGEST = 127  # of the whole numbers that eight bits hold, with as many below zero
-
-
-def quantize_rows(x):
-    """Round each row of x (N, C) to whole numbers: return them (int8), and the scales (N, 1).
-
-    `numbers * scales` is x again, wrong by at most half a scale anywhere. Raises ValueError for x
-    that is no matrix or has numbers that are not finite, and TypeError for what is no tensor.
-
-    >>> numbers, scales = quantize_rows(torch.tensor([[1.27, -0.5]]))
-    >>> numbers.tolist(), [round(scale, 4) for scale in scales[0].tolist()]
-    ([[127, -50]], [0.01])
-    """
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(f"x must be a tensor (N, C), not {type(x).__name__}")
-    if x.ndim != 2:
-        raise ValueError(f"x has shape {tuple(x.shape)}; give a matrix (N, C)")
-    if not x.isfinite().all():
-        raise ValueError("x holds numbers that are not finite; they cannot be rounded")
-    scales = x.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-30) / LARGEST  # (N, 1)
-    return (x / scales).round_().to(torch.int8), scales
+SMALLEST_SCALE = 1e-30  # a row of zeros has scale 0, by which PyTorch's product cannot divide
 
 
 class QuantizedLinear(nn.Module):
@@ -58,7 +39,7 @@ class QuantizedLinear(nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         numbers, scales = quantize_rows(linear.weight.detach())
         self.register_buffer("numbers", numbers)  # (V, C)
-        self.register_buffer("scales", scales)  # (V, 1)
+        self.register_buffer("scales", scales.clamp(min=SMALLEST_SCALE))  # (V, 1)
         bias = None if linear.bias is None else linear.bias.detach().float()
         self.register_buffer("bias", bias)
         self._packed = None

@@ -1,7 +1,7 @@
-"""Texts to learn from: where they come from, and how they become batches of token ids.
+"""Training texts: where they come from, and how they become batches of token ids.
 
-`corpora` finds them by name, `prepare` cuts and encodes one, `loaders`, `documents` and
-`token_files` make batches.
+`corpora` finds them by name, `prepare` splits and encodes one, `token_files` does so for a file of
+any size, and `loaders` and `documents` make batches.
 """
 
 from helpers.texts.corpora import (

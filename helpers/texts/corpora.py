@@ -1,17 +1,16 @@
-"""Texts to learn from: two that are always there, and more to download once.
+"""Training texts by name: two that are always available, and more to download once.
 
-`story` and `pydocs` need no network. Everything else is fetched on request, checked, and
-kept in one folder (`data_folder()`), so the second time is instant:
+`story` and `pydocs` need no network. Everything else is downloaded on request, verified, and kept
+in one folder (`data_folder()`), so the second time is instant:
 
     text = load_corpus("story")           # embedded, about 20,000 characters
     text = load_corpus("the-verdict")     # downloaded once, then read from the folder
-    python3 course.py data                # what there is, and what you already have
+    python3 course.py data                # lists the texts, and which of them you have
 
-A file that is cut short, altered or not the expected one is never kept. The table of names,
+A file that is truncated, altered or not the expected one is never kept. The table of names,
 addresses, licenses and hashes is in `helpers.texts.sources`.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -35,8 +34,8 @@ def data_folder() -> Path:
 def load_corpus(name: str) -> str:
     """Return a text by name, downloading it the first time.
 
-    Raises ValueError for an unknown name or one that is no text, CorpusError when it cannot be
-    had.
+    Raises ValueError for an unknown name or one that is not a text, CorpusError if the download
+    fails or the file is damaged.
 
     >>> 19_500 < len(load_corpus("story")) < 21_500
     True
@@ -49,7 +48,7 @@ def load_corpus(name: str) -> str:
 
         return "\n\n".join(topics[key].strip() for key in sorted(topics)) + "\n"
     if name.startswith("gpt2-"):
-        raise ValueError(f"{name!r} is no text; fetch({name!r}) returns where its files are")
+        raise ValueError(f"{name!r} is not a text; fetch({name!r}) returns where its files are")
     path = fetch(name)
     verify(corpus.downloads[0], path)
     return path.read_bytes().decode("utf-8")
@@ -70,7 +69,7 @@ def load_instructions(name: str = "instructions") -> list[dict[str, str]]:
 def gpt2_encoding():
     """GPT-2's tokenizer as a `tiktoken.Encoding`, read from the folder of downloads.
 
-    Fetches `gpt2-vocabulary` the first time; raises CorpusError when it cannot be had.
+    Downloads `gpt2-vocabulary` the first time; raises CorpusError if that fails.
     """
     import tiktoken
 
@@ -86,17 +85,8 @@ def gpt2_encoding():
             os.environ["TIKTOKEN_CACHE_DIR"] = before
 
 
-def corpus_hash(name: str) -> str:
-    """SHA-256 of a text, so that a figure can say what it was measured on.
-
-    >>> len(corpus_hash("pydocs"))
-    64
-    """
-    return hashlib.sha256(load_corpus(name).encode("utf-8")).hexdigest()
-
-
 def available(name: str, shows: str | None = None) -> bool:
-    """True if the text can be read now without a download; otherwise say how to get it.
+    """Return True if the text is on this computer; otherwise print how to download it.
 
     `shows` completes the sentence "This cell would show ...".
 
@@ -115,13 +105,15 @@ def available(name: str, shows: str | None = None) -> bool:
 
 
 def fetch(name: str, progress: bool = True) -> Path:
-    """Download what is missing and return where it is: the file, or the folder of several.
+    """Download what is missing and return its path: the file, or the folder of several.
 
-    Raises ValueError for an unknown or embedded name, CorpusError when it cannot be had.
+    Raises ValueError for an unknown or embedded name, CorpusError if the download fails.
     """
     corpus = _lookup(name)
     if not corpus.downloads:
-        raise ValueError(f"{name!r} is embedded, nothing to fetch: use load_corpus({name!r})")
+        raise ValueError(
+            f"{name!r} is embedded, so there is nothing to fetch: use load_corpus({name!r})"
+        )
     for item in corpus.downloads:
         path = data_folder() / item.file
         if not path.is_file():
@@ -130,9 +122,9 @@ def fetch(name: str, progress: bool = True) -> Path:
 
 
 def verified_by(name: str) -> str:
-    """How the copy in the folder was checked: `"SHA-256"` or `"contents"`, `"embedded"` else.
+    """Return how the copy in the folder was verified: `"SHA-256"`, `"contents"` or `"embedded"`.
 
-    Raises CorpusError when it is missing or fails its check.
+    Raises CorpusError if it is missing or fails its check.
     """
     corpus = _lookup(name)
     ways = set()

@@ -1,40 +1,38 @@
-"""Batches of whole documents, one a row, instead of windows cut from one long row.
+"""Batches of whole documents, one per row, instead of windows of one long sequence.
 
-A short document fits into the context whole. It starts after the end-of-text token that closed
-the one before and ends with its own; rows of one batch have nearly one length, and what is left of
-a row is padding that no loss counts:
+A short document fits into the context as a whole. It starts after the end-of-text token of the
+document before it and ends with its own. The rows of a batch have similar lengths, and shorter
+ones are padded; the loss ignores the padding:
 
     inputs     <end>  The   end    .                   (T,)
     targets     The   end    .   <end>                 the loss of a whole document
     padding                        ·   ·               target -100
 
-Shapes: B batch, T the longest row of a batch.
+Shapes: B documents in a batch, T tokens in its longest row.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from helpers.limits import check_whole
 from helpers.loss import IGNORED
+from helpers.texts.loaders import Loader, cut
 
 _POOL = 16  # batches whose documents are sorted by length together
 
 
-class DocumentLoader:
-    """Hands out batches of `(inputs, targets)`, LongTensors (B, T), one epoch a `for` loop.
+class DocumentLoader(Loader):
+    """Hands out batches of `(inputs, targets)`, LongTensors (B, T), one epoch for every `for` loop.
 
-    The order depends on the seed and the epoch alone; `state_dict` and `load_state_dict` go on in
-    the middle of an epoch. Rows are padded to a multiple of `round_to`: with fewer lengths the
-    processor prepares fewer kernels, in less time and memory. `scored` says of each token of each
-    document, and of the end that closes it, whether the loss counts it (None: all count); a prompt
-    is read and not scored. With `batch_tokens` a batch of long documents has fewer rows, as many as
-    that number of places holds, so that every token has about the same weight; no batch is left
-    out then. The documents marked in `first` come in batches of their own, before all others.
-    Raises ValueError for a batch size below 1, for no full batch, for an empty document, for
-    `scored` or `first` of another length, and for `batch_tokens` that do not hold the longest
-    document.
+    The order depends only on the seed and the epoch; `state_dict` and `load_state_dict` continue in
+    the middle of an epoch. Rows are padded to a multiple of `round_to`: with fewer different
+    lengths the processor prepares fewer kernels, which saves time and memory. `scored` has a truth
+    value for each token of each document and for its end: whether the loss counts it (None: all);
+    the tokens of a prompt are not scored. With `batch_tokens`, a batch of long documents has fewer
+    rows, so that it has at most that many tokens and every token about the same weight; `drop_last`
+    has no effect then. The documents marked in `first` come in batches of their own, before all
+    others. Raises ValueError for a batch size below 1, if no batch is full, for an empty document,
+    for `scored` or `first` of another length, and if `batch_tokens` is less than the longest row.
 
     >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
     >>> inputs, targets = next(iter(loader))
@@ -68,12 +66,11 @@ class DocumentLoader:
         self.first = np.zeros(len(self.documents), bool) if first is None else np.array(first, bool)
         if len(self.first) != len(self.documents):
             raise ValueError(
-                f"first has {len(self.first)} marks for {len(self.documents)} documents"
+                f"first has {len(self.first)} values for {len(self.documents)} documents"
             )
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
-        self.epoch, self.position, self._go_on = 0, 0, False
-        longest = self._places(max(map(len, self.documents)))
+        longest = self._width(max(map(len, self.documents)))
         if batch_tokens is not None:
             check_whole("batch_tokens", batch_tokens, least=longest)
         self.batch_tokens = batch_tokens
@@ -88,19 +85,10 @@ class DocumentLoader:
         whole, rest = divmod(len(self.documents), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        self.position = self.position if self._go_on else 0
-        self._go_on = False
-        batches = self._batches(self.epoch)
-        while self.position < len(batches):
-            self.position += 1
-            yield self.batch(batches[self.position - 1])
-        self.epoch, self.position = self.epoch + 1, 0
-
     def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
-        """The documents of these numbers as inputs and targets (B, T)."""
+        """The documents with these indices as inputs and targets (B, T)."""
         chosen = [self.documents[i] for i in indices]
-        length = self._places(max(map(len, chosen)))
+        length = self._width(max(map(len, chosen)))
         inputs = np.full((len(chosen), length), self.end_id, dtype=np.int64)
         targets = np.full((len(chosen), length), IGNORED, dtype=np.int64)
         for row, (number, ids) in enumerate(zip(indices, chosen, strict=True)):
@@ -110,19 +98,6 @@ class DocumentLoader:
             if self.scored is not None:
                 targets[row, : len(ids) + 1][~self.scored[number]] = IGNORED
         return torch.from_numpy(inputs), torch.from_numpy(targets)
-
-    def state_dict(self) -> dict:
-        """Where the loader stands, as plain numbers that go into JSON."""
-        return {"epoch": self.epoch, "position": self.position, **self._identity()}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
-        if not isinstance(state, dict):
-            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                raise ValueError(f"the saved loader had {name} {state.get(name)}, this has {value}")
-        self.epoch, self.position, self._go_on = state["epoch"], state["position"], True
 
     def _identity(self) -> dict:
         return {
@@ -135,56 +110,52 @@ class DocumentLoader:
         }
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
-        """Every batch of an epoch as document numbers: like lengths together, order shuffled."""
-        # NumPy has frozen this generator: the order is the same on every machine and release.
+        """Every batch of an epoch as document indices: similar lengths together, order shuffled."""
+        # NumPy guarantees this generator: the same order on every machine and in every release.
         rng = np.random.RandomState([self.seed, epoch])
         n = len(self.documents)
         order = rng.permutation(n) if self.shuffle else np.arange(n)
         lengths = np.array([len(ids) for ids in self.documents])
-        cut = self._of_one_size if self.batch_tokens is None else self._of_one_width
+        group = self._of_one_size if self.batch_tokens is None else self._of_one_width
         batches = []
         for part in (order[self.first[order]], order[~self.first[order]]):
-            cut_part = cut(part, lengths)
-            mixed = rng.permutation(len(cut_part)) if self.shuffle else range(len(cut_part))
-            batches += [cut_part[i] for i in mixed]
+            grouped = group(part, lengths)
+            mixed = rng.permutation(len(grouped)) if self.shuffle else range(len(grouped))
+            batches += [grouped[i] for i in mixed]
         return batches
 
     def _of_one_size(self, order, lengths) -> list[np.ndarray]:
-        """Batches of `batch_size` documents, neighbors in length within a pool."""
+        """Batches of `batch_size` documents of similar length, sorted within a pool."""
         batches, pool = [], self.batch_size * _POOL
         for start in range(0, len(order), pool):
             near = order[start : start + pool]
             if self.shuffle:
                 near = near[np.argsort(lengths[near], kind="stable")]
-            batches += _cut(near, self.batch_size)
+            batches += cut(near, self.batch_size)
         return [b for b in batches if len(b) == self.batch_size or not self.drop_last]
 
     def _of_one_width(self, order, lengths) -> list[np.ndarray]:
-        """Batches of rows of one width, as many as `batch_tokens` places hold.
+        """Batches of rows of the same width, with at most `batch_tokens` tokens each.
 
-        Nearly all batches of a width have one shape, so the processor prepares for it once.
+        Nearly all batches of a width have the same shape, so kernels are prepared once.
         """
-        width = self._places(lengths[order])
+        width = self._width(lengths[order])
         return [
             batch
             for w in np.unique(width)
-            for batch in _cut(order[width == w], min(self.batch_size, self.batch_tokens // w))
+            for batch in cut(order[width == w], min(self.batch_size, self.batch_tokens // w))
         ]
 
-    def _places(self, length):
-        """The places that a row of so many tokens and its end take, rounded up."""
+    def _width(self, length):
+        """The width of a row with `length` tokens and an end, rounded up."""
         return -(-(length + 1) // self.round_to) * self.round_to
 
 
-def _cut(rows, size) -> list[np.ndarray]:
-    return [rows[i : i + size] for i in range(0, len(rows), size)]
-
-
 def _checked(scored, documents):
-    """The marks of every document as arrays of truth values, one a token and one for its end."""
+    """`scored` as one boolean array per document, with a value per token and one for its end."""
     if scored is None:
         return None
     marks = [np.asarray(row, dtype=bool) for row in scored]
     if [len(row) for row in marks] != [len(ids) + 1 for ids in documents]:
-        raise ValueError("scored must have a mark for each token of each document and for its end")
+        raise ValueError("scored must have a value for each token of each document and for its end")
     return marks

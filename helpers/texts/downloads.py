@@ -1,38 +1,30 @@
-"""Receiving a file and making sure of it, so that nothing broken is ever kept.
+"""Download a file and verify it, so that no damaged file is ever kept.
 
-A file is received into a temporary folder beside its place, unpacked, checked, and only then
-moved there in one step. Each address is tried several times, mirrors included. A full disk or a
-locked folder is said at once.
+A file is downloaded under a temporary name, unpacked, verified, and only then renamed. Each address
+is tried several times, mirrors included. A full disk or a read-only folder is reported at once.
 """
 
 import errno
-import hashlib
-import os
-import tempfile
 import time
 from pathlib import Path
 
+from helpers.files import replacing, sha256
 from helpers.texts.sources import Download
 
-ROUNDS = 3  # how often each address is tried
+ROUNDS = 3  # attempts at each address
 WAIT_SECONDS = 1.0  # pause before the second round; doubles each time
 
 
 class CorpusError(OSError):
-    """A text could not be fetched, checked or stored. The message says what to do."""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """A text could not be downloaded, verified or stored. The message says what to do."""
 
 
 def _check(item: Download, path: Path) -> str:
-    """How this file proves to be the right one; raises ValueError when it does not."""
-    if item.sha256 and _sha256(path) == item.sha256:
+    """Return how this file was verified; raises ValueError if it is not the right one."""
+    if item.sha256 and sha256(path) == item.sha256:
         return "SHA-256"
     if item.contents is None:
-        raise ValueError(f"its SHA-256 is {_sha256(path)}, expected {item.sha256}")
+        raise ValueError(f"its SHA-256 is {sha256(path)}, expected {item.sha256}")
     try:
         item.contents(path)
     except (KeyError, TypeError, AttributeError) as error:
@@ -41,7 +33,7 @@ def _check(item: Download, path: Path) -> str:
 
 
 def verify(item: Download, path: Path) -> str:
-    """Check a file that lies in the folder already."""
+    """Verify a file that is in the folder already; raises CorpusError if it is damaged."""
     try:
         return _check(item, path)
     except (ValueError, OSError) as error:
@@ -51,7 +43,7 @@ def verify(item: Download, path: Path) -> str:
 
 
 def download(name: str, item: Download, path: Path, progress: bool) -> None:
-    """Try every address in turn, several rounds; keep the file only when it passes its check."""
+    """Try every address in turn, several times; keep the file only if it passes its check."""
     failures: dict[str, str] = {}
     for round_number in range(ROUNDS):
         if round_number:
@@ -66,40 +58,29 @@ def download(name: str, item: Download, path: Path, progress: bool) -> None:
     reasons = "\n".join(f"  {url}\n    {reason}" for url, reason in failures.items())
     raise CorpusError(
         f"{name!r} could not be downloaded (tried {ROUNDS} times):\n{reasons}\n"
-        f"Nothing was kept. Check the internet connection and try again, or get the file on "
+        f"Nothing was kept. Check the internet connection and try again, or download the file on "
         f"another computer and put it at {path}" + (" (unpacked)." if item.unpack else ".")
     )
 
 
 def _attempt(item: Download, url: str, path: Path, progress: bool) -> None:
-    """Receive into a temporary folder beside the place, check, then move it there in one step."""
+    """Download under a temporary name, unpack, verify, then rename."""
     import pooch
-    from tqdm.auto import tqdm
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    last = item.first_bytes
-    headers = {"Range": f"bytes=0-{last - 1}"} if last else {}
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
-        sent = kept = Path(folder) / "sent"
-        # total=1 until the server names the size: a bar without a total has no truth value
-        bar = tqdm(desc=path.name, unit="B", unit_scale=True, total=1) if progress else None
-        receive = pooch.HTTPDownloader(
-            progressbar=bar if progress else False, chunk_size=1 << 16, timeout=30, headers=headers
-        )
-        try:
-            receive(url, str(sent), None)
-        finally:
-            if bar is not None:
-                bar.close()
+    headers = {"Range": f"bytes=0-{item.first_bytes - 1}"} if item.first_bytes else {}
+    receive = pooch.HTTPDownloader(
+        progressbar=progress, chunk_size=1 << 16, timeout=30, headers=headers
+    )
+    with replacing(path) as unfinished:
+        receive(url, str(unfinished), None)
         if item.unpack:
-            kept = Path(folder) / "kept"
-            _unpack(item, sent, kept)
-        _check(item, kept)
-        os.replace(kept, path)
+            unfinished.write_bytes(_unpack(item, unfinished.read_bytes()))
+        _check(item, unfinished)
 
 
 def _in_words(error: Exception) -> str:
-    """One short line for what went wrong on the way."""
+    """What went wrong during the download, in a few words."""
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
@@ -113,17 +94,15 @@ def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _unpack(item: Download, sent: Path, kept: Path) -> None:
+def _unpack(item: Download, sent: bytes) -> bytes:
     try:
-        item.unpack(sent, kept)
-    except OSError:
-        raise
+        return item.unpack(sent)
     except Exception as error:  # a broken archive raises many kinds
-        raise ValueError(f"what was sent cannot be unpacked: {error!r}") from error
+        raise ValueError(f"the downloaded file cannot be unpacked: {error!r}") from error
 
 
 def _raise_if_storage(error: Exception, path: Path) -> None:
-    """A full disk or a locked folder is not mended by trying again: say so at once."""
+    """Raise CorpusError for a full disk or a read-only folder: another attempt would not help."""
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         advice = "The disk is full: free some space and try again"

@@ -1,15 +1,14 @@
-"""From one long row of token ids to batches of inputs and targets.
+"""From one long sequence of token ids to batches of inputs and targets.
 
-A language model learns to predict the next token. So the target of every position is the input
-one place further on:
+A language model learns to predict the next token. So the targets are the inputs shifted by one:
 
     tokens     In  the  heart  of  the  city
     inputs     In  the  heart  of  the            (T,)
     targets        the  heart  of  the  city      (T,)
 
-The row may be a list, a tensor, or a file that is larger than memory (`write_tokens`,
-`read_tokens`). Batches come in an order that depends only on the seed and the epoch, so a
-training run that was interrupted goes on with the very batch it would have seen next.
+The sequence may be a list, a tensor, or a file that is larger than memory (`write_tokens`,
+`read_tokens`). The order of batches depends only on the seed and the epoch, so a training run that
+was interrupted continues with exactly the batch that would have come next.
 
 Shapes: B batch, T context length.
 """
@@ -17,29 +16,27 @@ Shapes: B batch, T context length.
 import array
 import hashlib
 import itertools
-import os
-import tempfile
 import tokenize
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from helpers.files import replacing
 from helpers.limits import check_whole
 
 _CHUNK = 1 << 20  # ids written at a time
 
 
 class TokenWindows(torch.utils.data.Dataset):
-    """Cut a row of token ids into pairs of inputs and targets, each of `context_length` ids.
+    """Cut a sequence of token ids into pairs of inputs and targets of `context_length` ids each.
 
-    A window begins at every `stride`-th token; by default they lie end to end. Item `i` is a
+    A window begins at every `stride`-th token; by default windows do not overlap. Item `i` is a
     pair of LongTensors of shape (T,). Works with `torch.utils.data.DataLoader`.
 
-    Raises ValueError when the row is shorter than `context_length + 1`, for a stride below 1,
-    and for ids that are negative or not below `vocab_size`; TypeError for ids or lengths that are
-    not integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
+    Raises ValueError if there are fewer than `context_length + 1` ids, for a stride below 1, and
+    for ids that are negative or not below `vocab_size`; TypeError for ids or lengths that are not
+    integers. Sliding windows as in Raschka, Build a Large Language Model (2024), section 2.6.
 
     >>> inputs, targets = TokenWindows([10, 11, 12, 13, 14], context_length=2, stride=2)[1]
     >>> inputs.tolist(), targets.tolist()
@@ -60,7 +57,7 @@ class TokenWindows(torch.utils.data.Dataset):
         if len(self.tokens) < context_length + 1:
             raise ValueError(
                 f"{len(self.tokens)} tokens are too few for a context of {context_length}: "
-                f"at least {context_length + 1} are needed, inputs and one target more"
+                f"at least {context_length + 1} are needed, one more for the last target"
             )
         _check_range(self.tokens, vocab_size)
         self.context_length, self.stride = context_length, stride
@@ -75,19 +72,56 @@ class TokenWindows(torch.utils.data.Dataset):
         return inputs[0], targets[0]
 
     def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """The windows of these numbers at once, as inputs and targets of shape (B, T)."""
+        """The windows with these indices, as inputs and targets of shape (B, T) each."""
         starts = indices[:, None] * self.stride  # (B, 1)
         rows = self.tokens[starts + np.arange(self.context_length + 1)]  # (B, T + 1)
         rows = torch.from_numpy(rows.astype(np.int64, copy=False))
         return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()  # (B, T) each
 
 
-class WindowLoader:
-    """Hands out batches of `(inputs, targets)`, each (B, T), one epoch for every `for` loop.
+class Loader:
+    """Hands out batches, one epoch for every `for` loop; `load_state_dict` continues within one.
 
-    `epoch` counts finished epochs. Leaving a loop early and starting again begins the same epoch
-    anew; `load_state_dict` goes on in the middle of one.
+    A loop that is left early starts the same epoch again. A subclass says with `_batches` which
+    batches an epoch has, with `batch` what one holds, and with `_identity` what fixes their order.
     """
+
+    epoch, position = 0, 0  # finished epochs, and batches handed out in this one
+    _resumed = False
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        self.position = self.position if self._resumed else 0
+        self._resumed = False
+        batches = self._batches(self.epoch)
+        while self.position < len(batches):
+            self.position += 1
+            yield self.batch(batches[self.position - 1])
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, int | bool]:
+        """The loader's position, as plain numbers that go into JSON."""
+        return {"epoch": self.epoch, "position": self.position, **self._identity()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue from a `state_dict()`; raises ValueError if data or settings differ."""
+        if not isinstance(state, dict):
+            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
+        for name, value in self._identity().items():
+            if state.get(name) != value:
+                raise ValueError(
+                    f"the saved loader had {name} {state.get(name)}, this one has {value}: "
+                    "the order of batches would not be the same"
+                )
+        epoch, position = state.get("epoch"), state.get("position")
+        if not (isinstance(epoch, int) and epoch >= 0):
+            raise ValueError(f"epoch is {epoch}; it must be a whole number, 0 or more")
+        if not (isinstance(position, int) and 0 <= position <= len(self)):
+            raise ValueError(f"position is {position}; it must be 0 to {len(self)}")
+        self.epoch, self.position, self._resumed = epoch, position, True
+
+
+class WindowLoader(Loader):
+    """Hands out batches of windows as `(inputs, targets)`, each (B, T)."""
 
     def __init__(
         self, windows: TokenWindows, batch_size: int, shuffle: bool, seed: int, drop_last: bool
@@ -102,8 +136,7 @@ class WindowLoader:
         self.windows, self.batch_size = windows, batch_size
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
         self.tokens_a_row = windows.context_length
-        self.epoch, self.position = 0, 0  # position: batches already handed out in this epoch
-        self._go_on = False
+        self.batch = windows.batch
 
     def __len__(self) -> int:
         """Batches in one epoch."""
@@ -111,42 +144,14 @@ class WindowLoader:
         return whole + (rest > 0 and not self.drop_last)
 
     def order(self, epoch: int) -> np.ndarray:
-        """The order in which an epoch visits the windows: a permutation, new for every epoch."""
+        """The indices of the windows in the order of an epoch: a new permutation for each."""
         if not self.shuffle:
             return np.arange(len(self.windows))
-        # NumPy has frozen this generator: the order is the same on every machine and release.
+        # NumPy guarantees this generator: the same order on every machine and in every release.
         return np.random.RandomState([self.seed, epoch]).permutation(len(self.windows))
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        self.position = self.position if self._go_on else 0
-        self._go_on = False
-        order = self.order(self.epoch)
-        while self.position < len(self):
-            start = self.position * self.batch_size
-            self.position += 1
-            yield self.windows.batch(order[start : start + self.batch_size])
-        self.epoch, self.position = self.epoch + 1, 0
-
-    def state_dict(self) -> dict[str, int | bool]:
-        """Where the loader stands, as plain numbers that go into JSON."""
-        return {"epoch": self.epoch, "position": self.position, **self._identity()}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Go on from a `state_dict()`; raises ValueError if it is of other data or settings."""
-        if not isinstance(state, dict):
-            raise TypeError(f"the state must be a dictionary, not {type(state).__name__}")
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                raise ValueError(
-                    f"the saved loader had {name} {state.get(name)}, this one has {value}: "
-                    "the order of batches would not be the same"
-                )
-        epoch, position = state.get("epoch"), state.get("position")
-        if not (isinstance(epoch, int) and epoch >= 0):
-            raise ValueError(f"epoch must be a whole number of 0 or more, got {epoch}")
-        if not (isinstance(position, int) and 0 <= position <= len(self)):
-            raise ValueError(f"position must lie between 0 and {len(self)}, got {position}")
-        self.epoch, self.position, self._go_on = epoch, position, True
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        return cut(self.order(epoch), self.batch_size)[: len(self)]
 
     def _identity(self) -> dict[str, int | bool]:
         return {
@@ -158,6 +163,11 @@ class WindowLoader:
             "seed": self.seed,
             "drop_last": self.drop_last,
         }
+
+
+def cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Pieces of `size` rows; the last may have fewer."""
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def create_loader(
@@ -173,7 +183,7 @@ def create_loader(
     """Return a loader of `(inputs, targets)` batches, LongTensors of shape (B, T).
 
     `drop_last` leaves out the windows that do not fill a batch. Raises ValueError as
-    `TokenWindows` does, and when not one batch is full.
+    `TokenWindows` does, and if there is not one full batch.
 
     >>> loader = create_loader(list(range(9)), context_length=4, batch_size=2, shuffle=False)
     >>> inputs, targets = next(iter(loader))
@@ -187,58 +197,51 @@ def create_loader(
 
 
 def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
-    """Write token ids to a `.npy` file, a million at a time, and return how many there were.
+    """Write token ids to a `.npy` file, a million at a time; return their number.
 
-    Two bytes an id when `vocab_size` is at most 65,536, else four. The ids may come from a
+    An id takes two bytes if `vocab_size` is at most 65,536, else four. The ids may come from a
     generator, so a text larger than memory can be tokenized straight to disk. The file appears
-    under its name only when it is complete.
+    under its name only once it is complete.
 
-    Raises ValueError when there are no ids, and for ids below 0 or not below `vocab_size`;
+    Raises ValueError if there are no ids, and for ids below 0 or not below `vocab_size`;
     TypeError for ids that are not integers.
     """
     small = vocab_size is not None and vocab_size <= 1 << 16
     dtype = np.dtype("<u2" if small else "<u4")
     limit = (1 << 32) if vocab_size is None else vocab_size
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     count = 0
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _write_header(file, dtype, 0)
-            for chunk in _chunks(token_ids):
-                _check_range(chunk, limit)
-                file.write(chunk.astype(dtype).tobytes())
-                count += len(chunk)
-            if count == 0:
-                raise ValueError("there are no token ids to write")
-            file.seek(0)
-            _write_header(file, dtype, count)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        _write_header(file, dtype, 0)
+        for chunk in _chunks(token_ids):
+            _check_range(chunk, limit)
+            file.write(chunk.astype(dtype).tobytes())
+            count += len(chunk)
+        if count == 0:
+            raise ValueError("there are no token ids to write")
+        file.seek(0)
+        _write_header(file, dtype, count)
     return count
 
 
 def read_tokens(path) -> np.ndarray:
-    """Open a token file as a memory map: nothing is read until a window asks for it.
+    """Open a token file as a memory map: nothing is read until a window needs it.
 
-    Raises ValueError for a file that `write_tokens` did not make or that was cut short, and
-    OSError for one that is not there.
+    Raises ValueError for a file that `write_tokens` did not write or that is truncated, and
+    OSError for a missing one.
     """
     try:
         tokens = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError) as error:
-        raise ValueError(f"{path} is not a whole token file: {error}") from error
+        raise ValueError(f"{path} is truncated or not a token file: {error}") from error
     if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind != "u":
-        raise ValueError(f"{path} holds something else than one row of token ids")
+        raise ValueError(f"{path} does not hold one sequence of token ids")
     return tokens
 
 
 def fingerprint(tokens):
-    """Tell one training text from another: its length and a hash of its first million tokens.
+    """Identify a training text by its length and a hash of its first million tokens.
 
-    `tokens` may be a loader, too.
+    `tokens` may also be a loader.
 
     >>> fingerprint([1, 2, 3])[:22]
     '3 tokens, sha256 e2e20'
@@ -252,7 +255,7 @@ def fingerprint(tokens):
 
 
 def _write_header(file, dtype: np.dtype, count: int) -> None:
-    """NumPy leaves room in the header for the count to grow, so it can be written twice."""
+    """Write a header; NumPy pads it for a larger count, so that it can be overwritten."""
     header = {"descr": dtype.str, "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, header)
 
@@ -269,13 +272,13 @@ def _chunks(token_ids: Iterable[int]) -> Iterator[np.ndarray]:
 
 
 def _as_array(tokens) -> np.ndarray:
-    """One row of integers; a memory map stays one."""
+    """Token ids as an array of one dimension; a memory map stays one."""
     if isinstance(tokens, torch.Tensor):
         tokens = tokens.detach().cpu().numpy()
     elif not isinstance(tokens, np.ndarray):
         tokens = _integers(tokens)
     if tokens.ndim != 1:
-        raise ValueError(f"token ids must be one row, got shape {tuple(tokens.shape)}")
+        raise ValueError(f"token ids must have one dimension, got shape {tuple(tokens.shape)}")
     if tokens.dtype.kind not in "iu":
         raise TypeError(f"token ids must be integers, got {tokens.dtype}")
     return tokens

@@ -1,18 +1,17 @@
-"""One text in two parts, and a tokenizer that is trained on the first of them."""
+"""Split a text into a training and a held-out part, and train a tokenizer on the first."""
 
 from pathlib import Path
 
 import numpy as np
 
 from helpers.bpe import BPETokenizer
-
-END_OF_TEXT = "<|endoftext|>"
+from helpers.tokenizer import END_OF_TEXT
 
 
 def split_text(text, held_out_share=0.1):
-    """Cut a text in two at a line end: the first part to learn from, the last to be tested on.
+    """Split a text at a line end into a training part and a held-out part, its last tenth.
 
-    Raises ValueError for an empty text or a share outside 0 to 1.
+    Raises ValueError for an empty text or a share that is not between 0 and 1.
 
     >>> split_text("one two\\nthree four\\nfive\\n", 0.4)
     ('one two\\n', 'three four\\nfive\\n')
@@ -32,7 +31,9 @@ def read_text(path):
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error.reason} at {error.start}") from None
+        raise ValueError(
+            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from None
 
 
 def prepare(text, vocab_size, held_out_share=0.1):

@@ -1,10 +1,11 @@
-"""The table of texts: where each comes from, its license, and how a copy is checked.
+"""The table of texts: where each comes from, its license, and how a copy is verified.
 
-`helpers.texts.corpora` fetches and reads them; this module only describes them. A downloaded file is
-accepted in one of two ways. Either its SHA-256 is the one in the table, or, where nobody could
-record the hash of the original, its contents are counted (messages, tensor shapes).
+`helpers.texts.corpora` downloads and reads them; this module only describes them. A file is
+accepted in one of two ways: its SHA-256 is the one in the table, or, if the hash of the original
+could not be recorded, its contents are checked (number of messages, shapes of tensors).
 """
 
+import io
 import json
 import struct
 import zipfile
@@ -12,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from helpers.tokenizer import END_OF_TEXT
 
 _RAW = "https://raw.githubusercontent.com/"
 _BOOK = "rasbt/LLMs-from-scratch/main/"
@@ -21,14 +24,14 @@ _OPENAI = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
 
 @dataclass(frozen=True)
 class Download:
-    """One file: where it comes from, where it goes, and how we know it is the right one."""
+    """One file: where it comes from, where it goes, and how it is verified."""
 
-    file: str  # place inside data_folder()
-    urls: tuple[str, ...]  # first the source, then mirrors
-    sha256: str | None = None  # None: nobody could record it, `contents` decides
-    contents: Callable[[Path], None] | None = None  # raises ValueError on wrong contents
-    unpack: Callable[[Path, Path], None] | None = None  # from what is sent to what is kept
-    first_bytes: int | None = None  # ask the server only for the beginning
+    file: str  # path inside data_folder()
+    urls: tuple[str, ...]  # the source, then its mirrors
+    sha256: str | None = None  # None: it could not be recorded, `contents` decides
+    contents: Callable[[Path], None] | None = None  # raises ValueError for wrong contents
+    unpack: Callable[[bytes], bytes] | None = None  # from the downloaded bytes to those kept
+    first_bytes: int | None = None  # request only the beginning of the file
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,20 @@ def _github(path: str) -> tuple[str, str]:
     return _RAW + path, mirror
 
 
-def _unpack_sms(sent: Path, kept: Path) -> None:
-    with zipfile.ZipFile(sent) as archive:
-        kept.write_bytes(archive.read("SMSSpamCollection"))
+def _unpack_sms(sent: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(sent)) as archive:
+        return archive.read("SMSSpamCollection")
 
 
-def _unpack_tinystories(sent: Path, kept: Path) -> None:
-    """Keep whole stories, a blank line between them, until 197,290 bytes are reached."""
-    stories = sent.read_bytes().decode("utf-8", errors="ignore").split("<|endoftext|>")[:-1]
+def _unpack_tinystories(sent: bytes) -> bytes:
+    """Keep whole stories, separated by a blank line, until 197,290 bytes are reached."""
+    stories = sent.decode("utf-8", errors="ignore").split(END_OF_TEXT)[:-1]
     text = ""
     for story in stories:
         text = (text + "\n\n" + story.strip()).lstrip()
         if len(text.encode("utf-8")) + 1 >= 197_290:
             break
-    kept.write_bytes((text + "\n").encode("utf-8"))
+    return (text + "\n").encode("utf-8")
 
 
 def parse_sms(text: str) -> list[tuple[str, str]]:
@@ -101,7 +104,7 @@ def _check_gpt2_weights(path: Path) -> None:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= 10_000_000:
-            raise ValueError("it does not begin like a safetensors file")
+            raise ValueError("it is not a safetensors file")
         header = json.loads(file.read(length))
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
     end = max(entry["data_offsets"][1] for entry in tensors.values())

@@ -3,8 +3,8 @@
     a.txt  ──read in pieces──>  train.npy      the first nine tenths of the tokens
                                 held_out.npy   the rest
 
-The token files are mapped into memory (`helpers.texts.loaders.read_tokens`): the operating system reads
-what a batch asks for, and memory does not grow with the text.
+The token files are memory-mapped (`helpers.texts.loaders.read_tokens`): the operating system reads
+only what a batch needs, and memory use does not grow with the text.
 """
 
 import codecs
@@ -14,11 +14,12 @@ import regex
 
 from helpers.bpe import BPETokenizer
 from helpers.texts.loaders import read_tokens, write_tokens
+from helpers.tokenizer import END_OF_TEXT
 
 PIECE = 1 << 20  # bytes read at a time
-TOKENIZER_BYTES = 64 << 20  # of these the tokenizer learns; more changes little and takes longer
-SAMPLE_BYTES = 4 << 20  # of each part are shown to gzip and xz, and of these bits a byte are given
-# Between a visible character and white space no token of GPT-2's pattern is cut.
+TOKENIZER_BYTES = 64 << 20  # to train the tokenizer on; more changes little and takes longer
+SAMPLE_BYTES = 4 << 20  # of each part, for gzip and xz and for bits per byte
+# No token of GPT-2's pattern spans the boundary between a visible character and white space.
 BOUNDARY = regex.compile(r"(?s).*(?<=\S)(?=\s)")
 
 
@@ -26,8 +27,8 @@ def read_pieces(path, start=0, end=None, size=None):
     """Yield the text of a UTF-8 file from byte `start` to `end`, about `size` bytes at a time.
 
     A piece ends between a visible character and white space, so that encoding the pieces gives the
-    tokens of the whole. `size` is a megabyte where none is given. Raises ValueError naming a file
-    that is not UTF-8, OSError for a missing one.
+    same tokens as encoding the whole. `size` is one megabyte by default. Raises ValueError for a
+    file that is not UTF-8, OSError for a missing one.
     """
     size = size or PIECE
     decoder, rest = codecs.getincrementaldecoder("utf-8")(), ""
@@ -38,7 +39,7 @@ def read_pieces(path, start=0, end=None, size=None):
             try:
                 rest += decoder.decode(file.read(min(size, left)), final=left <= size)
             except UnicodeDecodeError as error:
-                raise ValueError(f"{path} is no text in UTF-8: {error.reason}") from None
+                raise ValueError(f"{path} is not UTF-8 text: {error.reason}") from None
             if left > size and (found := BOUNDARY.match(rest)):
                 yield rest[: found.end()]
                 rest = rest[found.end() :]
@@ -47,9 +48,9 @@ def read_pieces(path, start=0, end=None, size=None):
 
 
 def cut_file(path, held_out_share=0.1):
-    """Return the byte at which the held-out part of a text file begins: after a line end.
+    """Return the byte at which the held-out part of a text file begins, after a line end.
 
-    Raises ValueError where there is no line end to cut at.
+    Raises ValueError if there is no line end to cut at.
     """
     length = Path(path).stat().st_size
     with open(path, "rb") as file:
@@ -61,19 +62,19 @@ def cut_file(path, held_out_share=0.1):
     return cut
 
 
-def prepare_file(path, vocab_size, folder, end_of_text="<|endoftext|>"):
-    """Do for a file what `helpers.train.prepare` does for a text, through token files in `folder`.
+def prepare_file(path, vocab_size, folder):
+    """Do for a file what `helpers.texts.prepare` does for a text, with token files in `folder`.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text): the ids
-    are memory maps, the texts samples of some megabytes. Files that are there are taken as they
-    are, so that a resumed run goes on at once.
+    are memory maps, the texts are samples of a few megabytes. Files that exist already are used as
+    they are, so that a resumed run starts at once.
     """
     folder, cut = Path(folder), cut_file(path)
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / "tokenizer.json"
     if not saved.exists():
         pieces = read_pieces(path, 0, min(cut, TOKENIZER_BYTES))
-        BPETokenizer.train(pieces, vocab_size, special_tokens=(end_of_text,)).save(saved)
+        BPETokenizer.train(pieces, vocab_size, special_tokens=(END_OF_TEXT,)).save(saved)
     tokenizer = BPETokenizer.load(saved)
     rows, samples = [], []
     for name, start, end in (("train", 0, cut), ("held_out", cut, None)):

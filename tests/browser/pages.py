@@ -36,7 +36,7 @@ KINDS = """names => [...document.querySelectorAll('.jp-OutputArea-output [class*
 
 def widgets_in(path):
     """The names of the widgets that a notebook shows, in order, as its committed outputs say."""
-    named = {thing.__name__ for thing in widgets.WHAT if isinstance(thing, type)}
+    named = {thing.__name__ for thing in widgets.DESCRIPTIONS if isinstance(thing, type)}
     found = []
     for cell in nbformat.read(str(path), 4).cells:
         for output in cell.get("outputs", []):

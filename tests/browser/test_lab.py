@@ -44,6 +44,6 @@ def test_every_widget_of_the_package_is_used_somewhere():
     from classroom.pages import widgets
 
     shown = {kind for path in NOTEBOOKS.values() for kind in pages.widgets_in(path)}
-    named = {thing.__name__ for thing in widgets.WHAT if isinstance(thing, type)}
+    named = {thing.__name__ for thing in widgets.DESCRIPTIONS if isinstance(thing, type)}
     assert named - shown <= {"StreamingWindow"}  # it says it is a ChatWindow
     assert {name.split()[0] for name in uses.USES} == shown

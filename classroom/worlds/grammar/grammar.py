@@ -1,8 +1,8 @@
 """A grammar with memory: texts can be drawn from it, and any text has an exact probability.
 
-A node says in one place how a text may go on and how likely that is (`classroom.worlds.grammar.nodes`).
-`sample` takes one of the ways; `read` follows all that fit a given text. The notation of word
-lists and rules is in `classroom.worlds.grammar.notation`.
+A node defines how a text may continue and with which probabilities (`classroom.worlds.grammar.nodes`).
+`sample` draws one continuation; `read` follows all that agree with a given text. The notation of
+word lists and rules is in `classroom.worlds.grammar.notation`.
 """
 
 import math
@@ -23,11 +23,11 @@ class Step(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a grammar makes of a text.
+    """The result of parsing a text with a grammar.
 
-    `derivations` holds (log2 probability, steps) for each way to derive the whole text. `opening`
-    is the probability that a text of the grammar starts with this one. `reached` counts how many
-    of its characters some text of the grammar starts with.
+    `derivations` holds (log2 probability, steps) for each derivation of the whole text. `opening`
+    is the probability that a text of the grammar starts with this one. `reached` is the length of
+    its longest prefix with which some text of the grammar starts.
     """
 
     derivations: list[tuple[float, list[Step]]]
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 class Grammar:
     """Texts that can be drawn, and scored exactly.
 
-    Raises ValueError for a notation that cannot be read, or where the rule `start` is missing.
+    Raises ValueError for a notation that cannot be parsed, or if the rule `start` is missing.
 
     >>> grammar = Grammar("fruit: fig, pear", "[tale]\\nEat {:fruit.a}.\\nEat [it|them].")
     >>> {text: round(p, 3) for text, p in grammar.enumerate()}
@@ -55,7 +55,7 @@ class Grammar:
         self.start = self.rules[start]
 
     def derive(self, rng: random.Random) -> list[Step]:
-        """Draw one text, as the steps that write it."""
+        """Draw one text, as the steps of its derivation."""
         agenda: list[Node] = [self.start]
         memory: dict[str, Word] = {}
         steps: list[Step] = []
@@ -76,7 +76,7 @@ class Grammar:
         return [text_of(self.derive(rng)) for _ in range(n)]
 
     def read(self, text: str) -> Reading:
-        """Follow every derivation that agrees with a text, to its end or to the text's."""
+        """Parse a text: follow every derivation that agrees with it."""
         derivations, opening, reached = [], 0.0, 0
         agenda = [((self.start, None), 0, {}, 0.0, None)]
         while agenda:
@@ -103,7 +103,7 @@ class Grammar:
         """The log2 probability of a text, summed over its derivations: at most 0.
 
         Raises ValueError for a text that the grammar cannot write, naming the first character
-        with which it leaves every text that the grammar can.
+        that no text of the grammar has there.
         """
         reading = self.read(text)
         if not reading.derivations:
@@ -117,7 +117,7 @@ class Grammar:
         return math.log2(math.fsum(2.0**log_p for log_p, _ in reading.derivations))
 
     def opening_log_prob(self, text: str) -> float:
-        """The log2 probability that a text starts like this; minus infinity where none does.
+        """The log2 probability that a text starts like this; minus infinity if none does.
 
         >>> Grammar("fruit: fig, pear", "[tale]\\nEat [it|a {:fruit}].").opening_log_prob("Eat ")
         0.0
@@ -126,7 +126,7 @@ class Grammar:
         return min(0.0, math.log2(opening)) if opening else -math.inf
 
     def enumerate(self) -> Iterator[tuple[str, float]]:
-        """Every derivation as (text, probability); only for a grammar that is small."""
+        """Every derivation as (text, probability); feasible only for a small grammar."""
         agenda = [((self.start, None), "", {}, 1.0)]
         while agenda:
             nodes, text, memory, probability = agenda.pop()
@@ -141,19 +141,19 @@ class Grammar:
 
 
 def text_of(steps: list[Step]) -> str:
-    """The text that the steps of a derivation write."""
+    """The text of a derivation."""
     return "".join(step.branch.text for step in steps)
 
 
 def _follow(branch: Branch, rest, memory: dict[str, Word]):
-    """What is still to write, as a linked list, and what is remembered, after a branch."""
+    """The nodes that remain after a branch, as a linked list, and the memory after it."""
     for node in reversed(branch.nodes):
         rest = (node, rest)
     return rest, {**memory, branch.slot: branch.word} if branch.slot else memory
 
 
 def _unroll(past) -> list[Step]:
-    """A linked list of steps, last first, as a plain list, first first."""
+    """A linked list of steps, from the last to the first, as a plain list in order."""
     steps = []
     while past is not None:
         step, past = past
@@ -162,7 +162,7 @@ def _unroll(past) -> list[Step]:
 
 
 def _shared_length(text: str, at: int, other: str) -> int:
-    """How many characters of `other` the text goes on with at a place."""
+    """The number of characters that the text from position `at` shares with `other`."""
     for length, (a, b) in enumerate(zip(text[at : at + len(other)], other, strict=False)):
         if a != b:
             return length

@@ -1,24 +1,22 @@
 """The parts a grammar with memory is made of: words, word lists and nodes.
 
-A node is one step in writing a text. Given what is remembered so far, `branches(memory)` says
-every way to go on: how likely it is, what it writes, what it remembers and which nodes follow.
-Writing a text and scoring one both use this one method, so they cannot disagree.
+A node is one step in writing a text. Given the memory so far, `branches(memory)` returns every
+continuation: its probability, what it writes, what it remembers, and which nodes follow. Writing
+a text and scoring one use the same method, so they cannot disagree.
 """
 
 import operator
-import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from classroom.worlds.english import NUMBERS, article
+
 RANK_SHIFT = 10.0
-NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen twenty"
-).split()
-VALUES = {word: value for value, word in enumerate(NUMBER_WORDS)}
+MOST = 20  # the largest number that a grammar counts to
+NUMBER_WORDS = list(NUMBERS)[: MOST + 1]
 # Words that follow the gender of a name: {hero.he} writes "she" for a girl.
 GENDERED = {
     "he": dict(he="he", him="him", his="his", boy="boy", man="man", king="king"),
@@ -30,7 +28,7 @@ ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 @dataclass(frozen=True)
 class Word:
-    """One entry of a word list: the word, its plural, and the pronoun that stands for it."""
+    """One entry of a word list: the word, its plural, and its pronoun."""
 
     text: str
     plural: str
@@ -39,9 +37,9 @@ class Word:
     @property
     def value(self) -> int:
         """The number that a number word names: 3 for "three"."""
-        if self.text not in VALUES:
+        if self.text not in NUMBER_WORDS:
             raise ValueError(f"{self.text!r} is not a number word from zero to twenty")
-        return VALUES[self.text]
+        return NUMBERS[self.text]
 
     def form(self, name: str) -> str:
         """The word in one form: "" as it is, "a" with its article, "s" plural, "he" a pronoun.
@@ -60,37 +58,15 @@ class Word:
         return GENDERED[self.pronoun][name]
 
 
-def article(word: str) -> str:
-    """The article "a" or "an" that goes before a word, by its sound.
-
-    >>> article("apple"), article("unicorn"), article("hour")
-    ('an', 'a', 'an')
-    """
-    if re.match(r"(uni|use|usu|eu|one\b)", word, re.IGNORECASE):
-        return "a"
-    return "an" if re.match(r"([aeiou]|hour|honest|heir)", word, re.IGNORECASE) else "a"
-
-
-def plural(noun: str) -> str:
-    """The regular plural of a noun.
-
-    >>> plural("apple"), plural("peach"), plural("daisy"), plural("toy")
-    ('apples', 'peaches', 'daisies', 'toys')
-    """
-    if re.search(r"(s|x|ch|sh)$", noun):
-        return noun + "es"
-    return noun[:-1] + "ies" if re.search(r"[^aeiou]y$", noun) else noun + "s"
-
-
 def number_word(value: int) -> Word:
     """The word for a whole number from 0 to 20."""
-    if not 0 <= value < len(NUMBER_WORDS):
-        raise ValueError(f"the number {value} has no word: the limits are 0 and 20")
+    if not 0 <= value <= MOST:
+        raise ValueError(f"the number {value} has no word: the limits are 0 and {MOST}")
     return Word(NUMBER_WORDS[value], "")
 
 
 class Branch(NamedTuple):
-    """One way to go on: its probability, its text, the nodes that follow, what is remembered."""
+    """One continuation: its probability, its text, the nodes that follow, what is remembered."""
 
     probability: float
     text: str = ""
@@ -100,18 +76,18 @@ class Branch(NamedTuple):
 
 
 class Branches:
-    """All the ways to go on from one node, with probabilities that sum to one."""
+    """All continuations of one node, with probabilities that sum to one."""
 
     def __init__(self, weighted: list[tuple[float, Branch]]):
         if not weighted:
-            raise ValueError("a grammar node was left without any way to go on")
+            raise ValueError("a node of the grammar has no continuation")
         total = sum(weight for weight, _ in weighted)
         self.items = [branch._replace(probability=weight / total) for weight, branch in weighted]
         self._cumulative = list(accumulate(branch.probability for branch in self.items))
-        self._cumulative[-1] = 1.0  # the sum may miss one by a rounding error
+        self._cumulative[-1] = 1.0  # the sum may differ from one by a rounding error
 
     def pick(self, rng) -> Branch:
-        """Draw one branch with its probability; a single branch costs no random number."""
+        """Draw one branch with its probability; for a single one, no random number is drawn."""
         if len(self.items) == 1:
             return self.items[0]
         return self.items[bisect_right(self._cumulative, rng.random())]
@@ -119,7 +95,7 @@ class Branches:
 
 @cache
 def only(text: str, slot: str = "", word: Word | None = None) -> Branches:
-    """A single way to go on, which is certain."""
+    """A single continuation, with probability one."""
     return Branches([(1.0, Branch(1.0, text, (), slot, word))])
 
 
@@ -140,7 +116,7 @@ class Literal:
 
 
 class Choice:
-    """Goes on with one of several sequences of nodes; `options` may be filled in later."""
+    """Continues with one of several sequences of nodes; `options` may be filled in later."""
 
     def __init__(self, name: str = ""):
         self.name = name
@@ -157,8 +133,8 @@ class Choice:
 class Draw:
     """Draws a word from a list, writes it and remembers it in a slot.
 
-    `distinct_from` names a slot whose word may not come again; `below` names a slot whose
-    number the drawn number must stay under. The rest of the list then shares the probability.
+    `distinct_from` names slots whose words may not be drawn again; `below` names a slot whose
+    number must be larger than the one drawn. The rest of the list then shares the probability.
     """
 
     words: dict[Word, float]
@@ -200,7 +176,7 @@ class Recall:
 
 @dataclass
 class Agree:
-    """Writes one of two texts: the first where the slot's number is one, else the second.
+    """Writes one of two texts: the first if the slot's number is one, else the second.
 
     With `noun`, the two texts are the singular and the plural of the word in that slot.
     """

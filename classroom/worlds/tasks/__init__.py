@@ -1,5 +1,5 @@
 """Instructions whose exact answers can be computed; see `classroom.worlds.tasks.tasks`."""
 
-from classroom.worlds.tasks.tasks import KINDS, Task, item_of, sample, solve, wording_of
+from classroom.worlds.tasks.tasks import KINDS, Task, item_of, sample, solve
 
-__all__ = ["KINDS", "Task", "item_of", "sample", "solve", "wording_of"]
+__all__ = ["KINDS", "Task", "item_of", "sample", "solve"]

@@ -1,14 +1,14 @@
 """The rule of each form of a task: from the item, as text, to its answer.
 
-`RULES` has one rule a form. Sentences and word forms are the business of `task_rules`; here are
-lists, numbers, letters and looking things up.
+`RULES` has one rule per form. `classroom.worlds.tasks.rules` changes sentences; this module
+answers tasks about lists, numbers and letters, and looks things up.
 """
 
 import re
 from collections.abc import Callable
 
-from classroom.worlds.tasks import rules as task_rules
-from classroom.worlds.tasks.rules import number_in_digits, number_in_words
+from classroom.worlds.english import ONES, number_in_digits, number_in_words, past
+from classroom.worlds.tasks import rules
 from classroom.worlds.tasks.words import words
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -47,7 +47,7 @@ def _only(text: str, allowed: tuple[str, ...]) -> str:
 
 
 def _number_word(text: str) -> str:
-    (found,) = [word for word in _tokens(text) if word.isdigit() or word in words("ones")]
+    (found,) = [word for word in _tokens(text) if word.isdigit() or word in ONES]
     return found
 
 
@@ -130,13 +130,13 @@ def _numbers(text: str) -> list[int]:
 
 
 RULES: dict[str, Callable[[str], str]] = {
-    "rewrite.passive": task_rules.passive,
-    "rewrite.polite": task_rules.polite,
-    "negate.sentence": task_rules.negate,
-    "plural.phrase": task_rules.plural_phrase,
-    "tense.word": task_rules.past,
-    "tense.sentence": task_rules.past_sentence,
-    "tense.future": task_rules.future_sentence,
+    "rewrite.passive": rules.passive,
+    "rewrite.polite": rules.polite,
+    "negate.sentence": rules.negate,
+    "plural.phrase": rules.plural_phrase,
+    "tense.word": past,
+    "tense.sentence": rules.past_sentence,
+    "tense.future": rules.future_sentence,
     "sort.words": lambda text: ", ".join(sorted(_list(text))),
     "sort.numbers": lambda text: ", ".join(sorted(_list(text), key=int)),
     "count.list": lambda text: str(len(_list(text))),
@@ -160,7 +160,7 @@ RULES: dict[str, Callable[[str], str]] = {
     "format.and": _and,
     "format.initials": _initials,
     "format.date": _date,
-    "question.sentence": task_rules.question,
+    "question.sentence": rules.question,
     "opposite.word": opposite,
     "opposite.sentence": _opposite_at_the_end,
     "pick.first": lambda text: _list(text)[0],

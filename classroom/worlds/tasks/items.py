@@ -1,7 +1,8 @@
-"""Draws the items of the tasks: lists and numbers here, sentences in `task_sentences`.
+"""Draw the items of the tasks: lists and numbers here, sentences in `classroom.worlds.tasks.sentences`.
 
-An answer is made together with its item: a sum is the number that was cut in two, a sorted list is
-shuffled. The rules of `task_answers`, which see only the text, must come to the same answer.
+An answer is drawn together with its item: a sum is the number that was split in two, a sorted list
+is shuffled. The rules of `classroom.worlds.tasks.answers`, which see only the text, must give the
+same answer.
 
 >>> item = draw("format.date", random.Random(1))
 >>> item.text, item.answer
@@ -12,14 +13,15 @@ import random
 from collections.abc import Callable
 from functools import partial
 
+from classroom.worlds.english import number_in_words
 from classroom.worlds.tasks import sentences as task_sentences
 from classroom.worlds.tasks.answers import LETTERS
 from classroom.worlds.tasks.sentences import fill, pair
-from classroom.worlds.tasks.words import Item, frames, in_words, split_of, stable_hash, words
+from classroom.worlds.tasks.words import Item, frames, split_of, stable_hash, words
 
 
 def draw(form: str, rng: random.Random) -> Item:
-    """One item of a form, of whichever split; raises ValueError for an unknown form."""
+    """One item of a form, from any split; raises ValueError for an unknown form."""
     if form not in DRAW:
         raise ValueError(f"form is {form!r}; it must be one of {', '.join(DRAW)}")
     return DRAW[form](rng)
@@ -30,7 +32,7 @@ def _several(rng, name, n):
 
 
 def _any_words(rng, n):
-    """Nouns, their plurals, or verbs in the past: all read here, also those that are held out."""
+    """Nouns, their plurals, or verbs in the past, including those that other kinds hold out."""
     return rng.sample(words(*rng.choice((("noun",), ("noun",), ("noun", 1), ("verb", 1)))), n)
 
 
@@ -64,7 +66,7 @@ def _count_people(rng):
 
 
 def _sum(rng):
-    """Two numbers, their sign, and the result, all at most 20; with the split of the three."""
+    """Two numbers, their sign, the result (all at most 20), and their split."""
     whole = rng.randint(2, 20)
     part = rng.randint(1, whole - 1)
     if rng.random() < 0.5:
@@ -73,14 +75,14 @@ def _sum(rng):
 
 
 def sum_text(form, first, sign, second, result, rng):
-    """A sum or a difference as a task of this form gives it: (text, answer).
+    """A sum or a difference in the wording of a form: (text, answer).
 
     >>> sum_text("arithmetic.words", 20, "-", 3, 17, random.Random(0))
     ('twenty minus three', 'seventeen')
     """
     name = {"+": "plus", "-": "minus"}[sign]
     if form == "arithmetic.words":
-        return f"{in_words(first)} {name} {in_words(second)}", in_words(result)
+        return f"{number_in_words(first)} {name} {number_in_words(second)}", number_in_words(result)
     if form == "arithmetic.plain":
         return f"{first} {rng.choice((sign, name))} {second}", str(result)
     stories = frames("story_plus" if sign == "+" else "story_minus")
@@ -98,7 +100,7 @@ def _arithmetic(rng, form):
 
 
 def _classify(rng):
-    """One to three words of a kind. The kind of every word is seen, not every list."""
+    """One to three words of a kind; every word is in training, but not every list."""
     kind = rng.choice(words("kind"))
     text = ", ".join(_several(rng, kind, rng.randint(1, 3)))
     return Item(text, kind, split_of("classify", *sorted(text.split(", "))))
@@ -138,7 +140,7 @@ def _numeral(rng, to_words):
     noun = "" if rng.random() < 0.5 else " " + pair(rng, "object")[number != 1]
     held_out = {0: "test", 1: "validation"} if to_words else {2: "test", 3: "validation"}
     split = held_out.get(stable_hash("numeral", number) % 10, "train")
-    forms = (f"{number}{noun}", f"{in_words(number)}{noun}")
+    forms = (f"{number}{noun}", f"{number_in_words(number)}{noun}")
     return Item(*forms, split) if to_words else Item(*forms[::-1], split)
 
 

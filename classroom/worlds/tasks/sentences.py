@@ -1,14 +1,14 @@
-"""Draws the sentences and word forms of the tasks, each with its answer and its split.
+"""Draw the sentences and word forms of the tasks, each with its answer and its split.
 
-An answer is made together with its item, from the same words: the past of a verb is the one that
-the word list spells out, and a negative sentence is filled from a frame that has "not" in it. The
-rules of `task_rules`, which see only the text, must come to the same answer.
+An answer is drawn together with its item, from the same words: the past of a verb comes from the
+word list, and a negative sentence from a frame that contains "not". The
+rules of `classroom.worlds.tasks.rules`, which see only the text, must give the same answer.
 """
 
 import random
 import re
 
-from classroom.worlds.tasks.rules import IRREGULAR_PASTS, IRREGULAR_PLURALS
+from classroom.worlds.english import IRREGULAR_PASTS, IRREGULAR_PLURALS, number_in_words
 from classroom.worlds.tasks.words import Item, frames, split_of, words
 
 _PLURAL_SLOTS = {"persons": "person", "objects": "object", "foods": "food"}
@@ -45,14 +45,14 @@ def _slots(rng, frame):
         elif slot == "n":
             number = rng.randint(2 if frame.startswith("There are") else 1, 12)
             slots["things"] = pair(rng, "object")[number > 1]
-            slots[slot] = rng.choice((str(number), words("ones")[number]))
+            slots[slot] = rng.choice((str(number), number_in_words(number)))
         elif slot not in slots and slot not in ("a", "opinion", "felt"):
             slots[slot] = rng.choice(words(slot))
     return slots
 
 
 def passive(rng):
-    """A sentence about somebody who did something, and its passive voice."""
+    """A sentence in the active voice, and the same in the passive."""
     present, past = pair(rng, "passive_verb")
     agent = rng.choice((rng.choice(words("name")), "the " + rng.choice(words("person"))))
     obj = rng.choice(words("object"))
@@ -72,7 +72,7 @@ def polite(rng):
 
 
 def _statement(rng):
-    """A statement as (subject, verb, the verb's stem after does, rest)."""
+    """A statement as (subject, verb, the verb's base form, rest)."""
     frame = rng.choice(frames("statement"))
     slots = _slots(rng, frame)
     subject, verb, rest = re.match(rf"(.+?) ({_VERBS}) (.+)\.", frame).groups()
@@ -88,7 +88,7 @@ def negate(rng):
 
 
 def question(rng):
-    """A statement, and the question whether it is so."""
+    """A statement, and the same as a yes-no question."""
     subject, verb, stem, rest = _statement(rng)
     text = f"{subject} {verb} {rest}."
     inside = subject if subject in words("name") else subject[0].lower() + subject[1:]
@@ -97,7 +97,7 @@ def question(rng):
 
 
 def _lexical_split(form, word, irregular, text):
-    """Some regular words are held out in every phrase; of the others, some phrases are."""
+    """The split: some regular words are held out in all phrases, other words in some phrases."""
     held_out = "train" if word in irregular else split_of(form, word, buckets=12)
     return held_out if held_out != "train" else split_of(form, "in", text)
 
@@ -163,6 +163,7 @@ def sentiment(rng):
     praises = good != (" not " in frame)
     opinion = rng.choice(words("positive" if praises else "negative"))
     slots = _slots(rng, frame) | {"opinion": opinion}
+    # By the letter, not the sound ("an useless soup"): the chat model has learned these sentences.
     slots["a"] = "an" if opinion[0] in "aeiou" else "a"
     slots["felt"] = rng.choice(words("liked" if good else "disliked"))
     text = fill(frame, slots)

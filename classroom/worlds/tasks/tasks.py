@@ -1,27 +1,26 @@
 """Instructions whose exact answers can be computed: sixteen kinds of small tasks.
 
 A task asks for something ("Make this plural.") about an item ("the old box"), and has one right
-answer ("the old boxes"). The form of the data is that of Alpaca (Taori and others, 2023):
-instruction, input, output.
+answer ("the old boxes"). The data has the form of Alpaca (Taori et al. 2023): instruction, input,
+output.
 
-Two things are held out for the test: some wordings of every form of a task, which are made of words
+Two things are held out for the test: some wordings of every form of a task, which consist of words
 that other wordings use as well, and some items, chosen by a stable hash. What "held out" means for
 an item depends on its kind:
 
 - Sentences, lists, names and dates (rewrite, negate, question, sort, count, extract, format, pick):
   the whole item. Its words are known from other items. For sorting, and for counting people, no
   order of the same words is in two splits.
-- plural, tense: one regular word in twelve is never put in the plural or the past in training,
-  though its other form may be read there in other kinds. The rest of the held-out items are new
-  phrases with words whose form was seen, and so is everything irregular. In the future tense it is
-  the whole sentence.
-- arithmetic: the two numbers and the sign, in digits, in words and in stories. The same sum the
-  other way round may be in training. compare: the two numbers in their order.
+- plural, tense: the plural or past of one regular word in twelve is never asked for in training,
+  though that form may occur there in other kinds. The rest of the held-out items, and all irregular
+  ones, are new phrases with words whose form was seen. In the future tense it is the whole sentence.
+- arithmetic: the two numbers and the sign, in digits, in words and in stories. The same sum with
+  its numbers swapped may be in training. compare: the two numbers in their order.
 - classify, odd words in pick: the list of words. Every word is in training in other lists.
   Opinions: the whole sentence.
 - opposite: a word in one direction, or a sentence; the word was seen in the other direction or in
   other sentences.
-- complete: the items shown. The same series is in training with another length or start.
+- complete: the items given. The same series is in training with another length or start.
 - numerals: a number in one direction; it was seen in the other.
 
 "validation" has the wordings of "train" and held-out items of its own.
@@ -45,7 +44,7 @@ KINDS = tuple(forms())
 
 
 class Task(NamedTuple):
-    """One task of a kind: what is asked, what it is about (may be empty), and the answer."""
+    """One task: its kind, the instruction, the input (may be empty) and the right output."""
 
     kind: str
     instruction: str
@@ -80,7 +79,7 @@ def sample(n: int, seed: int, split: str = "train", kinds: Sequence[str] = KINDS
 def solve(task: Task) -> str:
     """The right answer to a task, computed from its kind, its instruction and its input alone.
 
-    Raises ValueError for an unknown kind and for an instruction that is no wording of its kind.
+    Raises ValueError for an unknown kind and for an instruction that is not a wording of its kind.
 
     >>> solve(Task("arithmetic", "What is 3 + 4?", "", ""))
     '7'
@@ -91,17 +90,8 @@ def solve(task: Task) -> str:
     return RULES[wording.form](item)
 
 
-def wording_of(task: Task) -> str:
-    """The wording that a task is asked in, with `{}` where the item stands.
-
-    >>> wording_of(Task("arithmetic", "What is 3 + 4?", "", ""))
-    'What is {}?'
-    """
-    return _read(task)[0].text
-
-
 def item_of(task: Task) -> tuple[str, str]:
-    """The form and the item of a task, however it is asked.
+    """The form and the item of a task, in whatever wording it is asked.
 
     >>> item_of(Task("arithmetic", "What is 3 + 4?", "", ""))
     ('arithmetic.plain', '3 + 4')

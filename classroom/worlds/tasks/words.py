@@ -1,10 +1,10 @@
 """The words, sentence frames and wordings of the tasks, read from assets/tasks.
 
-A wording is one way to ask for a task. Where it has `{}`, the item stands there ("What is the
-plural of "{}"?"); else the item comes after it, as the input. Wordings marked "test:" are held out.
+A wording is one way to ask for a task. If it has `{}`, that is replaced by the item ("What is the
+plural of "{}"?"); otherwise the item is the input. Wordings marked "test:" are held out.
 
-Items are held out by a stable hash of their words: which split an item belongs to never changes,
-not with the seed, not with the machine, and not when words are added.
+Items are held out by a stable hash of their words: the split of an item does not depend on the
+seed, the machine, or words that are added later.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Item(NamedTuple):
 
 @cache
 def word_lists() -> dict[str, tuple[str, ...]]:
-    """Every word list by its name; two forms of a word stand as "one/other".
+    """Every word list by its name; two forms of a word are written "one/other".
 
     >>> word_lists()["animal"][:2]
     ('cat/cats', 'dog/dogs')
@@ -80,7 +80,7 @@ def word_lists() -> dict[str, tuple[str, ...]]:
 
 @cache
 def words(name: str, place: int = 0) -> tuple[str, ...]:
-    """The words of a list: of each entry "one/other" the first (place 0) or the second (place 1).
+    """The words of a list: of each entry "one/other", the first (place 0) or second (place 1).
 
     Raises ValueError for an unknown list.
 
@@ -90,18 +90,6 @@ def words(name: str, place: int = 0) -> tuple[str, ...]:
     if name not in word_lists():
         raise ValueError(f"there is no word list {name!r}")
     return tuple(entry.split("/")[place] for entry in word_lists()[name])
-
-
-def in_words(number: int) -> str:
-    """A number from 0 to 100 in words.
-
-    >>> in_words(7), in_words(30), in_words(42)
-    ('seven', 'thirty', 'forty-two')
-    """
-    if number < 20:
-        return words("ones")[number]
-    tens, ones = divmod(number, 10)
-    return words("tens")[tens - 2] + (f"-{words('ones')[ones]}" if ones else "")
 
 
 @cache
@@ -141,8 +129,7 @@ def forms() -> dict[str, tuple[str, ...]]:
 def find_wording(kind: str, instruction: str, input: str) -> tuple[Wording, str]:
     """The wording of an instruction of this kind, and its item.
 
-    Where several fit, it is the one with the most letters of its own. Raises ValueError where
-    none does.
+    Of several that fit, the longest counts. Raises ValueError if none fits.
     """
     fitting = []
     for form in forms()[kind]:
@@ -151,12 +138,12 @@ def find_wording(kind: str, instruction: str, input: str) -> tuple[Wording, str]
             if item is not None:
                 fitting.append((len(wording.text), wording, item))
     if not fitting:
-        raise ValueError(f"no wording of {kind!r} reads {instruction!r} with the input {input!r}")
+        raise ValueError(f"no wording of {kind!r} fits {instruction!r} with the input {input!r}")
     return max(fitting)[1:]
 
 
 def split_of(*parts: object, buckets: int = 10) -> str:
-    """The split of an item: one of so many buckets is for the test, and one for validation.
+    """The split of an item: of `buckets` hash values, one is for the test, one for validation.
 
     >>> split_of("arithmetic", 3, "+", 4) == split_of("arithmetic", 3, "+", 4)
     True
@@ -166,7 +153,7 @@ def split_of(*parts: object, buckets: int = 10) -> str:
 
 
 def stable_hash(*parts: object) -> int:
-    """A number that depends on these words alone, the same on every machine."""
+    """A hash that depends only on these words, the same on every machine."""
     text = "|".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
