@@ -4,11 +4,8 @@ Nothing is ever unpickled, since a pickle can run code. Everything is written be
 renamed into it, so that a reader sees a whole folder or none. Source: huggingface/safetensors.
 """
 
-import contextlib
-import hashlib
 import json
 import os
-import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from torch import nn
 
 from helpers.bpe import BPETokenizer
 from helpers.config import GPTConfig
+from helpers.files import read_json, remove, replacing, restore, sha256
 from helpers.model import GPT
 
 
@@ -42,7 +40,10 @@ def save_model(
         raise ValueError(
             f"tensor {foreign[0]} is not as in a plain GPT; save the model as it was before"
         )
-    return _write_folder(folder, lambda path: _write_model(path, model, tensors, tokenizer))
+    Path(folder).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(folder) as unfinished:
+        _write_model(unfinished, model, tensors, tokenizer)
+    return Path(folder)
 
 
 def load_model(folder: Path | str) -> tuple[GPT, BPETokenizer | None]:
@@ -52,7 +53,7 @@ def load_model(folder: Path | str) -> tuple[GPT, BPETokenizer | None]:
     Raises ValueError naming what is missing, foreign or of a wrong shape.
     """
     folder = Path(folder)
-    _put_back(folder)
+    restore(folder)
     config = _read_config(folder / "config.json")
     tensors = _read_tensors(folder / "model.safetensors")
     model = GPT(config)
@@ -96,16 +97,16 @@ def save_checkpoint(
     """
     tensors, training_tensors = _model_tensors(model), _training_tensors(model, optimizer)
 
-    def write(path):
-        _write_model(path, model, tensors, tokenizer)
-        _save_tensors(training_tensors, path / "training.safetensors")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / checkpoint_name(state["step"])) as unfinished:
+        _write_model(unfinished, model, tensors, tokenizer)
+        _save_tensors(training_tensors, unfinished / "training.safetensors")
         names = ("model.safetensors", "training.safetensors")
-        hashes = {name: _sha256(path / name) for name in names}
-        _write_json(path / "state.json", {"state": state, "sha256": hashes})
-
-    written = _write_folder(Path(folder) / checkpoint_name(state["step"]), write)
-    _remove(checkpoints(folder)[:-keep], Path(folder))
-    return written
+        hashes = {name: sha256(unfinished / name) for name in names}
+        _write_json(unfinished / "state.json", {"state": state, "sha256": hashes})
+    _remove(checkpoints(folder)[:-keep], folder)
+    return folder / checkpoint_name(state["step"])
 
 
 def checkpoint_name(step: int) -> str:
@@ -137,7 +138,7 @@ def load_checkpoint(
     folder = Path(folder)
     written = _read_checkpoint(folder)
     for name, expected in written["sha256"].items():
-        if not (folder / name).exists() or _sha256(folder / name) != expected:
+        if not (folder / name).exists() or sha256(folder / name) != expected:
             raise ValueError(f"{folder / name} is missing or damaged; use an older checkpoint")
     load_weights(model, _read_tensors(folder / "model.safetensors"))
     tensors = _read_tensors(folder / "training.safetensors")
@@ -155,7 +156,7 @@ def load_checkpoint(
 
 
 def _read_checkpoint(folder):
-    written = _read_json(folder / "state.json")
+    written = _read_object(folder / "state.json")
     if written.keys() != {"state", "sha256"} or not all(map(_is_object, written.values())):
         raise ValueError(f"{folder / 'state.json'} is not a checkpoint of this course")
     return written
@@ -179,37 +180,16 @@ def _model_tensors(model, dtype=None):
     }
 
 
+def _write_json(path, value):
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
 def _write_model(path, model, tensors, tokenizer):
+    path.mkdir()
     _save_tensors(tensors, path / "model.safetensors")
     _write_json(path / "config.json", asdict(model.config))
     if tokenizer is not None:
         tokenizer.save(path / "tokenizer.json")
-
-
-def _write_folder(folder, write):
-    """Fill a folder beside its place by `write`, then rename it into place."""
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _put_back(folder)
-    unfinished = folder.with_name(f".unfinished-{folder.name}")
-    replaced = _replaced(folder)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    try:
-        write(unfinished)
-        for path in unfinished.iterdir():
-            _to_disk(path)
-        _to_disk(unfinished)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    if folder.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
-        os.rename(folder, replaced)
-    os.rename(unfinished, folder)
-    _to_disk(folder.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
-    return folder
 
 
 def _remove(old, folder):
@@ -217,31 +197,7 @@ def _remove(old, folder):
     for path in old:
         os.rename(path, path.with_name(f".removed-{path.name}"))
     for path in folder.glob(".removed-*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _replaced(folder):
-    return folder.with_name(f".replaced-{folder.name}")
-
-
-def _put_back(folder):
-    """Undo a replacement that was killed between its two renames: the older folder returns."""
-    if not folder.exists():
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # nothing was replaced, or another process was faster
-            os.rename(_replaced(folder), folder)
-
-
-def _to_disk(path):
-    """Wait until a file or folder has left the machine's buffers: a power cut must not halve it."""
-    if path.is_dir() and os.name != "posix":
-        return  # Windows opens no folders
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        remove(path)
 
 
 def _save_tensors(tensors, path):
@@ -260,20 +216,11 @@ def _read_tensors(path):
         raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from None
 
 
-def _write_json(path, value):
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-
-
-def _read_json(path):
+def _read_object(path):
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"{path} is missing: this is not the folder of a saved model") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    if not _is_object(value):
-        raise ValueError(f"{path} holds a {type(value).__name__}, not an object")
-    return value
 
 
 def _is_object(value):
@@ -281,7 +228,7 @@ def _is_object(value):
 
 
 def _read_config(path):
-    values = _read_json(path)
+    values = _read_object(path)
     unknown = values.keys() - {field.name for field in fields(GPTConfig)}
     if unknown:
         raise ValueError(f"{path} has unknown settings: {', '.join(sorted(unknown))}")
@@ -289,8 +236,3 @@ def _read_config(path):
         return GPTConfig(**values)
     except TypeError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,13 +18,13 @@ from helpers.bpe import BPETokenizer
 from helpers.limits import check_number, check_whole
 from helpers.model import GPT
 from helpers.optim import create_optimizer
+from helpers.tokenizer import END_OF_TEXT
 from helpers.train import TrainConfig, training_step
 
 Item = TypeVar("Item")
 Labeled = tuple[Sequence[list[int]], Sequence[int]]  # rows of token ids, and their class numbers
 
 TRAINABLE = ("head", "last block", "everything")
-END_OF_TEXT = "<|endoftext|>"
 
 
 class TextClassifier(nn.Module):

@@ -12,6 +12,7 @@ from helpers.bpe import BPETokenizer
 from helpers.kv_cache import KVCache
 from helpers.limits import check_number, check_whole
 from helpers.model import GPT
+from helpers.tokenizer import END_OF_TEXT
 
 
 def next_token_probabilities(
@@ -171,10 +172,12 @@ def complete(
     An empty prompt starts from the end-of-text token, which comes before every document.
     Raises ValueError where there is neither a prompt nor such a token.
     """
-    end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
+    end_of_text = tokenizer.special_tokens.get(END_OF_TEXT)
     prompt_ids = tokenizer.encode(prompt)
     if not prompt_ids and end_of_text is None:
-        raise ValueError("the prompt is empty and the tokenizer has no <|endoftext|> to start from")
+        raise ValueError(
+            f"the prompt is empty and the tokenizer has no {END_OF_TEXT} to start from"
+        )
     device = next(model.parameters()).device
     token_ids = torch.tensor([prompt_ids or [end_of_text]], device=device)
     stop_id = end_of_text if stop_id is None else stop_id

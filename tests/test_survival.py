@@ -135,19 +135,18 @@ def trained():
 def test_a_kill_between_the_two_renames_loses_no_model(tmp_path, monkeypatch):
     model, _ = trained()
     save_model(tmp_path / "m", model)
-    rename, calls = os.rename, []
 
     def second_never_comes(old, new):
-        calls.append(new)
-        if len(calls) == 2:
-            raise Killed
-        rename(old, new)
+        raise Killed
 
-    monkeypatch.setattr("helpers.checkpoint.os.rename", second_never_comes)
+    monkeypatch.setattr("helpers.files.os.replace", second_never_comes)
+    monkeypatch.setattr(
+        "helpers.files.restore", lambda path: None
+    )  # whoever is killed cleans nothing
     with pytest.raises(Killed):
         save_model(tmp_path / "m", model)
     assert not (tmp_path / "m").exists()
-    monkeypatch.setattr("helpers.checkpoint.os.rename", rename)
+    monkeypatch.undo()
     assert load_model(tmp_path / "m")[0].config == SHAPE
 
 
@@ -155,8 +154,9 @@ def test_a_kill_while_an_old_checkpoint_is_removed_leaves_no_half_one(tmp_path, 
     model, optimizer = trained()
     for step in (1, 2):
         save_checkpoint(tmp_path, model, optimizer, {"step": step})
-    monkeypatch.setattr("helpers.checkpoint.shutil.rmtree", lambda path, **_: next(
-        path.glob("model*"), path).unlink() if path.name.startswith(".removed") else None)  # fmt: skip
+    monkeypatch.setattr(
+        "helpers.checkpoint.remove", lambda path: next(path.glob("model*")).unlink()
+    )
     save_checkpoint(tmp_path, model, optimizer, {"step": 3})
     monkeypatch.undo()
     assert [path.name[-1] for path in checkpoints(tmp_path)] == ["2", "3"]

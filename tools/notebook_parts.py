@@ -5,13 +5,13 @@ so that writing a notebook twice gives the same bytes.
 """
 
 import hashlib
-import os
 import re
 import tomllib
 from pathlib import Path
 
 import nbformat
 
+from helpers.files import write_whole
 from tools.compare_outputs import is_progress_bar
 from tools.lectures import ROOT, read_map
 
@@ -132,8 +132,6 @@ def read(path):
 
 
 def write(notebook, path):
-    """Writes a notebook to a temporary file first, so that a failure leaves the old one whole."""
+    """Writes a notebook whole or not at all."""
     nbformat.validate(notebook)
-    temporary = Path(path).with_suffix(".ipynb.tmp")
-    temporary.write_text(nbformat.writes(notebook) + "\n", "utf-8", newline="\n")
-    os.replace(temporary, path)
+    write_whole(path, nbformat.writes(notebook) + "\n")

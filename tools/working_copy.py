@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from classroom.study.progress import state_file
+from helpers.files import write_whole
 from tools.lectures import ROOT
 
 SOURCES = ("helpers", "classroom", "tools")
@@ -104,6 +105,4 @@ def _write(path, data):
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    write_whole(path, data)

@@ -6,7 +6,6 @@ what it never saw. `helpers/assets/chat_model` is the folder that this command w
 """
 
 import argparse
-import hashlib
 import json
 import platform
 import random
@@ -26,6 +25,7 @@ from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
 from helpers.fast.head_loss import fused_next_token_loss
 from helpers.fast.speed_up import speed_up
+from helpers.files import sha256
 from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
@@ -171,8 +171,8 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     untouched = load_model(base)[0]
     saved = save_difference(folder / "difference", model, untouched)
     report = {
-        "base_sha256": _sha256(Path(base) / "model.safetensors"),
-        "sha256": _sha256(saved / NAME),
+        "base_sha256": sha256(Path(base) / "model.safetensors"),
+        "sha256": sha256(saved / NAME),
         "parameters": model.n_parameters(),
         "conversations": len(learned),
         "python": platform.python_version(),
@@ -248,10 +248,6 @@ def _without_answers(measured):
 
 def _mean(values):
     return sum(values) / len(values)
-
-
-def _sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def main(arguments=None):

@@ -26,6 +26,7 @@ from helpers.copying_start import start_copying
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.fast.head_loss import fused_next_token_loss
 from helpers.fast.speed_up import speed_up
+from helpers.files import sha256
 from helpers.limits import check_whole
 from helpers.model import GPT
 from helpers.runs.run import Run
@@ -98,7 +99,7 @@ def run(folder, config, n_tales=N_TALES, resume=False):
         "training_loss": sum(history.train_losses[-100:]) / len(history.train_losses[-100:]),
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         **measure(model.float(), tokenizer, sources),
-        "sha256": _sha256((folder / "model" / "model.safetensors").read_bytes()),
+        "sha256": sha256(folder / "model" / "model.safetensors"),
     }
     (folder / "model" / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     (folder / "model" / "README.md").write_text(card(report), "utf-8")
@@ -163,12 +164,8 @@ def _describe(source):
         "documents": len(source.training),
         "characters": len(joined),
         "times": source.times,
-        "sha256": _sha256(joined.encode("utf-8")),
+        "sha256": hashlib.sha256(joined.encode("utf-8")).hexdigest(),
     }
-
-
-def _sha256(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def main(arguments=None):

@@ -8,8 +8,8 @@ import random
 
 from helpers.bpe import BPETokenizer
 from helpers.texts.documents import DocumentLoader
+from helpers.tokenizer import END_OF_TEXT
 
-END_OF_TEXT = "<|endoftext|>"
 # GPT-2's pattern with three changes. Digits stand alone, the marks of a chat stay whole, and the
 # endings s, ed and ing come off: so a plural that was never read can be built.
 SPLIT_PATTERN = (
