@@ -286,7 +286,7 @@ def test_the_command_trains_reports_and_resumes(tmp_path, text_file, capsys):
     report = json.loads((out / "report.json").read_text())
     assert set(report["bits_per_byte"]) == {"this model", "gzip -9", "xz -9e"}
     assert all(0 < bits < 8 for bits in report["bits_per_byte"].values())
-    assert "bits a byte" in printed and "parameters" in printed
+    assert "bits per byte" in printed and "parameters" in printed
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     model, tokenizer = load_model(out / "model")
     assert model.config.vocab_size == tokenizer.vocab_size
