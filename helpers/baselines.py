@@ -6,11 +6,12 @@ A network that is not better than these is not worth its time.
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 KEYWORDS = ("free", "win", "winner", "won", "prize", "cash", "urgent", "claim", "click", "offer")
 
 
-def words_and_signs(text):
+def words_and_signs(text: str) -> list[str]:
     """A text in lower case as words, numbers (all as "0") and single signs.
 
     >>> words_and_signs("You WON $500!")
@@ -26,10 +27,10 @@ class KeywordRule:
     [1, 0]
     """
 
-    def __init__(self, keywords=KEYWORDS):
+    def __init__(self, keywords: Iterable[str] = KEYWORDS):
         self.keywords = frozenset(keywords)
 
-    def predict(self, texts):
+    def predict(self, texts: Iterable[str]) -> list[int]:
         """The class of each text."""
         return [int(not self.keywords.isdisjoint(words_and_signs(text))) for text in texts]
 
@@ -44,16 +45,18 @@ class NaiveBayes:
     [1]
     """
 
-    def __init__(self, texts, labels):
+    def __init__(self, texts: Sequence[str], labels: Sequence[int]):
         if not texts or len(texts) != len(labels):
             raise ValueError(f"{len(texts)} texts and {len(labels)} labels do not fit")
         self.texts_of = Counter(labels)
-        self.words_of = {label: Counter() for label in sorted(self.texts_of)}
+        self.words_of: dict[int, Counter[str]] = {
+            label: Counter() for label in sorted(self.texts_of)
+        }
         for text, label in zip(texts, labels, strict=True):
             self.words_of[label].update(words_and_signs(text))
         self.vocabulary = set().union(*self.words_of.values())
 
-    def scores(self, text):
+    def scores(self, text: str) -> dict[int, float]:
         """Log-probability (but for a constant) of each class, given the text's words."""
         scores = {}
         for label, counts in self.words_of.items():
@@ -63,7 +66,7 @@ class NaiveBayes:
             scores[label] = math.log(self.texts_of[label]) + evidence
         return scores
 
-    def predict(self, texts):
+    def predict(self, texts: Iterable[str]) -> list[int]:
         """The likeliest class of each text."""
         scores = map(self.scores, texts)
-        return [max(score, key=score.get) for score in scores]
+        return [max(score, key=score.__getitem__) for score in scores]

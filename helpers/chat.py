@@ -9,17 +9,21 @@ import codecs
 import hashlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_model
 from helpers.difference import NAME, add_difference
 from helpers.generate import generate
-from helpers.instructions import fit_prompt, format_chat
+from helpers.instructions import PromptFormat, fit_prompt, format_chat
 from helpers.limits import check_number, check_whole
 from helpers.lora import load_adapter, merge_lora
+from helpers.model import GPT
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
@@ -38,7 +42,14 @@ class ChatModel:
 
     kind = "chat"
 
-    def __init__(self, name, load, prompt_format=format_chat, max_new_tokens=100, **options):
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], tuple[GPT, BPETokenizer]],
+        prompt_format: PromptFormat = format_chat,
+        max_new_tokens: int = 100,
+        **options: Any,
+    ):
         check_whole("max_new_tokens", max_new_tokens, least=1)
         self.name, self._load, self.prompt_format = name, load, prompt_format
         self.max_new_tokens, self.options = max_new_tokens, options
@@ -48,16 +59,18 @@ class ChatModel:
     def _parts(self):
         return self._load()
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the conversation."""
-        self.turns = []  # (text, answer as it was made, with the blank it may begin with)
+        self.turns: list[
+            tuple[str, str]
+        ] = []  # (text, answer as it was made, with the blank it may begin with)
         self.left_out = ""
 
-    def respond(self, text):
+    def respond(self, text: str) -> str:
         """Return the whole answer to `text`; see `stream` for the errors."""
         return "".join(self.stream(text)).strip() or "..."
 
-    def stream(self, text):
+    def stream(self, text: str) -> Iterator[str]:
         """Yield the answer to `text` in pieces, as they are made.
 
         What was said so far is remembered, also where the caller stops listening. Raises TypeError
@@ -113,7 +126,9 @@ def _left_out(dropped, forgotten):
     return f"left out, since the context is full: {' and '.join(parts)}" if parts else ""
 
 
-def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
+def load_chat_model(
+    folder: Path | str = CHAT_MODEL, base: Path | str = BASE_MODEL
+) -> tuple[GPT, BPETokenizer]:
     """Return (model, tokenizer) of the course's chat model: its GPT, and what fine-tuning changed.
 
     `folder` holds a difference or a LoRA adapter. Raises ValueError where a file is missing or the
@@ -133,7 +148,7 @@ def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
     return model.eval(), tokenizer
 
 
-def course_chat(**options):
+def course_chat(**options: Any) -> ChatModel:
     """The course's chat model, loaded when the first text arrives."""
     return ChatModel("the course's chat model", load_chat_model, **options)
 
@@ -163,7 +178,7 @@ def _obey(chat, command):
     return command != "/exit"
 
 
-def converse(chat, interactive):
+def converse(chat: ChatModel, interactive: bool) -> None:
     """Read lines until they end, and answer each."""
     if interactive:
         print(f"You talk to {chat.name}. {HELP}")
@@ -182,7 +197,7 @@ def converse(chat, interactive):
             _say(chat, line)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return 0, or 1 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m tools.chat", description=__doc__)
     parser.add_argument("--model", type=Path, help="a folder that helpers.checkpoint wrote")

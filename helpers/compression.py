@@ -6,12 +6,16 @@ A model that predicts well compresses well: its loss is the length of an arithme
 import gzip
 import lzma
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
+from helpers.bpe import BPETokenizer
+from helpers.model import GPT
 
-def compressor_bits_per_byte(train_text, held_out_text):
+
+def compressor_bits_per_byte(train_text: str, held_out_text: str) -> dict[str, float]:
     """Bits a byte that gzip and xz need for `held_out_text` after they have read `train_text`.
 
     Each packs the training text alone and both together; the difference is the held-out text's.
@@ -36,7 +40,7 @@ def compressor_bits_per_byte(train_text, held_out_text):
 
 
 @torch.no_grad()
-def text_bits(model, token_ids, batch_size=16):
+def text_bits(model: GPT, token_ids: Sequence[int] | torch.Tensor, batch_size: int = 16) -> float:
     """Total bits the model needs for `token_ids` (a list), the first of which is given for free.
 
     Windows overlap by half, so that every token but the first few sees at least half a context.
@@ -59,7 +63,9 @@ def text_bits(model, token_ids, batch_size=16):
     return nats / math.log(2)
 
 
-def bits_per_byte(model, tokenizer, text, batch_size=16):
+def bits_per_byte(
+    model: GPT, tokenizer: BPETokenizer, text: str | list[str], batch_size: int = 16
+) -> float:
     """Bits a byte of `text` under the model, with the end-of-text token before it.
 
     `text` may be a list of documents: each is then read by itself, and its end counts as well.
@@ -68,7 +74,8 @@ def bits_per_byte(model, tokenizer, text, batch_size=16):
     end_of_text = tokenizer.special_tokens.get("<|endoftext|>")
     if not text or end_of_text is None:
         raise ValueError("bits_per_byte needs a text and a tokenizer with <|endoftext|>")
-    texts, end = ([text], []) if isinstance(text, str) else (text, [end_of_text])
+    texts = [text] if isinstance(text, str) else text
+    end = [] if isinstance(text, str) else [end_of_text]
     rows = [[end_of_text, *tokenizer.encode_ordinary(each), *end] for each in texts]
     bits = sum(text_bits(model, ids, batch_size) for ids in rows)
     return bits / sum(len(each.encode()) for each in texts)

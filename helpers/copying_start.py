@@ -14,6 +14,8 @@ import math
 
 import torch
 
+from helpers.model import GPT
+
 # Small norms before large weights compute what the usual ones compute. But a step of the optimizer
 # has a fixed size, and changes large weights less: the circuit lasts until the texts make use of it.
 NORM = 0.25
@@ -22,7 +24,7 @@ SHARPNESS = 14.0  # the score, before softmax, of the key that a head looks for
 LOUDNESS = 2.0  # what is copied, as a multiple of the word that stands there already
 
 
-def start_copying(model, seed=0):
+def start_copying(model: GPT, seed: int = 0) -> GPT:
     """Set a GPT's first weights so that it goes on with what followed the current word before.
 
     Returns the model, changed in place. Raises ValueError where it has less than two blocks, heads
@@ -52,7 +54,7 @@ def start_copying(model, seed=0):
     return model
 
 
-def rooms(width):
+def rooms(width: int) -> tuple[slice, slice, slice]:
     """Where a token of so many numbers holds its word, its place, and the word before.
 
     >>> rooms(8)

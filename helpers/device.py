@@ -12,7 +12,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRIM_THRESHOLD, MMAP_THRESHOLD, MOST_BYTES = -1, -3, 2**31 - 1
 
 
-def choose_device(name="auto"):
+def choose_device(name: str = "auto") -> torch.device:
     """Return a torch device: CUDA where there is one, else the CPU; MPS only when asked for.
 
     Raises ValueError for a device that is not there.
@@ -36,14 +36,14 @@ def choose_device(name="auto"):
     return torch.device(name)
 
 
-def use_every_core():
+def use_every_core() -> int:
     """Let PyTorch compute on every core that this process may use; return how many."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch.set_num_threads(max(1, cores or 1))
     return torch.get_num_threads()
 
 
-def keep_memory():
+def keep_memory() -> bool:
     """Let this process keep the memory that it frees; return whether the system can (glibc can).
 
     A step of training takes and frees the same large tensors again and again. Memory that was given
@@ -56,7 +56,7 @@ def keep_memory():
     return all([set_option(each, MOST_BYTES) for each in (MMAP_THRESHOLD, TRIM_THRESHOLD)])
 
 
-def bfloat16_speedup(device, size=768, repeats=5):
+def bfloat16_speedup(device: torch.device | str, size: int = 768, repeats: int = 5) -> float:
     """Measure how many times faster this device multiplies matrices in bf16 than in fp32.
 
     The best of `repeats` products of `size` by `size` matrices counts.
@@ -76,7 +76,7 @@ def bfloat16_speedup(device, size=768, repeats=5):
     return seconds[torch.float32] / seconds[torch.bfloat16]
 
 
-def choose_precision(name="auto", device=None):
+def choose_precision(name: str = "auto", device: torch.device | str | None = None) -> torch.dtype:
     """Return torch.float32 or torch.bfloat16; 'auto' takes bf16 where it is twice as fast.
 
     Raises ValueError for another name.
@@ -91,7 +91,7 @@ def choose_precision(name="auto", device=None):
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
 
 
-def precision_name(name="auto", device=None):
+def precision_name(name: str = "auto", device: torch.device | str | None = None) -> str:
     """Return "fp32" or "bf16", what `choose_precision` chose; ValueError for another name.
 
     >>> precision_name("bf16")

@@ -8,15 +8,18 @@ Source: Dettmers et al. 2022 (LLM.int8(), section 2.1: row-wise absmax quantizat
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
+Model = TypeVar("Model", bound=nn.Module)
 NAME = "difference.safetensors"
 
 
-def quantize_rows(matrix):
+def quantize_rows(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Round each row of a matrix (R, C) to int8; return (numbers (R, C), scales (R, 1)).
 
     >>> numbers, scales = quantize_rows(torch.tensor([[0.5, -1.0], [0.0, 0.0]]))
@@ -32,7 +35,7 @@ def quantize_rows(matrix):
     return numbers.to(torch.int8), scales
 
 
-def save_difference(folder, model, base):
+def save_difference(folder: Path | str, model: nn.Module, base: nn.Module) -> Path:
     """Write what `model` has more than `base`, its own weights before; return the folder.
 
     Raises ValueError where the two have not the same weights by name and shape.
@@ -53,7 +56,7 @@ def save_difference(folder, model, base):
     return folder
 
 
-def add_difference(folder, model):
+def add_difference(folder: Path | str, model: Model) -> Model:
     """Add a saved difference to the model from before, in place; return the model.
 
     Raises ValueError where the file is missing, damaged or of another model.
@@ -74,5 +77,5 @@ def add_difference(folder, model):
     with torch.no_grad():
         for name, parameter in parameters.items():
             change = tensors[name].float()
-            parameter += change * tensors[f"{name}.scale"] if parameter.ndim == 2 else change
+            parameter.add_(change * tensors[f"{name}.scale"] if parameter.ndim == 2 else change)
     return model

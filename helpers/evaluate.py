@@ -6,15 +6,24 @@ prompts bring the same answers every time.
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 import torch
 
+from helpers.bpe import BPETokenizer
 from helpers.generate import generate
+from helpers.model import GPT
 
 END_OF_TEXT = "<|endoftext|>"
 
 
-def answer_all(model, tokenizer, prompts, max_new_tokens=60, batch_size=64):
+def answer_all(
+    model: GPT,
+    tokenizer: BPETokenizer,
+    prompts: Sequence[str],
+    max_new_tokens: int = 60,
+    batch_size: int = 64,
+) -> list[str]:
     """Return the model's greedy answer to each prompt, up to the end-of-text token.
 
     Prompts of like length are asked together, padded in front. Raises ValueError where a prompt
@@ -55,7 +64,7 @@ def _generate_together(model, rows, max_new_tokens, end_id):
     return torch.stack(list(steps), dim=1).tolist()
 
 
-def exact_match(answer, reference):
+def exact_match(answer: str, reference: str) -> bool:
     """True where two answers are the same but for space at the ends.
 
     >>> exact_match(" 12 ", "12"), exact_match("12.", "12")
@@ -64,7 +73,7 @@ def exact_match(answer, reference):
     return answer.strip() == reference.strip()
 
 
-def words_of(text):
+def words_of(text: str) -> list[str]:
     """The words and numbers of a text in lower case, without punctuation.
 
     >>> words_of("A token's id: 42!")
@@ -73,7 +82,7 @@ def words_of(text):
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def token_f1(answer, reference):
+def token_f1(answer: str, reference: str) -> float:
     """Overlap of two answers as bags of words: the harmonic mean of precision and recall.
 
     0 where nothing is shared, 1 where the words are the same in any order. Source: Rajpurkar et
@@ -90,7 +99,7 @@ def token_f1(answer, reference):
     return 2 * precision * recall / (precision + recall)
 
 
-def nearest_reference(answer, references):
+def nearest_reference(answer: str, references: Sequence[str]) -> tuple[int, float]:
     """Return (place, token F1) of the reference that an answer shares most words with.
 
     Of equal ones the first counts. Raises ValueError where there are none.
@@ -105,7 +114,9 @@ def nearest_reference(answer, references):
     return best, scores[best]
 
 
-def is_right_answer(answer, own, references, at_least=0.6):
+def is_right_answer(
+    answer: str, own: str, references: Sequence[str], at_least: float = 0.6
+) -> bool:
     """True where `own` is the nearest of all references, with a token F1 of `at_least`.
 
     Raises ValueError where `own` is not among the references.
@@ -119,7 +130,7 @@ def is_right_answer(answer, own, references, at_least=0.6):
     return references[place] == own and score >= at_least
 
 
-def share_by_kind(kinds, right):
+def share_by_kind(kinds: Iterable[str], right: Iterable[bool]) -> dict[str, float]:
     """The share of right answers of each kind, kinds in the order of the alphabet.
 
     Raises ValueError where the two lists differ in length.

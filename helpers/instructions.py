@@ -8,11 +8,14 @@ A conversation is a list of turns, each an `Instruction`. As tokens it is one do
 Sources: Taori et al. 2023 (Alpaca's format); Abdin et al. 2024 (Phi-3's format).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from helpers.bpe import BPETokenizer
 from helpers.texts.documents import DocumentLoader
 
 END_OF_TEXT = "<|endoftext|>"
+PromptFormat = Callable[[str, str], str]  # an instruction and its input to a prompt
 
 
 class Instruction(NamedTuple):
@@ -23,7 +26,7 @@ class Instruction(NamedTuple):
     output: str = ""
 
 
-def format_alpaca(instruction, input=""):
+def format_alpaca(instruction: str, input: str = "") -> str:
     """Return the prompt in Alpaca's format; the answer comes right after it.
 
     >>> print(format_alpaca("Add up.", "2 and 3").splitlines()[2])
@@ -39,7 +42,7 @@ def format_alpaca(instruction, input=""):
     return text + "\n\n### Response:\n"
 
 
-def format_phi3(instruction, input=""):
+def format_phi3(instruction: str, input: str = "") -> str:
     """Return the prompt in the shorter format of Phi-3; the answer comes right after it.
 
     >>> format_phi3("Add up.", "2 and 3")
@@ -49,7 +52,7 @@ def format_phi3(instruction, input=""):
     return f"<|user|>\n{question}<|end|>\n<|assistant|>\n"
 
 
-def format_chat(instruction, input=""):
+def format_chat(instruction: str, input: str = "") -> str:
     """Return the prompt as the course's chat model reads it: Phi-3's format, blanks before lines.
 
     Most tokens are a word with the blank before it. With a blank at the start of each line, a word
@@ -66,7 +69,12 @@ def format_chat(instruction, input=""):
 FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3, "chat": format_chat}
 
 
-def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt=True):
+def encode_conversation(
+    tokenizer: BPETokenizer,
+    turns: Sequence[Instruction],
+    prompt_format: PromptFormat = format_phi3,
+    mask_prompt: bool = True,
+) -> tuple[list[int], list[bool]]:
     """Return (token ids, scored): one conversation without its last end, and a mark a token.
 
     `scored` has one mark more than there are ids, for the end that `DocumentLoader` adds.
@@ -94,14 +102,14 @@ def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt
 
 
 def instruction_loader(
-    tokenizer,
-    conversations,
-    batch_size,
-    prompt_format=format_phi3,
-    mask_prompt=True,
-    max_tokens=None,
-    **options,
-):
+    tokenizer: BPETokenizer,
+    conversations: Sequence[Instruction | Sequence[Instruction]],
+    batch_size: int,
+    prompt_format: PromptFormat = format_phi3,
+    mask_prompt: bool = True,
+    max_tokens: int | None = None,
+    **options: Any,
+) -> DocumentLoader:
     """Return a `DocumentLoader` over conversations, whose prompts the loss leaves out.
 
     A conversation may be a single turn. One that is longer than `max_tokens` (with the end of text
@@ -112,8 +120,8 @@ def instruction_loader(
     if not conversations:
         raise ValueError("there are no instructions to learn from")
     documents, marks, n_cut = [], [], 0
-    for turns in conversations:
-        turns = [turns] if hasattr(turns, "instruction") else turns
+    for each in conversations:
+        turns = [each] if isinstance(each, Instruction) else each
         ids, scored = encode_conversation(tokenizer, turns, prompt_format, mask_prompt)
         if max_tokens is not None and len(ids) + 1 > max_tokens:
             n_cut += 1
@@ -130,7 +138,7 @@ def instruction_loader(
     return loader
 
 
-def fit_prompt(token_ids, context_length, room):
+def fit_prompt(token_ids: list[int], context_length: int, room: int) -> tuple[list[int], int]:
     """Keep the last tokens of a prompt, so that `room` tokens of answer fit behind it.
 
     The rule: the end of a prompt stays, since it holds the question. Returns (token ids, how many

@@ -11,7 +11,11 @@ Source: Zheng et al. 2023, "Judging LLM-as-a-Judge", sections 3.1 to 3.3.
 
 import json
 import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+Judge = Callable[[str], str]  # a prompt to a reply
 
 SCORE_PROMPT = """\
 Given the question `{question}`, the correct answer `{reference}`, and the answer of a model \
@@ -31,7 +35,7 @@ class JudgeError(ValueError):
     """A judge replied, but not with what was asked for."""
 
 
-def server_judge(server):
+def server_judge(server: Any) -> Judge:
     """Make a judge of anything with `reset()` and `respond(text)`; each prompt starts anew."""
 
     def ask(prompt):
@@ -41,7 +45,7 @@ def server_judge(server):
     return ask
 
 
-def parse_score(reply):
+def parse_score(reply: str) -> int:
     """Read the score from a judge's reply. Raises JudgeError for no number, or one outside 0 to 100.
 
     >>> parse_score("85"), parse_score("Score: 90/100.")
@@ -56,7 +60,7 @@ def parse_score(reply):
     return round(score)
 
 
-def parse_choice(reply):
+def parse_choice(reply: str) -> str:
     """Read "A" or "B" from a judge's reply. Raises JudgeError where it names neither or both.
 
     >>> parse_choice("B."), parse_choice("Answer A is better")
@@ -68,7 +72,9 @@ def parse_choice(reply):
     return named.pop()
 
 
-def judge_answers(items, ask, path, progress=True):
+def judge_answers(
+    items: Sequence[dict[str, str]], ask: Judge, path: Path | str, progress: bool = True
+) -> list[dict[str, Any]]:
     """Score answers one by one and return all results, one dictionary an item.
 
     `items` are dictionaries with "question", "reference" and "answer". A result adds "score", which
@@ -89,7 +95,7 @@ def judge_answers(items, ask, path, progress=True):
     return results
 
 
-def mean_score(results):
+def mean_score(results: Iterable[dict[str, Any]]) -> tuple[float, int]:
     """Return (mean score, how many had one). Raises ValueError where none had.
 
     >>> mean_score([{"score": 80}, {"score": None}, {"score": 60}])
@@ -101,7 +107,7 @@ def mean_score(results):
     return sum(scores) / len(scores), len(scores)
 
 
-def position_bias(pairs, ask):
+def position_bias(pairs: Sequence[tuple[str, str, str]], ask: Judge) -> dict[str, float]:
     """Ask which of two answers is better, in both orders, and count.
 
     `pairs` are (question, one answer, other answer). Returns the shares of pairs where the first
@@ -114,7 +120,7 @@ def position_bias(pairs, ask):
     counts = {"consistent": 0, "first place": 0, "second place": 0, "unread": 0}
     for question, one, other in pairs:
         try:
-            choices = [
+            in_order, reversed_order = [
                 parse_choice(ask(PAIR_PROMPT.format(question=question, first=first, second=second)))
                 for first, second in ((one, other), (other, one))
             ]
@@ -122,11 +128,11 @@ def position_bias(pairs, ask):
             counts["unread"] += 1
             continue
         twice = {("A", "A"): "first place", ("B", "B"): "second place"}
-        counts[twice.get(tuple(choices), "consistent")] += 1
+        counts[twice.get((in_order, reversed_order), "consistent")] += 1
     return {name: count / len(pairs) for name, count in counts.items()}
 
 
-def repeat_spread(item, ask, times=5):
+def repeat_spread(item: dict[str, str], ask: Judge, times: int = 5) -> list[int]:
     """Score one answer several times; return the scores. A steady judge gives one and the same.
 
     Raises JudgeError where a reply cannot be read, ValueError for `times` below 2.
@@ -136,7 +142,7 @@ def repeat_spread(item, ask, times=5):
     return [parse_score(ask(score_prompt(item))) for _ in range(times)]
 
 
-def score_prompt(item):
+def score_prompt(item: dict[str, str]) -> str:
     """The prompt that asks for a score; raises ValueError where a part of the item is missing."""
     missing = [name for name in ("question", "reference", "answer") if name not in item]
     if missing:
@@ -179,7 +185,7 @@ def _append(path, result):
         file.write("\n" * bool(torn) + json.dumps(result) + "\n")
 
 
-def short_reply(reply):
+def short_reply(reply: str) -> str:
     """A reply on one line, quoted and cut, for a message.
 
     >>> short_reply("No,\\nthank you.")

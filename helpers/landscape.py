@@ -7,9 +7,12 @@ model's own weights. Source: Li et al. 2018, Visualizing the Loss Landscape of N
 """
 
 import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import nn
 
 from helpers.limits import check_number, check_whole
 
@@ -22,13 +25,13 @@ class Landscape:
     losses: torch.Tensor
 
     @property
-    def center(self):
+    def center(self) -> float:
         """The loss of the model itself."""
         middle = len(self.places) // 2
         return self.losses[middle, middle].item()
 
 
-def random_direction(model, seed=0):
+def random_direction(model: nn.Module, seed: int = 0) -> dict[str, torch.Tensor]:
     """Return a random direction, a tensor for each named parameter, each row as long as the weights'.
 
     A row of a matrix is one unit's weights (a filter, in the paper). Biases and normalization
@@ -44,8 +47,8 @@ def random_direction(model, seed=0):
     check_whole("seed", seed, least=0, most=2**32 - 1)
     generator = torch.Generator().manual_seed(seed)
     direction = {}
-    for name, weights in model.named_parameters():
-        weights = weights.detach()
+    for name, parameter in model.named_parameters():
+        weights = parameter.detach()
         if weights.ndim < 2:
             direction[name] = torch.zeros_like(weights)
             continue
@@ -56,7 +59,9 @@ def random_direction(model, seed=0):
 
 
 @contextlib.contextmanager
-def moved(model, *steps):
+def moved(
+    model: nn.Module, *steps: tuple[float, Mapping[str, torch.Tensor]]
+) -> Iterator[nn.Module]:
     """Within it, the model's weights are moved by the sum of (size, direction) steps; then restored.
 
     >>> layer = torch.nn.Linear(1, 1)
@@ -80,7 +85,13 @@ def moved(model, *steps):
 
 
 @torch.no_grad()
-def loss_landscape(model, loss, radius=1.0, points=15, seed=0):
+def loss_landscape(
+    model: nn.Module,
+    loss: Callable[[Any], float],
+    radius: float = 1.0,
+    points: int = 15,
+    seed: int = 0,
+) -> Landscape:
     """Measure `loss(model)` on a grid of `points` × `points` around the model's weights.
 
     The grid reaches from `-radius` to `radius` along two directions of `random_direction`; at 1, a

@@ -1,9 +1,10 @@
 """What a number may be: checks that name the value and its limit, for every option of the package."""
 
 import math
+from typing import Any
 
 
-def check_whole(name, value, least, most=None):
+def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Refuse a value that is no whole number of `least` or more (up to `most`, where given).
 
     Raises TypeError for what is no whole number, and ValueError for one outside its limits.
@@ -19,7 +20,14 @@ def check_whole(name, value, least, most=None):
         raise ValueError(f"{name} is {value}; it must be {limits}")
 
 
-def check_number(name, value, above=-math.inf, least=-math.inf, below=math.inf, most=math.inf):
+def check_number(
+    name: str,
+    value: Any,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> None:
     """Refuse a value that is no finite number within its limits; `least` and `most` are allowed.
 
     Refused, too, is what single precision would make 0, or what no integer of 64 bits holds.

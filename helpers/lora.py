@@ -10,6 +10,7 @@ Shapes: B sequences, T tokens, r the rank.
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from helpers.limits import check_whole
+from helpers.model import GPT
 
 TARGETS = ("query", "key", "value", "output", "expand", "project")
 
@@ -34,7 +36,7 @@ class LoRALinear(nn.Module):
     True
     """
 
-    def __init__(self, linear, rank, alpha):
+    def __init__(self, linear: nn.Linear, rank: int, alpha: float):
         super().__init__()
         most = min(linear.in_features, linear.out_features)
         check_whole("rank", rank, least=1, most=most)
@@ -45,17 +47,19 @@ class LoRALinear(nn.Module):
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
         self.scale = alpha / rank
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.linear(x) + (x @ self.down.T) @ self.up.T * self.scale
 
-    def merged(self):
+    def merged(self) -> nn.Linear:
         """Return a plain linear layer with the correction added to its weights."""
         with torch.no_grad():
             self.linear.weight += self.scale * self.up @ self.down
         return self.linear.requires_grad_(True)
 
 
-def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
+def apply_lora(
+    model: GPT, rank: int = 8, alpha: float = 16, targets: Iterable[str] = TARGETS
+) -> GPT:
     """Freeze a GPT and put a `LoRALinear` around its blocks' matrices; return the model.
 
     `targets` names the matrices by their last name. Raises ValueError where the model has LoRA
@@ -82,7 +86,7 @@ def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
     return model
 
 
-def merge_lora(model):
+def merge_lora(model: GPT) -> GPT:
     """Add every correction to its matrix and make the model trainable as before; return it.
 
     Raises ValueError where the model has no LoRA.
@@ -96,7 +100,7 @@ def merge_lora(model):
     return model.requires_grad_(True)
 
 
-def save_adapter(folder, model, dtype=torch.bfloat16):
+def save_adapter(folder: Path | str, model: GPT, dtype: torch.dtype = torch.bfloat16) -> Path:
     """Write only the corrections, as safetensors with a small JSON beside; return the folder.
 
     Raises ValueError where the model has no LoRA.
@@ -119,7 +123,7 @@ def save_adapter(folder, model, dtype=torch.bfloat16):
     return folder
 
 
-def load_adapter(folder, model):
+def load_adapter(folder: Path | str, model: GPT) -> GPT:
     """Put a saved adapter onto the GPT that it was made from; return the model, not yet merged.
 
     Raises ValueError where the files are missing or do not fit this model.

@@ -10,13 +10,20 @@ import html
 import inspect
 import io
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PAPER = "#fbfaf6"
 INK = "#22262e"
 COLORS = ["#1f6fb4", "#d1495b", "#2e933c", "#e09f3e", "#7b4fa3", "#3a9ea5", "#8a5a44", "#6c757d"]
 
 
-def new_axes(width=6.0, height=3.5, rows=1, columns=1, **subplot_options):
+def new_axes(
+    width: float = 6.0, height: float = 3.5, rows: int = 1, columns: int = 1, **subplot_options: Any
+) -> Any:
     """Make styled axes on the course's paper: one `Axes`, or an array of them.
 
     `width` and `height` are inches of the whole picture.
@@ -40,7 +47,7 @@ def new_axes(width=6.0, height=3.5, rows=1, columns=1, **subplot_options):
     return axes[0, 0] if rows == columns == 1 else axes.squeeze()
 
 
-def show(picture, alt):
+def show(picture: Any, alt: str) -> None:
     """Display a figure (or the figure that an `Axes` or array of `Axes` belongs to) with `alt` text.
 
     Raises ValueError where `alt` is empty: a picture without words is lost to some readers.
@@ -50,7 +57,7 @@ def show(picture, alt):
     display(HTML(image_tag(picture, alt)))
 
 
-def image_tag(picture, alt):
+def image_tag(picture: Any, alt: str) -> str:
     """Return the HTML `<img>` that `show` displays: a PNG of the picture inside the page.
 
     >>> image_tag(new_axes(1, 1), alt="An empty plot")[:36]
@@ -65,7 +72,7 @@ def image_tag(picture, alt):
     )
 
 
-def png_bytes(picture):
+def png_bytes(picture: Any) -> bytes:
     """Return a figure, or the one that an `Axes` belongs to, as the bytes of a small PNG."""
     buffer = io.BytesIO()
     _figure_of(picture).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
@@ -90,7 +97,7 @@ def _fewer_colors(buffer):
     return small.getvalue()
 
 
-def source_of(thing, docstring=False):
+def source_of(thing: Any, docstring: bool = False) -> str:
     """Return the source code of a function, class or module, without its docstrings unless asked.
 
     >>> print(source_of(_figure_of).splitlines()[0])
@@ -113,7 +120,7 @@ def _without_docstrings(source):
     return "\n".join(lines)
 
 
-def show_source(*things, docstring=False):
+def show_source(*things: Any, docstring: bool = False) -> None:
     """Display the live source code of functions or classes, colored, as it is in the package."""
     from IPython.display import Markdown, display
 
@@ -123,14 +130,14 @@ def show_source(*things, docstring=False):
 
 
 def plot_matrix(
-    matrix,
-    row_labels=None,
-    column_labels=None,
-    ax=None,
-    digits=2,
-    color_map="Blues",
-    framed=(),
-):
+    matrix: Any,
+    row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
+    ax: "Axes | None" = None,
+    digits: int | None = 2,
+    color_map: str = "Blues",
+    framed: Iterable[tuple[int, int]] = (),
+) -> "Axes":
     """Draw a (rows, columns) matrix as a heat map with its numbers written in.
 
     `framed` lists the (row, column) cells to draw a frame around; `digits` None writes no numbers.
@@ -156,7 +163,12 @@ def plot_matrix(
     return ax
 
 
-def plot_losses(curves, ax=None, floor=None, unit="nats a token"):
+def plot_losses(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    ax: "Axes | None" = None,
+    floor: float | None = None,
+    unit: str = "nats a token",
+) -> "Axes":
     """Draw loss curves: `curves` maps a name to (steps, losses); `floor` is a known lowest loss."""
     ax = ax if ax is not None else new_axes(6, 3.5)
     for name, (steps, losses) in curves.items():

@@ -5,6 +5,7 @@ A merge's rank is the id of the token it makes: the lower the id, the earlier it
 
 import heapq
 import itertools
+import sys
 from collections.abc import Mapping
 
 LONG_PIECE = 400  # ids; from here on a heap finds the next merge sooner than a scan does
@@ -22,7 +23,7 @@ def merge_piece(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> 
     return merge(token_ids, merged)
 
 
-def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) -> list[int]:
+def merge_with_scan(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> list[int]:
     """Apply merges to a short list, the lowest id first; each step looks along the whole list.
 
     `merged` maps a pair of ids to the id of the token it makes.
@@ -30,9 +31,9 @@ def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
     >>> merge_with_scan([1, 1, 1, 2], {(1, 1): 3, (3, 1): 4})
     [4, 2]
     """
-    token_ids, never = list(token_ids), float("inf")
+    token_ids, never = list(token_ids), sys.maxsize
     candidates = [merged.get(pair, never) for pair in itertools.pairwise(token_ids)]
-    while candidates and (best := min(candidates)) is not never:
+    while candidates and (best := min(candidates)) < never:
         i = candidates.index(best)
         token_ids[i : i + 2] = [best]
         del candidates[i]
@@ -43,7 +44,7 @@ def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
     return token_ids
 
 
-def merge_with_heap(token_ids: list[int], merged: dict[tuple[int, int], int]) -> list[int]:
+def merge_with_heap(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> list[int]:
     """Apply merges as `merge_with_scan` does; a heap and a linked list keep long runs quick.
 
     Takes O(n log n) steps for n ids, where the scan takes O(n²).

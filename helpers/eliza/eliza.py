@@ -19,8 +19,9 @@ import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from helpers.eliza.rules import Reassembly, Rule, fill, join_words, match, replace_words
+from helpers.eliza.rules import Reassembly, Rule, Script, fill, join_words, match, replace_words
 from helpers.eliza.script import FIRST_PERSON, parse_script
 
 DEFAULT_SCRIPT = Path(__file__).parent.parent / "assets" / "therapist.script"
@@ -36,7 +37,7 @@ MAX_WORDS = 1000  # PRE may make a sentence longer; this is as long as it gets
 BCD = "0123456789_='___+ABCDEFGHI_.)___-JKLMNOPQR_$*___ /STUVWXYZ_,(___"
 
 
-def hash_word(word, bits=2):
+def hash_word(word: str, bits: int = 2) -> int:
     """Return a number below 2**bits that looks random but depends on the word alone.
 
     This is the mid-square hash of SLIP, ELIZA's list library: the last six-letter stretch of
@@ -56,7 +57,7 @@ def hash_word(word, bits=2):
     return (magnitude**2 >> (35 - bits // 2)) % 2**bits
 
 
-def present(words):
+def present(words: list[str]) -> str:
     """Write the words of a reply as sentences: capital letters and an end mark.
 
     >>> present("are you sure".split())
@@ -119,13 +120,13 @@ class Eliza:
     "It is because you're tired that you came to me."
     """
 
-    def __init__(self, script):
+    def __init__(self, script: Script):
         self.script = script
         self.greeting = present(script.greeting.split())
         self.reset()
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path | str) -> Self:
         """Read a script file; raise ValueError with the line where it is malformed."""
         try:
             return cls(parse_script(Path(path).read_text(encoding="utf-8-sig")))
@@ -133,18 +134,18 @@ class Eliza:
             raise ValueError(f"{Path(path).name}: {error}") from None
 
     @classmethod
-    def default(cls):
+    def default(cls) -> Self:
         """Return ELIZA with this course's own therapist script."""
         return cls.load(DEFAULT_SCRIPT)
 
-    def reset(self):
+    def reset(self) -> None:
         """Begin a new conversation."""
         self.turn = 0
-        self.memory = deque()
+        self.memory: deque[str] = deque()
         self.trace = Trace()
-        self._answers_given = Counter()
+        self._answers_given: Counter[Rule] = Counter()
 
-    def respond(self, text):
+    def respond(self, text: str) -> str:
         """Return the reply to one text, and leave in `self.trace` how it came about.
 
         Raises:

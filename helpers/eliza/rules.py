@@ -13,6 +13,7 @@ Source: J. Weizenbaum, 'ELIZA', Communications of the ACM 9 (1), 1966.
 """
 
 import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 ANYTHING = 0  # the pattern element that stands for any number of words
@@ -36,6 +37,10 @@ class Tagged:
 
     def __str__(self):
         return f"(/{' '.join(self.tags)})"
+
+
+Element = int | str | AnyOf | Tagged  # of a pattern
+Tags = Mapping[str, Set[str]]  # to each tag, the words that carry it
 
 
 @dataclass(frozen=True)
@@ -92,26 +97,23 @@ class Script:
 
     greeting: str = ""
     keywords: dict[str, Keyword] = field(default_factory=dict)
-    none: Keyword | None = None
+    none: Keyword = field(default_factory=lambda: Keyword("NONE", 0))
     memory_keyword: str = ""
     memory: list[Rule] = field(default_factory=list)
     post: list[tuple[list[str], list[str]]] = field(default_factory=list)
     tags: dict[str, set[str]] = field(default_factory=dict)
 
-    def last_resort(self):
+    def last_resort(self) -> list[str]:
         """Return the first plain answer of NONE, for when every rule leads nowhere."""
         for rule in self.none.rules:
             for answer in rule.reassemblies:
-                if (
-                    answer.parts
-                    and not answer.link
-                    and all(isinstance(part, str) for part in answer.parts)
-                ):
-                    return list(answer.parts)
+                words = [part for part in answer.parts if isinstance(part, str)]
+                if words and len(words) == len(answer.parts) and not answer.link:
+                    return words
         return []
 
 
-def join_words(words):
+def join_words(words: Iterable[str]) -> str:
     """Write words as one line: a space between words, none before a punctuation mark.
 
     >>> join_words(["You", "are", "sure", "."])
@@ -120,7 +122,7 @@ def join_words(words):
     return re.sub(r" ([.,!?:]+)(?= |$)", r"\1", " ".join(words))
 
 
-def element_fits(element, word, tags):
+def element_fits(element: Element, word: str, tags: Tags) -> bool:
     """Say whether one word fits one element of a pattern (not 0, not a number)."""
     word = word.upper()
     if isinstance(element, AnyOf):
@@ -130,7 +132,9 @@ def element_fits(element, word, tags):
     return word == element
 
 
-def take(elements, words, start, tags):
+def take(
+    elements: Sequence[Element], words: list[str], start: int, tags: Tags | None
+) -> list[list[str]] | None:
     """Cut the pieces of `elements`, none of which is 0, at `start`; None where they do not fit."""
     tags = tags or {}
     pieces = []
@@ -146,7 +150,9 @@ def take(elements, words, start, tags):
     return pieces
 
 
-def match(pattern, words, tags=None):
+def match(
+    pattern: Sequence[Element], words: list[str], tags: Tags | None = None
+) -> list[list[str]] | None:
     """Cut words into one piece for each element of a pattern; None where they do not fit.
 
     Each 0 takes as few words as it can, from left to right, and the last one takes the rest.
@@ -173,13 +179,13 @@ def match(pattern, words, tags=None):
     return pieces if pieces is not None and sum(map(len, pieces)) == len(words) else None
 
 
-def runs_between_zeros(pattern):
+def runs_between_zeros(pattern: Sequence[Element]) -> list[list[Element]]:
     """Split a pattern at its zeros.
 
     >>> runs_between_zeros((0, "YOU", "ARE", 0))
     [[], ['YOU', 'ARE'], []]
     """
-    runs = [[]]
+    runs: list[list[Element]] = [[]]
     for element in pattern:
         if element == ANYTHING:
             runs.append([])
@@ -188,7 +194,14 @@ def runs_between_zeros(pattern):
     return runs
 
 
-def next_pieces(pieces, run, words, at, tags, is_last):
+def next_pieces(
+    pieces: list[list[str]],
+    run: Sequence[Element],
+    words: list[str],
+    at: int,
+    tags: Tags | None,
+    is_last: bool,
+) -> list[list[str]] | None:
     """Add the piece of a 0 and those of the run behind it; None where the run fits nowhere."""
     size = sum(element if isinstance(element, int) else 1 for element in run)
     end = len(words) - size  # the last place where the run has room
@@ -200,7 +213,7 @@ def next_pieces(pieces, run, words, at, tags, is_last):
     return None
 
 
-def fill(parts, pieces):
+def fill(parts: Iterable[str | int], pieces: list[list[str]]) -> list[str]:
     """Put an answer together: numbers become the pieces they name, words stay.
 
     >>> fill(("Why", "are", "you", 4, "?"), [[], ["you"], ["are"], ["so", "sad"]])
@@ -212,7 +225,9 @@ def fill(parts, pieces):
     return words
 
 
-def replace_words(words, replacements):
+def replace_words(
+    words: list[str], replacements: Iterable[tuple[list[str], list[str]]]
+) -> list[str]:
     """Post-substitution: replace runs of words in a finished reply, one replacement at a time.
 
     >>> replace_words("Why do you think I are late ?".split(), [(["I", "ARE"], ["I", "am"])])

@@ -16,9 +16,13 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from helpers.texts.downloads import CorpusError, download, verify
 from helpers.texts.sources import CORPORA, Corpus, parse_sms
+
+if TYPE_CHECKING:
+    import tiktoken
 
 _STORY = Path(__file__).parent.parent / "assets" / "story.txt"
 
@@ -68,7 +72,7 @@ def load_instructions(name: str = "instructions") -> list[dict[str, str]]:
     return json.loads(load_corpus(name))
 
 
-def gpt2_encoding():
+def gpt2_encoding() -> "tiktoken.Encoding":
     """GPT-2's tokenizer as a `tiktoken.Encoding`, read from the folder of downloads.
 
     Fetches `gpt2-vocabulary` the first time; raises CorpusError when it cannot be had.

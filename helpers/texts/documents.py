@@ -11,7 +11,7 @@ a row is padding that no loss counts:
 Shapes: B batch, T the longest row of a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -44,16 +44,16 @@ class DocumentLoader:
 
     def __init__(
         self,
-        documents,
-        end_id,
-        batch_size,
-        seed=0,
-        shuffle=True,
-        drop_last=True,
-        round_to=1,
-        scored=None,
-        batch_tokens=None,
-        first=None,
+        documents: Iterable[Sequence[int]],
+        end_id: int,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = True,
+        round_to: int = 1,
+        scored: Iterable[Sequence[bool]] | None = None,
+        batch_tokens: int | None = None,
+        first: Sequence[bool] | None = None,
     ):
         check_whole("batch_size", batch_size, least=1)
         check_whole("round_to", round_to, least=1)
@@ -77,6 +77,7 @@ class DocumentLoader:
         if batch_tokens is not None:
             check_whole("batch_tokens", batch_tokens, least=longest)
         self.batch_tokens = batch_tokens
+        self.n_cut = 0  # how many documents were cut to fit; `instruction_loader` counts them
         n_tokens = sum(map(len, self.documents)) + len(self.documents)
         rows = len(self.documents) if batch_tokens is None else len(self) * batch_size
         self.tokens_a_row = n_tokens / rows  # on average
@@ -97,7 +98,7 @@ class DocumentLoader:
             yield self.batch(batches[self.position - 1])
         self.epoch, self.position = self.epoch + 1, 0
 
-    def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """The documents of these numbers as inputs and targets (B, T)."""
         chosen = [self.documents[i] for i in indices]
         length = self._places(max(map(len, chosen)))

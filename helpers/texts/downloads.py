@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from helpers.texts.sources import Download
@@ -93,7 +94,7 @@ def _attempt(item: Download, url: str, path: Path, progress: bool) -> None:
                 bar.close()
         if item.unpack:
             kept = Path(folder) / "kept"
-            _unpack(item, sent, kept)
+            _unpack(item.unpack, sent, kept)
         _check(item, kept)
         os.replace(kept, path)
 
@@ -113,9 +114,9 @@ def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _unpack(item: Download, sent: Path, kept: Path) -> None:
+def _unpack(unpack: Callable[[Path, Path], None], sent: Path, kept: Path) -> None:
     try:
-        item.unpack(sent, kept)
+        unpack(sent, kept)
     except OSError:
         raise
     except Exception as error:  # a broken archive raises many kinds

@@ -20,8 +20,9 @@ import itertools
 import os
 import tempfile
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class TokenWindows(torch.utils.data.Dataset):
 
     def __init__(
         self,
-        tokens,
+        tokens: Sequence[int] | np.ndarray | torch.Tensor,
         context_length: int,
         stride: int | None = None,
         vocab_size: int | None = None,
@@ -78,8 +79,8 @@ class TokenWindows(torch.utils.data.Dataset):
         """The windows of these numbers at once, as inputs and targets of shape (B, T)."""
         starts = indices[:, None] * self.stride  # (B, 1)
         rows = self.tokens[starts + np.arange(self.context_length + 1)]  # (B, T + 1)
-        rows = torch.from_numpy(rows.astype(np.int64, copy=False))
-        return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()  # (B, T) each
+        ids = torch.from_numpy(rows.astype(np.int64, copy=False))
+        return ids[:, :-1].contiguous(), ids[:, 1:].contiguous()  # (B, T) each
 
 
 class WindowLoader:
@@ -161,7 +162,7 @@ class WindowLoader:
 
 
 def create_loader(
-    tokens,
+    tokens: Sequence[int] | np.ndarray | torch.Tensor,
     context_length: int,
     batch_size: int,
     stride: int | None = None,
@@ -186,7 +187,7 @@ def create_loader(
     return WindowLoader(windows, batch_size, shuffle, seed, drop_last)
 
 
-def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
+def write_tokens(path: Path | str, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
     """Write token ids to a `.npy` file, a million at a time, and return how many there were.
 
     Two bytes an id when `vocab_size` is at most 65,536, else four. The ids may come from a
@@ -220,7 +221,7 @@ def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) 
     return count
 
 
-def read_tokens(path) -> np.ndarray:
+def read_tokens(path: Path | str) -> np.ndarray:
     """Open a token file as a memory map: nothing is read until a window asks for it.
 
     Raises ValueError for a file that `write_tokens` did not make or that was cut short, and
@@ -235,7 +236,7 @@ def read_tokens(path) -> np.ndarray:
     return tokens
 
 
-def fingerprint(tokens):
+def fingerprint(tokens: Any) -> str:
     """Tell one training text from another: its length and a hash of its first million tokens.
 
     `tokens` may be a loader, too.

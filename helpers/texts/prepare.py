@@ -9,7 +9,7 @@ from helpers.bpe import BPETokenizer
 END_OF_TEXT = "<|endoftext|>"
 
 
-def split_text(text, held_out_share=0.1):
+def split_text(text: str, held_out_share: float = 0.1) -> tuple[str, str]:
     """Cut a text in two at a line end: the first part to learn from, the last to be tested on.
 
     Raises ValueError for an empty text or a share outside 0 to 1.
@@ -27,7 +27,7 @@ def split_text(text, held_out_share=0.1):
     return text[:cut], text[cut:]
 
 
-def read_text(path):
+def read_text(path: Path | str) -> str:
     """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -35,7 +35,9 @@ def read_text(path):
         raise ValueError(f"{path} is no text in UTF-8: {error.reason} at {error.start}") from None
 
 
-def prepare(text, vocab_size, held_out_share=0.1):
+def prepare(
+    text: str, vocab_size: int, held_out_share: float = 0.1
+) -> tuple[BPETokenizer, np.ndarray, np.ndarray, str, str]:
     """Train a tokenizer on a text's first part and encode both parts.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text); the ids

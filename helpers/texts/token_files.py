@@ -8,8 +8,10 @@ what a batch asks for, and memory does not grow with the text.
 """
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import regex
 
 from helpers.bpe import BPETokenizer
@@ -22,7 +24,9 @@ SAMPLE_BYTES = 4 << 20  # of each part are shown to gzip and xz, and of these bi
 BOUNDARY = regex.compile(r"(?s).*(?<=\S)(?=\s)")
 
 
-def read_pieces(path, start=0, end=None, size=None):
+def read_pieces(
+    path: Path | str, start: int = 0, end: int | None = None, size: int | None = None
+) -> Iterator[str]:
     """Yield the text of a UTF-8 file from byte `start` to `end`, about `size` bytes at a time.
 
     A piece ends between a visible character and white space, so that encoding the pieces gives the
@@ -46,7 +50,7 @@ def read_pieces(path, start=0, end=None, size=None):
         yield rest
 
 
-def cut_file(path, held_out_share=0.1):
+def cut_file(path: Path | str, held_out_share: float = 0.1) -> int:
     """Return the byte at which the held-out part of a text file begins: after a line end.
 
     Raises ValueError where there is no line end to cut at.
@@ -61,7 +65,9 @@ def cut_file(path, held_out_share=0.1):
     return cut
 
 
-def prepare_file(path, vocab_size, folder, end_of_text="<|endoftext|>"):
+def prepare_file(
+    path: Path | str, vocab_size: int, folder: Path | str, end_of_text: str = "<|endoftext|>"
+) -> tuple[BPETokenizer, np.ndarray, np.ndarray, str, str]:
     """Do for a file what `helpers.train.prepare` does for a text, through token files in `folder`.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text): the ids
@@ -84,4 +90,4 @@ def prepare_file(path, vocab_size, folder, end_of_text="<|endoftext|>"):
             write_tokens(target, ids, tokenizer.vocab_size)
         rows.append(read_tokens(target))
         samples.append(next(read_pieces(path, start, end, SAMPLE_BYTES)))
-    return tokenizer, *rows, *samples
+    return tokenizer, rows[0], rows[1], samples[0], samples[1]
