@@ -260,5 +260,7 @@ def test_unwanted_outputs_are_seen_and_harmless_ones_pass():
 
 def test_a_broken_rule_is_told_with_its_notebook():
     test = every_notebook(lambda path: ["one", "two"] if path == NOTEBOOKS[0] else [])
-    with pytest.raises(AssertionError, match=f"{NOTEBOOKS[0].stem}: one\n +{NOTEBOOKS[0].stem}: two"):
+    with pytest.raises(
+        AssertionError, match=f"{NOTEBOOKS[0].stem}: one\n +{NOTEBOOKS[0].stem}: two"
+    ):
         test()
