@@ -1,58 +1,51 @@
 """Bad input, in one table: what each function and each flag of a command must say to it.
 
 A row holds the call, the type of its error and what the message must name: the value and its
-limit. Below the table, random input looks for errors of any other type.
+limit, not the sentence around them. What a module's own tests refuse is not repeated here. Below
+the table, random input looks for errors of any other type.
 """
 
+import itertools
 import json
 import math
 import re
 
-import numpy as np
 import pytest
 import regex
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classroom import turns as checks
 from classroom.pages.embedding_explorer import EmbeddingExplorer
-from classroom.pages.embedding_view import nearest_words, plot_neighbors
+from classroom.pages.embedding_view import nearest_words
 from classroom.pages.talkers import ChatServer
 from classroom.study.question_generator import QuestionGenerator, find_questions, make_set
 from classroom.study.question_generator import question_generator as generator
 from classroom.study.question_writer import parse_question, question_prompt
-from classroom.study.quiz_bank import generate_questions
-from classroom.study.quiz_bank import questions as bank
+from classroom.turns import check
 from classroom.turns.registry import exercises_by_notebook
-from classroom.worlds import inbox, tales, tasks
+from classroom.worlds import tales
 from helpers import chat
 from helpers.attention import causal_mask
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_checkpoint, load_model, read_state, save_model
-from helpers.classifier import FinetuneConfig, TextClassifier, balance, encode_texts, predict, split
-from helpers.compression import bits_per_byte, compressor_bits_per_byte
-from helpers.config import GPTConfig, get_preset
-from helpers.device import choose_device, choose_precision
+from helpers.classifier import FinetuneConfig
+from helpers.config import GPTConfig
 from helpers.eliza import Eliza
 from helpers.eliza.script import parse_script
-from helpers.evaluate import is_right_answer, nearest_reference
 from helpers.fast.head_loss import head_loss
-from helpers.fast.packing import PackedLinear, pack_weights
-from helpers.fast.quantize import quantize_int8, quantize_rows
-from helpers.generate import complete, generate, penalize_repetition, sample_next
-from helpers.instructions import Instruction, encode_conversation, fit_prompt, instruction_loader
-from helpers.judge import mean_score, parse_choice, parse_score, position_bias
-from helpers.kv_cache import KVCache
+from helpers.fast.quantize import quantize_rows
+from helpers.generate import generate, penalize_repetition, sample_next
 from helpers.limits import check_number, check_whole
-from helpers.lora import apply_lora, load_adapter, merge_lora
+from helpers.lora import load_adapter
 from helpers.model import GPT
-from helpers.optim import create_optimizer, learning_rate_at
+from helpers.optim import create_optimizer
 from helpers.texts import corpora
 from helpers.texts.documents import DocumentLoader
 from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, write_tokens
+from helpers.texts.prepare import split_text
 from helpers.tokenizer import WordTokenizer
-from helpers.train import TrainConfig, evaluate_loss, saved_config, train
+from helpers.train import TrainConfig, evaluate_loss, saved_config
 from tools import train as training
 from tools.makers import chat_model, course_gpt
 
@@ -78,285 +71,148 @@ def new(**options):
 
 CALLS = {
     "limits": [
-        (lambda: check_whole("n", 2.5, least=1), TypeError, "n is 2.5; .* a whole number, 1 or mo"),
-        (lambda: check_whole("n", True, least=1), TypeError, "n is True"),
-        (lambda: check_whole("n", 7, least=1, most=6), ValueError, "n is 7; it must be 1 to 6"),
-        (lambda: check_number("x", "1", least=0), TypeError, "x is '1'; it must be a number, 0 or"),
-        (lambda: check_number("x", NAN, above=0, below=1), ValueError, "nan; .* above 0 and below"),
+        (lambda: check_whole("n", 2.5, least=1), TypeError, "n 2.5 1"),
+        (lambda: check_whole("n", True, least=1), TypeError, "n True"),
+        (lambda: check_whole("n", 7, least=1, most=6), ValueError, "n 7 1 6"),
+        (lambda: check_number("x", "1", least=0), TypeError, "x 1 0"),
+        (lambda: check_number("x", NAN, above=0, below=1), ValueError, "nan above 0 below 1"),
     ],
     "config": [
-        (lambda: GPTConfig(n_heads=0), ValueError, "n_heads is 0; .* above 0"),
-        (lambda: GPTConfig(n_heads=7), ValueError, "embedding_dim 768 .* n_heads 7"),
-        (lambda: GPTConfig(n_kv_heads=5), ValueError, "n_heads 12 .* n_kv_heads 5"),
-        (lambda: GPTConfig(vocab_size="5"), ValueError, "vocab_size is '5'"),
-        (lambda: GPTConfig(dropout=1), ValueError, "dropout is 1; .* at least 0 and below 1"),
-        (lambda: GPTConfig(dropout="x"), TypeError, "dropout is 'x'; it must be a number"),
-        (lambda: GPTConfig(tie_weights="no"), TypeError, "tie_weights is 'no'; .* True or False"),
-        (lambda: get_preset("huge"), ValueError, "unknown preset 'huge'; known: tiny, laptop"),
+        (lambda: GPTConfig(dropout="x"), TypeError, "dropout x 0 1"),
+        (lambda: GPTConfig(tie_weights="no"), TypeError, "tie_weights no"),
     ],
     "train": [
-        (lambda: TrainConfig(steps=0), ValueError, "steps is 0; it must be 1 or more"),
-        (lambda: TrainConfig(steps="3"), TypeError, "steps is '3'; it must be a whole number"),
-        (lambda: TrainConfig(batch_size=1.5), TypeError, "batch_size is 1.5"),
-        (lambda: TrainConfig(accumulate=0), ValueError, "accumulate is 0; it must be 1 or more"),
-        (lambda: TrainConfig(warmup_steps=2000), ValueError, "warmup_steps is 2000; .* 0 to 1000"),
-        (lambda: TrainConfig(learning_rate=INF), ValueError, "learning_rate is inf; .* above 0"),
-        (lambda: TrainConfig(learning_rate=0), ValueError, "learning_rate is 0; .* above 0"),
-        (lambda: TrainConfig(weight_decay=-1), ValueError, "weight_decay is -1; .* 0 or more"),
-        (lambda: TrainConfig(clip_norm=NAN), ValueError, "clip_norm is nan; .* above 0"),
-        (lambda: TrainConfig(final_share=2), ValueError, "final_share is 2; .* at most 1"),
-        (lambda: TrainConfig(seed=-1), ValueError, "seed is -1; .* 0 to 4294967295"),
-        (lambda: TrainConfig(checkpoint_every=-1), ValueError, "checkpoint_every is -1; .* 0 or"),
-        (lambda: TrainConfig(precision="fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
-        (lambda: TrainConfig(optimizer="sgd"), ValueError, "unknown optimizer 'sgd'; known: adamw"),
-        (lambda: train(MODEL, [1] * 9, [1] * 99, TrainConfig()), ValueError, "9 tokens .* 17 are"),
-        (
-            lambda: evaluate_loss(MODEL, [1, 2]),
-            ValueError,
-            "2 tokens .* context of 16: at least 17",
-        ),
-        (lambda: evaluate_loss(MODEL, [1] * 99, batches=0), ValueError, "batches is 0; .* 1 or mo"),
-        (
-            lambda: evaluate_loss(MODEL, [1] * 99, batches=1.5),
-            TypeError,
-            "batches is 1.5; .* whole",
-        ),
-        (lambda: saved_config(None), ValueError, "no checkpoint in None"),
-        (lambda: training.split_text("abc", 1.5), ValueError, "held_out_share is 1.5; .* 0 and 1"),
+        (lambda: TrainConfig(steps="3"), TypeError, "steps 3 1"),
+        (lambda: TrainConfig(batch_size=1.5), TypeError, "batch_size 1.5 1"),
+        (lambda: TrainConfig(learning_rate=INF), ValueError, "learning_rate inf 0"),
+        (lambda: TrainConfig(weight_decay=-1), ValueError, "weight_decay -1 0"),
+        (lambda: TrainConfig(clip_norm=NAN), ValueError, "clip_norm nan 0"),
+        (lambda: TrainConfig(final_share=2), ValueError, "final_share 2 1 0"),
+        (lambda: TrainConfig(seed=-1), ValueError, "seed -1 0 4294967295"),
+        (lambda: TrainConfig(checkpoint_every=-1), ValueError, "checkpoint_every -1 0"),
+        (lambda: TrainConfig(precision="fp7"), ValueError, "precision fp7 bf16"),
+        (lambda: TrainConfig(optimizer="sgd"), ValueError, "optimizer sgd adamw"),
+        (lambda: evaluate_loss(MODEL, [1] * 99, batches=0), ValueError, "batches 0 1"),
+        (lambda: evaluate_loss(MODEL, [1] * 99, batches=1.5), TypeError, "batches 1.5 1"),
+        (lambda: split_text("abc", 1.5), ValueError, "held_out_share 1.5 0 1"),
     ],
     "optim": [
-        (lambda: learning_rate_at(5, 5, 1.0), ValueError, "step 5 is outside 0 to 4"),
-        (lambda: learning_rate_at(0, 5, 1.0, 9), ValueError, "warmup_steps 9 is outside 0 to"),
-        (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate is -1.0; .* 0 or more"),
-        (lambda: create_optimizer(MODEL, 1.0, -2), ValueError, "weight_decay is -2; .* 0 or more"),
+        (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate -1.0 0"),
+        (lambda: create_optimizer(MODEL, 1.0, -2), ValueError, "weight_decay -2 0"),
     ],
     "loaders": [
-        (lambda: TokenWindows([1, 2], 2), ValueError, "2 tokens are too few for a context of 2"),
-        (lambda: TokenWindows([1, 2, 3], 0), ValueError, "context_length is 0; .* 1 or more"),
-        (lambda: TokenWindows([1, 2, 3], 2.5), TypeError, "context_length is 2.5"),
-        (lambda: TokenWindows([1, 2, 3], 2, 0), ValueError, "stride is 0; it must be 1 or more"),
-        (lambda: TokenWindows([1, -2, 3], 2), ValueError, "token id -2 is below 0"),
-        (lambda: TokenWindows([1, 9, 3], 2, vocab_size=9), ValueError, "id 9 .* limit of 9"),
-        (lambda: TokenWindows([2**70] * 4, 2), ValueError, "does not fit into 64 bits"),
-        (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "must be integers, got bytes"),
-        (lambda: TokenWindows("abc", 2), TypeError, "must be integers, got str"),
-        (lambda: TokenWindows(np.zeros(4), 2), TypeError, "must be integers, got float64"),
-        (lambda: TokenWindows(np.zeros((2, 2), int), 2), ValueError, r"one row, got shape \(2, 2"),
-        (lambda: create_loader([1] * 9, 2, 0), ValueError, "batch_size is 0; it must be 1 or more"),
-        (lambda: create_loader([1] * 9, 2, 5), ValueError, "4 windows do not fill .* batch of 5"),
-        (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed is -1"),
-        (lambda: LOADER.load_state_dict(None), TypeError, "a dictionary, not NoneType"),
-        (lambda: LOADER.load_state_dict({"windows": 3}), ValueError, "windows 3, this one has 4"),
-        (lambda: DOCUMENTS.load_state_dict([]), TypeError, "a dictionary, not list"),
-        (lambda: DocumentLoader([[5]], 0, 2), ValueError, "1 documents do not fill a batch of 2"),
-        (lambda: DocumentLoader([[5]], 0, 1, round_to=0), ValueError, "round_to is 0"),
-        (lambda: DocumentLoader([[]], 0, 1), ValueError, "document 0 has no tokens"),
+        (lambda: TokenWindows([1, 2, 3], 2.5), TypeError, "context_length 2.5 1"),
+        (lambda: TokenWindows([2**70] * 4, 2), ValueError, "64"),
+        (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "bytes"),
+        (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed -1 0 4294967295"),
+        (lambda: LOADER.load_state_dict(None), TypeError, "NoneType"),
+        (lambda: DOCUMENTS.load_state_dict([]), TypeError, "list"),
+        (lambda: DocumentLoader([[5]], 0, 1, round_to=0), ValueError, "round_to 0 1"),
     ],
     "bpe": [
-        (lambda: BPETokenizer.train("a", 256), ValueError, "vocab_size is 256; .* need 257"),
-        (lambda: BPETokenizer.train("a", "300"), TypeError, "vocab_size is '300'; .* whole number"),
-        (lambda: BPETokenizer.train(5, 300), TypeError, "an iterable of str, not int"),
-        (lambda: BPETokenizer.train([5], 300), TypeError, "must be str, not int"),
-        (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, r"pattern '\(' is malform"),
-        (
-            lambda: BPETokenizer.train("a", 300, pattern=5),
-            TypeError,
-            "pattern must be str, not int",
-        ),
-        (lambda: BPETokenizer.train("a", 300, pattern="(a)"), ValueError, "a capturing group"),
-        (lambda: BPETokenizer.train("a", 300, [""]), ValueError, "must not be empty"),
-        (lambda: BPETokenizer.train("a", 300, n_processes="2"), TypeError, "n_processes is '2'"),
-        (lambda: BYTES.encode(b"low"), TypeError, "takes str, not bytes"),
-        (lambda: BYTES.encode("a<|endoftext|>"), ValueError, r"'<\|endoftext\|>'"),
-        (lambda: BYTES.encode("a", ["x"]), ValueError, "'x' is not a special token"),
-        (lambda: BYTES.encode_ordinary(5), TypeError, "takes str, not int"),
-        (lambda: BYTES.encode_bytes("low"), TypeError, "takes bytes, not str"),
-        (lambda: BYTES.encode_batch("low"), TypeError, r"several texts; for one str use encode\("),
-        (lambda: BYTES.decode([264]), ValueError, r"264 .* \(0 to 263\)"),
-        (lambda: BYTES.decode([1.5]), ValueError, r"1.5 is not in the vocabulary \(0 to 263\)"),
-        (lambda: BYTES.decode([[1]]), TypeError, "one row of whole numbers"),
+        (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, "pattern ("),
+        (lambda: BPETokenizer.train("a", 300, pattern=5), TypeError, "pattern str int"),
+        (lambda: BPETokenizer.train("a", 300, n_processes="2"), TypeError, "n_processes 2 1"),
+        (lambda: BYTES.encode_ordinary(5), TypeError, "str int"),
+        (lambda: BYTES.encode_bytes("low"), TypeError, "bytes str"),
+        (lambda: BYTES.decode([1.5]), ValueError, "1.5 0 263"),
+        (lambda: BYTES.decode([[1]]), TypeError, "token"),
     ],
     "words": [
-        (lambda: WordTokenizer({}), ValueError, "the vocabulary is empty"),
-        (lambda: WordTokenizer({"a": "b"}), TypeError, "str to int, not 'a' to 'b'"),
-        (lambda: WordTokenizer({"a": 4}), ValueError, "ids of 1 tokens must be 0 to 0"),
-        (lambda: WordTokenizer.from_text(5), TypeError, "text must be a str, got int"),
-        (lambda: WordTokenizer.from_text("a", vocab_size="5"), TypeError, "vocab_size is '5'"),
-        (
-            lambda: WordTokenizer.from_text("a", vocab_size=2),
-            ValueError,
-            "more than the 2 .* got 2",
-        ),
-        (lambda: WORDS.decode([5]), ValueError, "token id 5 is not between 0 and 4"),
-        (lambda: WORDS.encode(None), TypeError, "text must be a str, got NoneType"),
+        (lambda: WordTokenizer({"a": "b"}), TypeError, "str int a b"),
+        (lambda: WordTokenizer.from_text("a", vocab_size="5"), TypeError, "vocab_size 5"),
     ],
     "eliza": [
-        (lambda: parse_script(""), ValueError, "line 1: the script is empty"),
-        (lambda: parse_script("(Hi)\n(a ((0) (b 2.)))"), ValueError, "line 2: .* no piece 2"),
-        (lambda: parse_script(None), TypeError, "a string, not NoneType"),
-        (lambda: parse_script("(" * 30_000 + ")" * 30_000), ValueError, "line 1: a list inside"),
-        (lambda: Eliza.default().respond(5), TypeError, "text must be a string, not int"),
+        (lambda: parse_script(None), TypeError, "NoneType"),
+        (lambda: parse_script("(" * 30_000 + ")" * 30_000), ValueError, "line 1"),
     ],
     "model": [
-        (lambda: MODEL([1, 2]), TypeError, "a tensor of whole numbers, not list"),
-        (lambda: MODEL(IDS.float()), TypeError, "whole numbers, not torch.float32"),
-        (lambda: MODEL(IDS[0]), ValueError, r"shape \(3,\); give \(B, T\)"),
-        (lambda: MODEL(IDS + 299), ValueError, "token id 302 is outside 0 to 299"),
-        (lambda: MODEL(IDS - 9), ValueError, "token id -8 is outside 0 to 299"),
-        (lambda: MODEL(IDS.repeat(1, 6)), ValueError, "18 tokens are more than .* length 16"),
-        (lambda: MODEL(IDS, n_padding=2), TypeError, "n_padding must be a tensor .* not int"),
-        (
-            lambda: MODEL(IDS, n_padding=torch.tensor([3])),
-            ValueError,
-            "n_padding 3 is outside 0 to",
-        ),
-        (lambda: causal_mask(3, 2), ValueError, "3 queries cannot end at key 2"),
-        (lambda: causal_mask(-1, 2), ValueError, "-1 queries cannot end at key 2"),
-        (lambda: KVCache(MODEL.config, 0), ValueError, "batch_size is 0; it must be 1 or more"),
-        (lambda: KVCache(MODEL.config, 1, 99), ValueError, "max_length 99 must be 1 to .* 16"),
-        (lambda: quantize_rows(torch.ones(3)), ValueError, r"shape \(3,\); give a matrix \(N, C\)"),
-        (lambda: quantize_rows(torch.tensor([[NAN]])), ValueError, "numbers that are not finite"),
-        (lambda: quantize_rows([[1.0]]), TypeError, "x must be a tensor .*, not list"),
-        (lambda: pack_weights("model"), TypeError, "model must be a module, not str"),
-        (lambda: pack_weights(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
-        (
-            lambda: PackedLinear(torch.nn.Linear(2, 2, device="meta")),
-            ValueError,
-            "float32 on meta cannot be packed",
-        ),
-        (lambda: quantize_int8("model"), TypeError, "model must be a module, not str"),
-        (lambda: quantize_int8(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
+        (lambda: MODEL([1, 2]), TypeError, "token_ids list"),
+        (lambda: MODEL(IDS.float()), TypeError, "token_ids torch.float32"),
+        (lambda: MODEL(IDS, n_padding=2), TypeError, "n_padding int"),
+        (lambda: causal_mask(-1, 2), ValueError, "-1 2"),
+        (lambda: quantize_rows([[1.0]]), TypeError, "tensor list"),
         (
             lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, 5])),
             ValueError,
-            "target 5 is outside 0 to 4",
+            "5 0 4",
         ),
         (
             lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, -7])),
             ValueError,
-            "target -7 is outside 0 to 4",
-        ),
-        (
-            lambda: head_loss(torch.ones(2, 3), torch.ones(5, 4), torch.tensor([1, 1])),
-            ValueError,
-            r"\(2, 3\), weight \(5, 4\) .* do not fit",
+            "-7 0 4",
         ),
     ],
     "generate": [
-        (lambda: new(max_new_tokens=-1), ValueError, "max_new_tokens is -1; it must be 0 or more"),
-        (lambda: new(max_new_tokens=1.5), TypeError, "max_new_tokens is 1.5; .* a whole number"),
-        (lambda: new(temperature=INF), ValueError, "temperature is inf; it must be 0 or more"),
-        (lambda: new(temperature="hot"), TypeError, "temperature is 'hot'; it must be a number"),
-        (lambda: new(top_k=0), ValueError, "top_k is 0; it must be 1 or more"),
-        (lambda: new(top_k=2.5), TypeError, "top_k is 2.5; it must be a whole number"),
-        (lambda: new(top_p=1.5), ValueError, "top_p is 1.5; it must be above 0 and at most 1"),
-        (lambda: new(repetition_penalty=INF), ValueError, "repetition_penalty is inf; .* above 0"),
-        (lambda: new(seed=2**70), ValueError, "seed is 1180591620717411303424; .* 0 to 92233"),
-        (lambda: new(seed="x"), TypeError, "seed is 'x'; it must be a whole number"),
-        (lambda: list(generate(MODEL, [1], 3)), TypeError, r"a tensor \(B, T\), not list"),
-        (lambda: sample_next(torch.tensor([[NAN] * 3]), 1.0), FloatingPointError, "logits are not"),
-        (
-            lambda: list(generate(BROKEN, IDS, 3, temperature=1.0)),
-            FloatingPointError,
-            "logits are not numbers",
-        ),
-        (lambda: penalize_repetition(IDS, IDS, 0), ValueError, "repetition_penalty is 0; .* above"),
-        (lambda: complete(MODEL, PLAIN, ""), ValueError, "the prompt is empty"),
+        (lambda: new(max_new_tokens=1.5), TypeError, "max_new_tokens 1.5 0"),
+        (lambda: new(temperature=INF), ValueError, "temperature inf 0"),
+        (lambda: new(temperature="hot"), TypeError, "temperature hot 0"),
+        (lambda: new(top_k=2.5), TypeError, "top_k 2.5 1"),
+        (lambda: new(repetition_penalty=INF), ValueError, "repetition_penalty inf 0"),
+        (lambda: new(seed=2**70), ValueError, "seed 1180591620717411303424 0 9223372036854775807"),
+        (lambda: new(seed="x"), TypeError, "seed x 0 9223372036854775807"),
+        (lambda: list(generate(MODEL, [1], 3)), TypeError, "token_ids list"),
+        (lambda: sample_next(torch.tensor([[NAN] * 3]), 1.0), FloatingPointError, "logits"),
+        (lambda: list(generate(BROKEN, IDS, 3, temperature=1.0)), FloatingPointError, "logits"),
+        (lambda: penalize_repetition(IDS, IDS, 0), ValueError, "repetition_penalty 0"),
     ],
     "texts": [
-        (lambda: corpora.load_corpus("x"), ValueError, "unknown corpus 'x'; there are story"),
-        (lambda: corpora.fetch("story"), ValueError, "'story' is embedded, nothing to fetch"),
-        (lambda: corpora.available("x"), ValueError, "unknown corpus 'x'"),
-        (lambda: tales.sample(-1, 0), ValueError, "n is -1; it must be 0 or more"),
-        (lambda: tales.probes(1, 0, "x"), ValueError, "kind is 'x'; it must be one of"),
-        (lambda: inbox.sample(1, 0, "exam"), ValueError, "split is 'exam'; .* train, validation"),
-        (lambda: inbox.kinds("eggs"), ValueError, "label is 'eggs'; it must be one of ham, spam"),
-        (lambda: tasks.sample(-1, 0), ValueError, "n is -1; it must be at least 0"),
-        (lambda: tasks.sample(1, 0, kinds=()), ValueError, "kinds is empty"),
-        (lambda: compressor_bits_per_byte("a", ""), ValueError, "held-out text is empty"),
-        (lambda: bits_per_byte(MODEL, PLAIN, "a"), ValueError, r"tokenizer with <\|endoftext\|>"),
+        (lambda: tales.sample(-1, 0), ValueError, "n -1 0"),
+        (lambda: tales.probes(1, 0, "x"), ValueError, "kind x agreement"),
     ],
     "adapting": [
-        (lambda: FinetuneConfig(epochs=0), ValueError, "epochs is 0; it must be 1 or more"),
-        (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share is 2; .* at most 1"),
-        (lambda: TextClassifier(MODEL, 1), ValueError, "n_classes is 1; .* at least 2"),
-        (
-            lambda: encode_texts(BYTES, ["a"], 2),
-            ValueError,
-            "max_tokens is 2; it must be 3 or more",
-        ),
-        (lambda: predict(TextClassifier(MODEL, 2), []), ValueError, "no texts to sort"),
-        (lambda: split([1, 2], (0.5, 0.6)), ValueError, "add up to 1.1, not to 1"),
-        (lambda: balance([]), ValueError, "no texts to balance"),
-        (lambda: apply_lora(GPT(MODEL.config), 17), ValueError, "rank is 17; .* 1 to 16"),
-        (lambda: apply_lora(MODEL, targets=("x",)), ValueError, "no matrix .* is called x"),
-        (lambda: merge_lora(MODEL), ValueError, "no LoRA to merge"),
-        (lambda: encode_conversation(BYTES, []), ValueError, "at least one turn"),
-        (lambda: encode_conversation(BYTES, [Instruction("a")]), ValueError, "no answer to 'a'"),
-        (lambda: instruction_loader(BYTES, [], 1), ValueError, "no instructions to learn from"),
-        (lambda: fit_prompt([1], 4, 4), ValueError, "answer of 4 tokens fills the context of 4"),
+        (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share 2 0 1"),
     ],
     "talking": [
-        (lambda: chat.ChatModel("x", None, max_new_tokens=0), ValueError, "max_new_tokens is 0"),
-        (lambda: chat.course_chat().respond(" "), ValueError, "no text to answer"),
-        (lambda: nearest_reference("a", []), ValueError, "no reference answers"),
-        (lambda: is_right_answer("a", "b", ["c"]), ValueError, "not among the references"),
-        (lambda: parse_score("101"), ValueError, "the score 101 is outside 0 to 100"),
-        (lambda: parse_choice("A or B"), ValueError, "neither A nor B alone in 'A or B'"),
-        (lambda: mean_score([]), ValueError, "no score"),
-        (lambda: position_bias([], str), ValueError, "no pairs"),
-        (lambda: checks.check("99.9", str), ValueError, "no exercise '99.9'"),
-        (lambda: checks.check(5.1, str), ValueError, "no exercise '5.1'"),
-        (lambda: choose_device("abacus"), ValueError, "unknown device 'abacus'; known: auto, cpu"),
-        (lambda: choose_precision("fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
+        (lambda: check("99.9", str), ValueError, "99.9"),
+        (lambda: check(5.1, str), ValueError, "5.1"),
     ],
     "pages to touch": [
-        (lambda: EmbeddingExplorer([[1, 2]], "ab"), ValueError, r"shape \(1, 2\) for 2 labels"),
-        (lambda: EmbeddingExplorer([1, 2, 3], "abc"), ValueError, r"shape \(3,\) for 3 labels"),
-        (lambda: EmbeddingExplorer(SQUARE[:2], "ab"), ValueError, r"plane needs \(3, 2\) or more"),
-        (lambda: EmbeddingExplorer([[1], [2], [3]], "abc"), ValueError, r"needs \(3, 2\) or more"),
-        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "a label comes twice"),
-        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "that are not finite"),
-        (
-            lambda: EmbeddingExplorer(SQUARE, "abcd", "e"),
-            ValueError,
-            "'e' is not among the 4 words",
-        ),
-        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 13), ValueError, "count is 13; .* 1 to 12"),
-        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 1.5), TypeError, "count is 1.5; .* whole"),
-        (lambda: EmbeddingExplorer(SQUARE, "abcd", 7), TypeError, "word must be a str, not int"),
-        (lambda: nearest_words("e", SQUARE, "abcd"), ValueError, "'e' is not among the 4 words"),
-        (lambda: nearest_words("a", SQUARE, "abcd", 0), ValueError, "count is 0; it must be 1 or"),
-        (lambda: nearest_words("a", SQUARE, "abc"), ValueError, r"shape \(4, 2\) for 3 labels"),
-        (lambda: plot_neighbors(np.eye(2), "ab", "a", "c"), ValueError, "'c' is not among the 2"),
-        (lambda: find_questions("softmax", 0), ValueError, "n is 0; it must be 1 to 10"),
-        (lambda: find_questions("softmax", 11), ValueError, "n is 11; it must be 1 to 10"),
-        (lambda: find_questions(None), TypeError, "topic must be a word .* not NoneType"),
-        (lambda: find_questions("44"), ValueError, "lecture must be 1 to 43, not 44"),
-        (lambda: make_set("softmax", "3"), TypeError, "n is '3'; it must be a whole number"),
-        (lambda: generator("softmax", 99, {}), ValueError, "n is 99; it must be 1 to 10"),
-        (lambda: QuestionGenerator("softmax", -1), ValueError, "n is -1; it must be 1 to 10"),
-        (lambda: generator("softmax", 3, NO_ADDRESS), ValueError, "'nowhere' is no address"),
-        (lambda: question_prompt(" "), ValueError, "topic has 0 characters; it must have 1 to 100"),
-        (lambda: question_prompt("x" * 101), ValueError, "topic has 101 characters; .* 1 to 100"),
-        (lambda: parse_question([], "x"), ValueError, "JSON that cannot be read"),
-        (lambda: parse_question({}, "x"), ValueError, "no question, no choices, no right, no why"),
-        (lambda: generate_questions("qqq"), ValueError, "no questions about 'qqq'; near it are"),
-        (lambda: bank(topic="sofmtax"), ValueError, "'sofmtax'; near it are: .*softmax"),
-        (lambda: ChatServer("nowhere", "m"), ValueError, "must begin with http:// or https://"),
-        (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens is 0; .* 1 or"),
+        (lambda: EmbeddingExplorer([[1, 2]], "ab"), ValueError, "1 2"),
+        (lambda: EmbeddingExplorer([1, 2, 3], "abc"), ValueError, "3"),
+        (lambda: EmbeddingExplorer(SQUARE[:2], "ab"), ValueError, "3 2"),
+        (lambda: EmbeddingExplorer([[1], [2], [3]], "abc"), ValueError, "3 2"),
+        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "label"),
+        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "finite"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "e"), ValueError, "e 4"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 13), ValueError, "count 13 1 12"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 1.5), TypeError, "count 1.5 1 12"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", 7), TypeError, "word int"),
+        (lambda: nearest_words("e", SQUARE, "abcd"), ValueError, "e 4"),
+        (lambda: nearest_words("a", SQUARE, "abcd", 0), ValueError, "count 0 1"),
+        (lambda: nearest_words("a", SQUARE, "abc"), ValueError, "4 2 3"),
+        (lambda: find_questions("softmax", 0), ValueError, "n 0 1 10"),
+        (lambda: find_questions("softmax", 11), ValueError, "n 11 1 10"),
+        (lambda: find_questions(None), TypeError, "topic NoneType"),
+        (lambda: make_set("softmax", "3"), TypeError, "n 3 1 10"),
+        (lambda: generator("softmax", 99, {}), ValueError, "n 99 1 10"),
+        (lambda: QuestionGenerator("softmax", -1), ValueError, "n -1 1 10"),
+        (lambda: question_prompt(" "), ValueError, "topic 0 1 100"),
+        (lambda: question_prompt("x" * 101), ValueError, "topic 101 1 100"),
+        (lambda: parse_question([], "x"), ValueError, "JSON"),
+        (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens 0 1"),
     ],
 }
-ROWS = [
-    pytest.param(*row, id=f"{group}: {row[2]}") for group, rows in CALLS.items() for row in rows
-]
 
 
-@pytest.mark.parametrize(("call", "error", "message"), ROWS)
-def test_a_bad_call_names_the_value_and_the_limit(call, error, message):
-    with pytest.raises(error, match=message) as caught:
-        call()
-    assert caught.type is error or error is ValueError and "judge" in caught.type.__module__
+def missing(words, message):
+    """Those of a row's words that a message lacks."""
+    return [w for w in words.split() if not re.search(rf"(?<!\w){re.escape(w)}(?!\w)", message)]
+
+
+def test_a_bad_call_names_the_value_and_the_limit():
+    wrong = []
+    for group, rows in CALLS.items():
+        for number, (call, error, words) in enumerate(rows, 1):
+            try:
+                said, message = type(None), f"gives {call()!r}"
+            except Exception as caught:
+                said, message = type(caught), str(caught)
+            if said is not error or missing(words, message):
+                wrong.append(
+                    f"{group} {number}: {error.__name__} {words!r}, not {said.__name__}: {message}"
+                )
+    assert not wrong, "\n".join(wrong)
 
 
 DEEP = b"[" * 100_000
@@ -379,35 +235,32 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("load", "content", "message"), FILES)
-def test_a_broken_file_is_named(tmp_path, load, content, message):
-    (tmp_path / "broken").write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        load(tmp_path / "broken")
-    with pytest.raises(FileNotFoundError, match="missing"):
-        load(tmp_path / "missing")
+def test_a_broken_file_is_named(tmp_path):
+    for load, content, message in FILES:
+        (tmp_path / "broken").write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path / "broken")
+        with pytest.raises(FileNotFoundError, match="missing"):
+            load(tmp_path / "missing")
 
 
-@pytest.mark.parametrize(
-    "load", [load_model, read_state, saved_config, lambda folder: load_adapter(folder, MODEL)]
-)
-def test_a_folder_without_a_model_is_named(tmp_path, load):
-    with pytest.raises(ValueError, match="missing|no checkpoint in") as caught:
-        load(tmp_path)
-    assert str(tmp_path) in str(caught.value)
+def add_adapter(folder):
+    return load_adapter(folder, MODEL)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", DEEP, b'{"rank": 8}'])
-def test_broken_json_of_a_model_is_named(tmp_path, content):
-    for name in ("config.json", "state.json", "adapter.json", "adapter.safetensors"):
-        (tmp_path / name).write_bytes(content)
-    for load in (
-        load_model,
-        lambda folder: load_checkpoint(folder, MODEL, None),
-        lambda folder: load_adapter(folder, MODEL),
-    ):
+def test_a_folder_without_a_model_is_named(tmp_path):
+    for load in (load_model, read_state, saved_config, add_adapter):
         with pytest.raises(ValueError, match=str(tmp_path)):
             load(tmp_path)
+
+
+def test_broken_json_of_a_model_is_named(tmp_path):
+    for content in (b"", b"[]", b"{}", DEEP, b'{"rank": 8}'):
+        for name in ("config.json", "state.json", "adapter.json", "adapter.safetensors"):
+            (tmp_path / name).write_bytes(content)
+        for load in (load_model, lambda folder: load_checkpoint(folder, MODEL, None), add_adapter):
+            with pytest.raises(ValueError, match=str(tmp_path)):
+                load(tmp_path)
 
 
 def test_numbers_can_be_written_only_where_there_is_a_folder(tmp_path):
@@ -420,41 +273,41 @@ def test_numbers_can_be_written_only_where_there_is_a_folder(tmp_path):
 
 
 FLAGS = [  # the command, its flags, and what its one line on standard error must say
-    (training, "--corpus nothing", "unknown corpus 'nothing'; there are story"),
-    (training, "--preset huge", "unknown preset 'huge'; known: tiny"),
-    (training, "--device abacus", "unknown device 'abacus'; known: auto"),
+    (training, "--corpus nothing", "corpus nothing story"),
+    (training, "--preset huge", "preset huge tiny"),
+    (training, "--device abacus", "device abacus auto"),
     (training, "--text missing.txt", "missing.txt"),
-    (training, "--text binary", "binary is no text in UTF-8: invalid start byte at 0"),
+    (training, "--text binary", "binary UTF-8 0"),
     (training, "--text .", "directory"),
-    (training, "--text empty", "the text is empty"),
-    (training, "--steps 0", "steps is 0; it must be 1 or more"),
-    (training, "--steps -5", "steps is -5; it must be 1 or more"),
-    (training, "--batch-size 0", "batch_size is 0; it must be 1 or more"),
-    (training, "--accumulate 0", "accumulate is 0"),
-    (training, "--learning-rate -1", "learning_rate is -1.0; it must be above 0"),
-    (training, "--learning-rate nan", "learning_rate is nan; it must be above 0"),
-    (training, "--warmup-steps 999", "warmup_steps is 999; it must be 0 to 300"),
-    (training, "--weight-decay -1", "weight_decay is -1.0; it must be 0 or more"),
-    (training, "--clip-norm 0", "clip_norm is 0.0; it must be above 0"),
-    (training, "--evaluate-every 0", "evaluate_every is 0"),
-    (training, "--evaluate-batches 0", "evaluate_batches is 0"),
-    (training, "--checkpoint-every -1", "checkpoint_every is -1; it must be 0 or more"),
-    (training, "--seed -1", "seed is -1; it must be 0 to 4294967295"),
-    (training, "--precision fp7", "unknown precision 'fp7'; known: auto, fp32, bf16"),
-    (training, "--optimizer sgd", "unknown optimizer 'sgd'; known: adamw, muon"),
-    (training, "--final-share 2", "final_share is 2.0; .* at most 1"),
-    (training, "--compile --fsdp", "--compile does not go with --fsdp"),
-    (training, "--resume --out empty-folder", "no checkpoint in empty-folder"),
-    (course_gpt, "--steps 0", "steps is 0; it must be 1 or more"),
-    (course_gpt, "--tales 0", "tales is 0; it must be 1 or more"),
-    (chat_model, "--steps 0", "steps is 0; it must be 1 or more"),
+    (training, "--text empty", "empty"),
+    (training, "--steps 0", "steps 0 1"),
+    (training, "--steps -5", "steps -5 1"),
+    (training, "--batch-size 0", "batch_size 0 1"),
+    (training, "--accumulate 0", "accumulate 0"),
+    (training, "--learning-rate -1", "learning_rate -1.0 0"),
+    (training, "--learning-rate nan", "learning_rate nan 0"),
+    (training, "--warmup-steps 999", "warmup_steps 999 0 300"),
+    (training, "--weight-decay -1", "weight_decay -1.0 0"),
+    (training, "--clip-norm 0", "clip_norm 0.0 0"),
+    (training, "--evaluate-every 0", "evaluate_every 0"),
+    (training, "--evaluate-batches 0", "evaluate_batches 0"),
+    (training, "--checkpoint-every -1", "checkpoint_every -1 0"),
+    (training, "--seed -1", "seed -1 0 4294967295"),
+    (training, "--precision fp7", "precision fp7 auto fp32 bf16"),
+    (training, "--optimizer sgd", "optimizer sgd adamw"),
+    (training, "--final-share 2", "final_share 2.0 1"),
+    (training, "--compile --fsdp", "--compile --fsdp"),
+    (training, "--resume --out empty-folder", "checkpoint empty-folder"),
+    (course_gpt, "--steps 0", "steps 0 1"),
+    (course_gpt, "--tales 0", "tales 0 1"),
+    (chat_model, "--steps 0", "steps 0 1"),
     (chat_model, "--base nowhere", "nowhere"),
-    (chat, "--model unspoken", "unspoken holds no tokenizer"),
-    (chat, "--model nowhere", "nowhere/config.json is missing"),
-    (chat, "--model saved --temperature -1", "temperature is -1.0; it must be 0 or more"),
-    (chat, "--model saved --temperature inf", "temperature is inf"),
-    (chat, "--model saved --max-new-tokens 0", "max_new_tokens is 0; it must be 1 or more"),
-    (corpora, "nothing", "unknown corpus 'nothing'; there are story"),
+    (chat, "--model unspoken", "unspoken tokenizer"),
+    (chat, "--model nowhere", "nowhere/config.json"),
+    (chat, "--model saved --temperature -1", "-1.0 0"),
+    (chat, "--model saved --temperature inf", "inf"),
+    (chat, "--model saved --max-new-tokens 0", "max_new_tokens 0 1"),
+    (corpora, "nothing", "corpus nothing story"),
 ]
 
 
@@ -469,36 +322,41 @@ def quick(tmp_path, monkeypatch):
     save_model(tmp_path / "unspoken", MODEL)
 
 
-@pytest.mark.parametrize(
-    ("module", "flags", "message"),
-    [pytest.param(*row, id=f"{row[0].__name__} {row[1]}") for row in FLAGS],
-)
-def test_a_bad_flag_gives_one_line_and_no_traceback(quick, capfd, module, flags, message):
-    base = ["--preset", "tiny", "--corpus", "story"] if module is training else []
-    assert module.main([*base, *flags.split()]) == 1
-    said = capfd.readouterr()
-    line = said.out + said.err if module is corpora else said.err
-    assert line.count("\n") == 1 and "Traceback" not in line
-
-    assert re.search(message, line), line
+def test_a_bad_flag_gives_one_line_and_no_traceback(quick, capfd):
+    wrong = []
+    for module, flags, words in FLAGS:
+        base = ["--preset", "tiny", "--corpus", "story"] if module is training else []
+        code = module.main([*base, *flags.split()])
+        said = capfd.readouterr()
+        line = said.out + said.err if module is corpora else said.err
+        if code != 1 or line.count("\n") != 1 or "Traceback" in line or missing(words, line):
+            wrong.append(f"{module.__name__} {flags}: {words!r}, not {code} {line}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    ("module", "flags", "message"),
-    [
-        (training, "--steps many", "--steps: invalid int value: 'many'"),
-        (training, "--learning-rate fast", "--learning-rate: invalid float value: 'fast'"),
-        (training, "--epochs 3", "unrecognized arguments: --epochs 3"),
-        (course_gpt, "--tales many", "--tales: invalid int value: 'many'"),
-        (chat_model, "--tasks many", "--tasks: invalid int value: 'many'"),
-        (chat, "--max-new-tokens all", "--max-new-tokens: invalid int value: 'all'"),
-    ],
-)
-def test_a_flag_that_cannot_be_read_shows_the_usage(capsys, module, flags, message):
-    with pytest.raises(SystemExit) as stopped:
-        module.main(flags.split())
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and message in error and error.startswith("usage: python -m")
+UNREADABLE = [
+    (training, "--steps many"),
+    (training, "--learning-rate fast"),
+    (training, "--epochs 3"),
+    (course_gpt, "--tales many"),
+    (chat_model, "--tasks many"),
+    (chat, "--max-new-tokens all"),
+]
+
+
+def test_a_flag_that_cannot_be_read_shows_the_usage(capsys):
+    wrong = []
+    for module, flags in UNREADABLE:
+        with pytest.raises(SystemExit) as stopped:
+            module.main(flags.split())
+        said = capsys.readouterr().err
+        if (
+            stopped.value.code != 2
+            or missing(flags, said)
+            or not said.startswith("usage: python -m")
+        ):
+            wrong.append(f"{module.__name__} {flags}: {said}")
+    assert not wrong, "\n".join(wrong)
 
 
 # From here on: whatever comes, no error but the documented ones.
@@ -656,10 +514,12 @@ ATTEMPTS = [
 ]
 
 
-@pytest.mark.parametrize("notebook", sorted(exercises_by_notebook()))
-def test_a_check_explains_any_attempt(notebook, capsys):
-    for name in exercises_by_notebook()[notebook]:
+def test_a_check_explains_any_attempt(capsys):
+    wrong = []
+    for name in itertools.chain.from_iterable(exercises_by_notebook().values()):
         for attempt in ATTEMPTS:
-            checks.check(name, attempt)
+            check(name, attempt)
             said = capsys.readouterr().out.strip()
-            assert said.startswith(("Not yet: ", "Not attempted yet.")), (name, said)
+            if not said.startswith(("Not yet: ", "Not attempted yet.")):
+                wrong.append(f"{name}: {said}")
+    assert not wrong, "\n".join(wrong)
