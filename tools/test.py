@@ -39,7 +39,7 @@ def command(arguments, cores):
     line = [sys.executable, "-m", "pytest", "-q", "-rsfE"]
     workers = 1
     if apart := [place for flag, place in APART.items() if flag in arguments]:
-        return [*line, *apart, *rest], cores
+        return [*line, *apart, *rest], cores  # xdist would leave JupyterLab behind after Ctrl-C
     if quick or smoke:
         line += ["-m", "not slow"]
     if not named(rest):
