@@ -5,12 +5,13 @@ committed one: decimals with a tolerance, pictures by their alt text, all else e
 """
 
 import os
+import shutil
 import tempfile
 
 import pytest
 
 from tools import compare_outputs, execute
-from tools.test import APART
+from tools.test import APART, LONGEST_FIRST
 
 NBVAL_DEFAULT_SECONDS = 2000
 
@@ -29,6 +30,10 @@ def pytest_configure(config):
     if config.option.nbval_cell_timeout == NBVAL_DEFAULT_SECONDS:
         config.option.nbval_cell_timeout = execute.CELL_SECONDS
     teach_nbval()
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.course_state, ignore_errors=True)
 
 
 def teach_nbval():
@@ -69,8 +74,23 @@ def skip_apart(config, items):
                 item.add_marker(mark)
 
 
+def longest_first(items):
+    """Sorts whole files: notebooks by the time that they take, tests with slow ones, the rest."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def rank(item):
+        number = item.path.name[:2]
+        if item.path.suffix == ".ipynb":
+            return LONGEST_FIRST.index(number) if number in LONGEST_FIRST else len(LONGEST_FIRST)
+        return len(LONGEST_FIRST) + (1 if item.path in slow else 2)
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Skips what is not asked for, and `online` cells whose data is not in the cache."""
+    longest_first(items)
     skip_apart(config, items)
     for item in items:
         tags = item.cell.metadata.get("tags", []) if hasattr(item, "cell") else []

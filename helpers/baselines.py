@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 KEYWORDS = ("free", "win", "winner", "won", "prize", "cash", "urgent", "claim", "click", "offer")
 
@@ -23,10 +24,10 @@ class KeywordRule:
     [1, 0]
     """
 
-    def __init__(self, keywords=KEYWORDS):
+    def __init__(self, keywords: Iterable[str] = KEYWORDS):
         self.keywords = frozenset(keywords)
 
-    def predict(self, texts):
+    def predict(self, texts: Iterable[str]) -> list[int]:
         """The class of each text."""
         return [int(not self.keywords.isdisjoint(words_and_signs(text))) for text in texts]
 
@@ -41,11 +42,13 @@ class NaiveBayes:
     [1]
     """
 
-    def __init__(self, texts, labels):
+    def __init__(self, texts: Sequence[str], labels: Sequence[int]):
         if not texts or len(texts) != len(labels):
             raise ValueError(f"{len(texts)} texts and {len(labels)} labels do not fit")
         self.texts_of = Counter(labels)
-        self.words_of = {label: Counter() for label in sorted(self.texts_of)}
+        self.words_of: dict[int, Counter[str]] = {
+            label: Counter() for label in sorted(self.texts_of)
+        }
         for text, label in zip(texts, labels, strict=True):
             self.words_of[label].update(words_and_signs(text))
         self.vocabulary = set().union(*self.words_of.values())
@@ -63,4 +66,4 @@ class NaiveBayes:
     def predict(self, texts):
         """The most probable class of each text."""
         scores = map(self.scores, texts)
-        return [max(score, key=score.get) for score in scores]
+        return [max(score, key=score.__getitem__) for score in scores]

@@ -3,9 +3,11 @@
 import codecs
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_model
 from helpers.difference import add_difference
 from helpers.files import read_json, sha256
@@ -28,7 +30,14 @@ class ChatModel:
 
     kind = "chat"
 
-    def __init__(self, name, load, prompt_format=format_chat, max_new_tokens=100, **options):
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], tuple[GPT, BPETokenizer]],
+        prompt_format: PromptFormat = format_chat,
+        max_new_tokens: int = 100,
+        **options: Any,
+    ):
         check_whole("max_new_tokens", max_new_tokens, least=1)
         self.name, self._load, self.prompt_format = name, load, prompt_format
         self.max_new_tokens, self.options = max_new_tokens, options
@@ -38,12 +47,12 @@ class ChatModel:
     def _parts(self):
         return self._load()
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the conversation."""
         self.turns = []  # (text, answer as it was generated, with the space it may begin with)
         self.left_out = ""
 
-    def respond(self, text):
+    def respond(self, text: str) -> str:
         """Return the whole answer to `text`; see `stream` for the errors."""
         return "".join(self.stream(text)).strip() or "..."
 
@@ -118,6 +127,6 @@ def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
     return model.eval(), tokenizer
 
 
-def course_chat(**options):
+def course_chat(**options: Any) -> ChatModel:
     """The course's chat model, loaded when the first text arrives."""
     return ChatModel("the course's chat model", load_chat_model, **options)

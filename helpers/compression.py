@@ -6,6 +6,7 @@ A model that predicts well compresses well: its loss is the length of an arithme
 import gzip
 import lzma
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F

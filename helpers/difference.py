@@ -8,17 +8,19 @@ Source: Dettmers et al. 2022 (LLM.int8(), section 2.1: row-wise absmax quantizat
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from helpers.files import replacing
 
 NAME = "difference.safetensors"
 
 
-def quantize_rows(matrix):
+def quantize_rows(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Round each row of a matrix (R, C) to int8; return (numbers (R, C), scales (R, 1)).
 
     `numbers * scales` is the matrix again, with an error of at most half a scale. Raises
@@ -82,5 +84,5 @@ def add_difference(folder, model):
     with torch.no_grad():
         for name, parameter in parameters.items():
             change = tensors[name].float()
-            parameter += change * tensors[f"{name}.scale"] if parameter.ndim == 2 else change
+            parameter.add_(change * tensors[f"{name}.scale"] if parameter.ndim == 2 else change)
     return model

@@ -98,7 +98,7 @@ def words_of(text):
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def token_f1(answer, reference):
+def token_f1(answer: str, reference: str) -> float:
     """Overlap of two answers as bags of words: the harmonic mean of precision and recall.
 
     0 if no word is shared, 1 if the words are the same, in any order. Source: Rajpurkar et al. 2016

@@ -8,8 +8,10 @@ A conversation is a list of turns, each an `Instruction`. As tokens it is one do
 Sources: Taori et al. 2023 (Alpaca's format); Abdin et al. 2024 (Phi-3's format).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from helpers.bpe import BPETokenizer
 from helpers.texts.documents import DocumentLoader
 from helpers.tokenizer import END_OF_TEXT
 
@@ -110,8 +112,8 @@ def instruction_loader(
     if not conversations:
         raise ValueError("there are no instructions to learn from")
     documents, marks, n_cut = [], [], 0
-    for turns in conversations:
-        turns = [turns] if hasattr(turns, "instruction") else turns
+    for each in conversations:
+        turns = [each] if isinstance(each, Instruction) else each
         ids, scored = encode_conversation(tokenizer, turns, prompt_format, mask_prompt)
         if max_tokens is not None and len(ids) + 1 > max_tokens:
             n_cut += 1

@@ -11,7 +11,11 @@ Source: Zheng et al. 2023, "Judging LLM-as-a-Judge", sections 3.1 to 3.3.
 
 import json
 import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+Judge = Callable[[str], str]  # a prompt to a reply
 
 SCORE_PROMPT = """\
 Given the question `{question}`, the correct answer `{reference}`, and the answer of a model \
@@ -114,7 +118,7 @@ def position_bias(pairs, ask):
     counts = {"consistent": 0, "first place": 0, "second place": 0, "unread": 0}
     for question, one, other in pairs:
         try:
-            choices = [
+            in_order, reversed_order = [
                 parse_choice(ask(PAIR_PROMPT.format(question=question, first=first, second=second)))
                 for first, second in ((one, other), (other, one))
             ]
@@ -122,7 +126,7 @@ def position_bias(pairs, ask):
             counts["unread"] += 1
             continue
         twice = {("A", "A"): "first place", ("B", "B"): "second place"}
-        counts[twice.get(tuple(choices), "consistent")] += 1
+        counts[twice.get((in_order, reversed_order), "consistent")] += 1
     return {name: count / len(pairs) for name, count in counts.items()}
 
 

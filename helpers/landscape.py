@@ -8,9 +8,12 @@ Neural Nets, section 4.
 """
 
 import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import nn
 
 from helpers.limits import check_number, check_whole
 
@@ -24,7 +27,7 @@ class Landscape:
     losses: torch.Tensor
 
     @property
-    def center(self):
+    def center(self) -> float:
         """The loss of the model itself."""
         middle = len(self.places) // 2
         return self.losses[middle, middle].item()
@@ -46,8 +49,8 @@ def random_direction(model, seed=0):
     check_whole("seed", seed, least=0, most=2**32 - 1)
     generator = torch.Generator().manual_seed(seed)
     direction = {}
-    for name, weights in model.named_parameters():
-        weights = weights.detach()
+    for name, parameter in model.named_parameters():
+        weights = parameter.detach()
         if weights.ndim < 2:
             direction[name] = torch.zeros_like(weights)
             continue
@@ -82,7 +85,13 @@ def moved(model, *steps):
 
 
 @torch.no_grad()
-def loss_landscape(model, loss, radius=1.0, points=15, seed=0):
+def loss_landscape(
+    model: nn.Module,
+    loss: Callable[[Any], float],
+    radius: float = 1.0,
+    points: int = 15,
+    seed: int = 0,
+) -> Landscape:
     """Measure `loss(model)` on a grid of `points` × `points` around the model's weights.
 
     The grid extends from `-radius` to `radius` along two directions of `random_direction`; at 1, a

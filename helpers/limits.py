@@ -1,6 +1,7 @@
 """Checks of the numbers that users give; an error names the value and its limits."""
 
 import math
+from typing import Any
 
 
 def check_whole(name, value, least, most=None):

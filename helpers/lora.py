@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from helpers.limits import check_whole
+from helpers.model import GPT
 
 TARGETS = ("query", "key", "value", "output", "expand", "project")
 
@@ -30,7 +31,7 @@ class LoRALinear(nn.Module):
     True
     """
 
-    def __init__(self, linear, rank, alpha):
+    def __init__(self, linear: nn.Linear, rank: int, alpha: float):
         super().__init__()
         most = min(linear.in_features, linear.out_features)
         check_whole("rank", rank, least=1, most=most)
@@ -41,10 +42,10 @@ class LoRALinear(nn.Module):
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
         self.scale = alpha / rank
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.linear(x) + (x @ self.down.T) @ self.up.T * self.scale
 
-    def merged(self):
+    def merged(self) -> nn.Linear:
         """Return a plain linear layer with the correction added to its weights."""
         with torch.no_grad():
             self.linear.weight += self.scale * self.up @ self.down

@@ -11,6 +11,11 @@ import html
 import inspect
 import io
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PAPER = "#fbfaf6"
 INK = "#22262e"
@@ -158,7 +163,12 @@ def plot_matrix(
     return ax
 
 
-def plot_losses(curves, ax=None, floor=None, unit="nats a token"):
+def plot_losses(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    ax: "Axes | None" = None,
+    floor: float | None = None,
+    unit: str = "nats a token",
+) -> "Axes":
     """Draw loss curves: `curves` maps a name to (steps, losses); `floor` is a known lowest loss."""
     ax = ax if ax is not None else new_axes(6, 3.5)
     for name, (steps, losses) in curves.items():

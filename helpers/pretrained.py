@@ -9,6 +9,7 @@ Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,7 +37,7 @@ _RENAMED = {
 _MASKS = (".attn.bias", ".attn.masked_bias")  # causal masks that old files contain
 
 
-def load_gpt2(name_or_path, dtype=torch.float32):
+def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> GPT:
     """Return a `GPT` with GPT-2's weights, ready to use (`eval` mode).
 
     `name_or_path` is a folder with `config.json` and `model.safetensors` (or its shards and
@@ -66,7 +67,7 @@ def load_gpt2(name_or_path, dtype=torch.float32):
     return model.eval()
 
 
-def config_from_gpt2(settings):
+def config_from_gpt2(settings: Mapping[str, Any]) -> GPTConfig:
     """Turn the settings of a GPT-2 `config.json` (a dictionary) into a `GPTConfig`.
 
     Raises ValueError for a missing size, and for a setting that our model does not implement.
@@ -106,7 +107,7 @@ def gpt2_shapes(config):
     (768, 2304)
     """
     width = config.embedding_dim
-    layers = {
+    layers: dict[str, tuple[int, ...]] = {
         "ln_1": (width,),
         "attn.c_attn": (width, 3 * width),
         "attn.c_proj": (width, width),
@@ -114,7 +115,7 @@ def gpt2_shapes(config):
         "mlp.c_fc": (width, 4 * width),
         "mlp.c_proj": (4 * width, width),
     }
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "wte.weight": (config.vocab_size, width),
         "wpe.weight": (config.context_length, width),
     }

@@ -43,7 +43,7 @@ class WordTokenizer:
         for token in self.special_tokens:
             if token not in self.vocab:
                 raise ValueError(f"special token {token!r} is not in the vocabulary")
-        self._tokens = sorted(self.vocab, key=self.vocab.get)  # id -> token
+        self._tokens = sorted(self.vocab, key=self.vocab.__getitem__)  # id -> token
         specials = "|".join(map(re.escape, sorted(self.special_tokens, key=len, reverse=True)))
         self._special_pattern = re.compile(f"({specials})") if specials else None
 
@@ -86,7 +86,7 @@ class WordTokenizer:
         """The tokens of a text, before they are looked up; special tokens stay whole."""
         if self._special_pattern is None:
             return split_words(text)
-        tokens = []
+        tokens: list[str] = []
         for part in self._special_pattern.split(_text(text)):
             tokens += [part] if part in self.special_tokens else split_words(part)
         return tokens

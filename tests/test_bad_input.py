@@ -1,42 +1,38 @@
 """Bad input, in one table: what each function and each flag of a command must say to it.
 
 A row holds the call, the type of its error and what the message must name: the value and its
-limit. Below the table, random input looks for errors of any other type.
+limit, not the sentence around them. What a module's own tests refuse is not repeated here. Below
+the table, random input looks for errors of any other type.
 """
 
+import itertools
 import json
 import math
 import re
 
-import numpy as np
 import pytest
 import regex
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classroom import turns as checks
 from classroom.pages.embedding_explorer import EmbeddingExplorer
-from classroom.pages.embedding_view import nearest_words, plot_neighbors
+from classroom.pages.embedding_view import nearest_words
 from classroom.pages.talkers import ChatServer
 from classroom.study.question_generator import QuestionGenerator, find_questions, make_set
 from classroom.study.question_generator import question_generator as generator
 from classroom.study.question_writer import parse_question, question_prompt
-from classroom.study.quiz_bank import generate_questions
-from classroom.study.quiz_bank import questions as bank
+from classroom.turns import check
 from classroom.turns.registry import exercises_by_notebook
 from classroom.worlds import inbox, tales, tasks
 from helpers import chat as chats
 from helpers.attention import causal_mask
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_checkpoint, load_model, read_state, save_model
-from helpers.classifier import FinetuneConfig, TextClassifier, balance, encode_texts, predict, split
-from helpers.compression import bits_per_byte, compressor_bits_per_byte
-from helpers.config import GPTConfig, get_preset
-from helpers.device import choose_device, choose_precision
+from helpers.classifier import FinetuneConfig
+from helpers.config import GPTConfig
 from helpers.eliza import Eliza
 from helpers.eliza.script import parse_script
-from helpers.evaluate import is_right_answer, nearest_reference
 from helpers.fast.head_loss import head_loss
 from helpers.fast.packing import PackedLinear, pack_weights
 from helpers.fast.quantize import quantize_int8
@@ -47,10 +43,11 @@ from helpers.kv_cache import KVCache
 from helpers.limits import check_number, check_whole
 from helpers.lora import apply_lora, merge_lora
 from helpers.model import GPT
-from helpers.optim import create_optimizer, learning_rate_at
+from helpers.optim import create_optimizer
 from helpers.texts import corpora
 from helpers.texts.documents import DocumentLoader
 from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, write_tokens
+from helpers.texts.prepare import split_text
 from helpers.tokenizer import WordTokenizer
 from helpers.train import TrainConfig, evaluate_loss, saved_config, train
 from tools import chat
@@ -80,57 +77,34 @@ def new(**options):
 
 CALLS = {
     "limits": [
-        (lambda: check_whole("n", 2.5, least=1), TypeError, "n is 2.5; .* a whole number, 1 or mo"),
-        (lambda: check_whole("n", True, least=1), TypeError, "n is True"),
-        (lambda: check_whole("n", 7, least=1, most=6), ValueError, "n is 7; it must be 1 to 6"),
-        (lambda: check_number("x", "1", least=0), TypeError, "x is '1'; it must be a number, 0 or"),
-        (lambda: check_number("x", NAN, above=0, below=1), ValueError, "nan; .* above 0 and below"),
+        (lambda: check_whole("n", 2.5, least=1), TypeError, "n 2.5 1"),
+        (lambda: check_whole("n", True, least=1), TypeError, "n True"),
+        (lambda: check_whole("n", 7, least=1, most=6), ValueError, "n 7 1 6"),
+        (lambda: check_number("x", "1", least=0), TypeError, "x 1 0"),
+        (lambda: check_number("x", NAN, above=0, below=1), ValueError, "nan above 0 below 1"),
     ],
     "config": [
-        (lambda: GPTConfig(n_heads=0), ValueError, "n_heads is 0; .* above 0"),
-        (lambda: GPTConfig(n_heads=7), ValueError, "embedding_dim 768 .* n_heads 7"),
-        (lambda: GPTConfig(n_kv_heads=5), ValueError, "n_heads 12 .* n_kv_heads 5"),
-        (lambda: GPTConfig(vocab_size="5"), ValueError, "vocab_size is '5'"),
-        (lambda: GPTConfig(dropout=1), ValueError, "dropout is 1; .* at least 0 and below 1"),
-        (lambda: GPTConfig(dropout="x"), TypeError, "dropout is 'x'; it must be a number"),
-        (lambda: GPTConfig(tie_weights="no"), TypeError, "tie_weights is 'no'; .* True or False"),
-        (lambda: get_preset("huge"), ValueError, "unknown preset 'huge'; known: tiny, laptop"),
+        (lambda: GPTConfig(dropout="x"), TypeError, "dropout x 0 1"),
+        (lambda: GPTConfig(tie_weights="no"), TypeError, "tie_weights no"),
     ],
     "train": [
-        (lambda: TrainConfig(steps=0), ValueError, "steps is 0; it must be 1 or more"),
-        (lambda: TrainConfig(steps="3"), TypeError, "steps is '3'; it must be a whole number"),
-        (lambda: TrainConfig(batch_size=1.5), TypeError, "batch_size is 1.5"),
-        (lambda: TrainConfig(accumulate=0), ValueError, "accumulate is 0; it must be 1 or more"),
-        (lambda: TrainConfig(warmup_steps=2000), ValueError, "warmup_steps is 2000; .* 0 to 1000"),
-        (lambda: TrainConfig(learning_rate=INF), ValueError, "learning_rate is inf; .* above 0"),
-        (lambda: TrainConfig(learning_rate=0), ValueError, "learning_rate is 0; .* above 0"),
-        (lambda: TrainConfig(weight_decay=-1), ValueError, "weight_decay is -1; .* 0 or more"),
-        (lambda: TrainConfig(clip_norm=NAN), ValueError, "clip_norm is nan; .* above 0"),
-        (lambda: TrainConfig(final_share=2), ValueError, "final_share is 2; .* at most 1"),
-        (lambda: TrainConfig(seed=-1), ValueError, "seed is -1; .* 0 to 4294967295"),
-        (lambda: TrainConfig(checkpoint_every=-1), ValueError, "checkpoint_every is -1; .* 0 or"),
-        (lambda: TrainConfig(precision="fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
-        (lambda: TrainConfig(optimizer="sgd"), ValueError, "unknown optimizer 'sgd'; known: adamw"),
-        (lambda: train(MODEL, [1] * 9, [1] * 99, TrainConfig()), ValueError, "9 tokens .* 17 are"),
-        (
-            lambda: evaluate_loss(MODEL, [1, 2]),
-            ValueError,
-            "2 tokens .* context of 16: at least 17",
-        ),
-        (lambda: evaluate_loss(MODEL, [1] * 99, batches=0), ValueError, "batches is 0; .* 1 or mo"),
-        (
-            lambda: evaluate_loss(MODEL, [1] * 99, batches=1.5),
-            TypeError,
-            "batches is 1.5; .* whole",
-        ),
-        (lambda: saved_config(None), ValueError, "no checkpoint in None"),
-        (lambda: training.split_text("abc", 1.5), ValueError, "held_out_share is 1.5; .* 0 and 1"),
+        (lambda: TrainConfig(steps="3"), TypeError, "steps 3 1"),
+        (lambda: TrainConfig(batch_size=1.5), TypeError, "batch_size 1.5 1"),
+        (lambda: TrainConfig(learning_rate=INF), ValueError, "learning_rate inf 0"),
+        (lambda: TrainConfig(weight_decay=-1), ValueError, "weight_decay -1 0"),
+        (lambda: TrainConfig(clip_norm=NAN), ValueError, "clip_norm nan 0"),
+        (lambda: TrainConfig(final_share=2), ValueError, "final_share 2 1 0"),
+        (lambda: TrainConfig(seed=-1), ValueError, "seed -1 0 4294967295"),
+        (lambda: TrainConfig(checkpoint_every=-1), ValueError, "checkpoint_every -1 0"),
+        (lambda: TrainConfig(precision="fp7"), ValueError, "precision fp7 bf16"),
+        (lambda: TrainConfig(optimizer="sgd"), ValueError, "optimizer sgd adamw"),
+        (lambda: evaluate_loss(MODEL, [1] * 99, batches=0), ValueError, "batches 0 1"),
+        (lambda: evaluate_loss(MODEL, [1] * 99, batches=1.5), TypeError, "batches 1.5 1"),
+        (lambda: split_text("abc", 1.5), ValueError, "held_out_share 1.5 0 1"),
     ],
     "optim": [
-        (lambda: learning_rate_at(5, 5, 1.0), ValueError, "step 5 is outside 0 to 4"),
-        (lambda: learning_rate_at(0, 5, 1.0, 9), ValueError, "warmup_steps 9 is outside 0 to"),
-        (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate is -1.0; .* 0 or more"),
-        (lambda: create_optimizer(MODEL, 1.0, -2), ValueError, "weight_decay is -2; .* 0 or more"),
+        (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate -1.0 0"),
+        (lambda: create_optimizer(MODEL, 1.0, -2), ValueError, "weight_decay -2 0"),
     ],
     "loaders": [
         (lambda: TokenWindows([1, 2], 2), ValueError, "2 tokens are too few for a context of 2"),
@@ -159,49 +133,21 @@ CALLS = {
         (lambda: DocumentLoader([[]], 0, 1), ValueError, "document 0 has no tokens"),
     ],
     "bpe": [
-        (lambda: BPETokenizer.train("a", 256), ValueError, "vocab_size is 256; .* need 257"),
-        (lambda: BPETokenizer.train("a", "300"), TypeError, "vocab_size is '300'; .* whole number"),
-        (lambda: BPETokenizer.train(5, 300), TypeError, "an iterable of str, not int"),
-        (lambda: BPETokenizer.train([5], 300), TypeError, "must be str, not int"),
-        (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, r"pattern '\(' is malform"),
-        (
-            lambda: BPETokenizer.train("a", 300, pattern=5),
-            TypeError,
-            "pattern must be str, not int",
-        ),
-        (lambda: BPETokenizer.train("a", 300, pattern="(a)"), ValueError, "a capturing group"),
-        (lambda: BPETokenizer.train("a", 300, [""]), ValueError, "must not be empty"),
-        (lambda: BPETokenizer.train("a", 300, n_processes="2"), TypeError, "n_processes is '2'"),
-        (lambda: BYTES.encode(b"low"), TypeError, "takes str, not bytes"),
-        (lambda: BYTES.encode("a<|endoftext|>"), ValueError, r"'<\|endoftext\|>'"),
-        (lambda: BYTES.encode("a", ["x"]), ValueError, "'x' is not a special token"),
-        (lambda: BYTES.encode_ordinary(5), TypeError, "takes str, not int"),
-        (lambda: BYTES.encode_bytes("low"), TypeError, "takes bytes, not str"),
-        (lambda: BYTES.encode_batch("low"), TypeError, r"several texts; for one str use encode\("),
-        (lambda: BYTES.decode([264]), ValueError, r"264 .* \(0 to 263\)"),
-        (lambda: BYTES.decode([1.5]), ValueError, r"1.5 is not in the vocabulary \(0 to 263\)"),
-        (lambda: BYTES.decode([[1]]), TypeError, "one row of whole numbers"),
+        (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, "pattern ("),
+        (lambda: BPETokenizer.train("a", 300, pattern=5), TypeError, "pattern str int"),
+        (lambda: BPETokenizer.train("a", 300, n_processes="2"), TypeError, "n_processes 2 1"),
+        (lambda: BYTES.encode_ordinary(5), TypeError, "str int"),
+        (lambda: BYTES.encode_bytes("low"), TypeError, "bytes str"),
+        (lambda: BYTES.decode([1.5]), ValueError, "1.5 0 263"),
+        (lambda: BYTES.decode([[1]]), TypeError, "token"),
     ],
     "words": [
-        (lambda: WordTokenizer({}), ValueError, "the vocabulary is empty"),
-        (lambda: WordTokenizer({"a": "b"}), TypeError, "str to int, not 'a' to 'b'"),
-        (lambda: WordTokenizer({"a": 4}), ValueError, "ids of 1 tokens must be 0 to 0"),
-        (lambda: WordTokenizer.from_text(5), TypeError, "text must be a str, got int"),
-        (lambda: WordTokenizer.from_text("a", vocab_size="5"), TypeError, "vocab_size is '5'"),
-        (
-            lambda: WordTokenizer.from_text("a", vocab_size=2),
-            ValueError,
-            "more than the 2 .* got 2",
-        ),
-        (lambda: WORDS.decode([5]), ValueError, "token id 5 is not between 0 and 4"),
-        (lambda: WORDS.encode(None), TypeError, "text must be a str, got NoneType"),
+        (lambda: WordTokenizer({"a": "b"}), TypeError, "str int a b"),
+        (lambda: WordTokenizer.from_text("a", vocab_size="5"), TypeError, "vocab_size 5"),
     ],
     "eliza": [
-        (lambda: parse_script(""), ValueError, "line 1: the script is empty"),
-        (lambda: parse_script("(Hi)\n(a ((0) (b 2.)))"), ValueError, "line 2: .* no piece 2"),
-        (lambda: parse_script(None), TypeError, "a string, not NoneType"),
-        (lambda: parse_script("(" * 30_000 + ")" * 30_000), ValueError, "line 1: a list inside"),
-        (lambda: Eliza.default().respond(5), TypeError, "text must be a string, not int"),
+        (lambda: parse_script(None), TypeError, "NoneType"),
+        (lambda: parse_script("(" * 30_000 + ")" * 30_000), ValueError, "line 1"),
     ],
     "model": [
         (lambda: MODEL(IDS + 299), IndexError, "out of range"),
@@ -223,17 +169,12 @@ CALLS = {
         (
             lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, 5])),
             ValueError,
-            "target 5 is outside 0 to 4",
+            "5 0 4",
         ),
         (
             lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, -7])),
             ValueError,
-            "target -7 is outside 0 to 4",
-        ),
-        (
-            lambda: head_loss(torch.ones(2, 3), torch.ones(5, 4), torch.tensor([1, 1])),
-            ValueError,
-            r"\(2, 3\), weight \(5, 4\) .* do not fit",
+            "-7 0 4",
         ),
     ],
     "generate": [
@@ -274,24 +215,7 @@ CALLS = {
         (lambda: bits_per_byte(MODEL, PLAIN, "a"), ValueError, r"tokenizer with <\|endoftext\|>"),
     ],
     "adapting": [
-        (lambda: FinetuneConfig(epochs=0), ValueError, "epochs is 0; it must be 1 or more"),
-        (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share is 2; .* at most 1"),
-        (lambda: TextClassifier(MODEL, 1), ValueError, "n_classes is 1; .* at least 2"),
-        (
-            lambda: encode_texts(BYTES, ["a"], 2),
-            ValueError,
-            "max_tokens is 2; it must be 3 or more",
-        ),
-        (lambda: predict(TextClassifier(MODEL, 2), []), ValueError, "no texts to sort"),
-        (lambda: split([1, 2], (0.5, 0.6)), ValueError, "add up to 1.1, not to 1"),
-        (lambda: balance([]), ValueError, "no texts to balance"),
-        (lambda: apply_lora(GPT(MODEL.config), 17), ValueError, "rank is 17; .* 1 to 16"),
-        (lambda: apply_lora(MODEL, targets=("x",)), ValueError, "no matrix .* is called x"),
-        (lambda: merge_lora(MODEL), ValueError, "no LoRA to merge"),
-        (lambda: encode_conversation(BYTES, []), ValueError, "at least one turn"),
-        (lambda: encode_conversation(BYTES, [Instruction("a")]), ValueError, "no answer to 'a'"),
-        (lambda: instruction_loader(BYTES, [], 1), ValueError, "no instructions to learn from"),
-        (lambda: fit_prompt([1], 4, 4), ValueError, "answer of 4 tokens fills the context of 4"),
+        (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share 2 0 1"),
     ],
     "talking": [
         (lambda: chats.ChatModel("x", None, max_new_tokens=0), ValueError, "max_new_tokens is 0"),
@@ -344,16 +268,26 @@ CALLS = {
         (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens is 0; .* 1 or"),
     ],
 }
-ROWS = [
-    pytest.param(*row, id=f"{group}: {row[2]}") for group, rows in CALLS.items() for row in rows
-]
 
 
-@pytest.mark.parametrize(("call", "error", "message"), ROWS)
-def test_a_bad_call_names_the_value_and_the_limit(call, error, message):
-    with pytest.raises(error, match=message) as caught:
-        call()
-    assert caught.type is error or error is ValueError and "judge" in caught.type.__module__
+def missing(words, message):
+    """Those of a row's words that a message lacks."""
+    return [w for w in words.split() if not re.search(rf"(?<!\w){re.escape(w)}(?!\w)", message)]
+
+
+def test_a_bad_call_names_the_value_and_the_limit():
+    wrong = []
+    for group, rows in CALLS.items():
+        for number, (call, error, words) in enumerate(rows, 1):
+            try:
+                said, message = type(None), f"gives {call()!r}"
+            except Exception as caught:
+                said, message = type(caught), str(caught)
+            if said is not error or missing(words, message):
+                wrong.append(
+                    f"{group} {number}: {error.__name__} {words!r}, not {said.__name__}: {message}"
+                )
+    assert not wrong, "\n".join(wrong)
 
 
 DEEP = b"[" * 100_000
@@ -376,13 +310,13 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("load", "content", "message"), FILES)
-def test_a_broken_file_is_named(tmp_path, load, content, message):
-    (tmp_path / "broken").write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        load(tmp_path / "broken")
-    with pytest.raises(FileNotFoundError, match="missing"):
-        load(tmp_path / "missing")
+def test_a_broken_file_is_named(tmp_path):
+    for load, content, message in FILES:
+        (tmp_path / "broken").write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path / "broken")
+        with pytest.raises(FileNotFoundError, match="missing"):
+            load(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("load", [load_model, read_state, saved_config])
@@ -404,6 +338,15 @@ def test_broken_json_of_a_model_is_named(tmp_path, content):
             load(tmp_path)
 
 
+def test_broken_json_of_a_model_is_named(tmp_path):
+    for content in (b"", b"[]", b"{}", DEEP, b'{"rank": 8}'):
+        for name in ("config.json", "state.json", "adapter.json", "adapter.safetensors"):
+            (tmp_path / name).write_bytes(content)
+        for load in (load_model, lambda folder: load_checkpoint(folder, MODEL, None), add_adapter):
+            with pytest.raises(ValueError, match=str(tmp_path)):
+                load(tmp_path)
+
+
 def test_numbers_can_be_written_only_where_there_is_a_folder(tmp_path):
     with pytest.raises(ValueError, match="no token ids"):
         write_tokens(tmp_path / "t.npy", [])
@@ -414,34 +357,34 @@ def test_numbers_can_be_written_only_where_there_is_a_folder(tmp_path):
 
 
 FLAGS = [  # the command, its flags, and what its one line on standard error must say
-    (training, "--corpus nothing", "unknown corpus 'nothing'; there are story"),
-    (training, "--preset huge", "unknown preset 'huge'; known: tiny"),
-    (training, "--device abacus", "unknown device 'abacus'; known: auto"),
+    (training, "--corpus nothing", "corpus nothing story"),
+    (training, "--preset huge", "preset huge tiny"),
+    (training, "--device abacus", "device abacus auto"),
     (training, "--text missing.txt", "missing.txt"),
     (training, "--text binary", "binary is not UTF-8 text: invalid start byte at byte 0"),
     (training, "--text .", "directory"),
-    (training, "--text empty", "the text is empty"),
-    (training, "--steps 0", "steps is 0; it must be 1 or more"),
-    (training, "--steps -5", "steps is -5; it must be 1 or more"),
-    (training, "--batch-size 0", "batch_size is 0; it must be 1 or more"),
-    (training, "--accumulate 0", "accumulate is 0"),
-    (training, "--learning-rate -1", "learning_rate is -1.0; it must be above 0"),
-    (training, "--learning-rate nan", "learning_rate is nan; it must be above 0"),
-    (training, "--warmup-steps 999", "warmup_steps is 999; it must be 0 to 300"),
-    (training, "--weight-decay -1", "weight_decay is -1.0; it must be 0 or more"),
-    (training, "--clip-norm 0", "clip_norm is 0.0; it must be above 0"),
-    (training, "--evaluate-every 0", "evaluate_every is 0"),
-    (training, "--evaluate-batches 0", "evaluate_batches is 0"),
-    (training, "--checkpoint-every -1", "checkpoint_every is -1; it must be 0 or more"),
-    (training, "--seed -1", "seed is -1; it must be 0 to 4294967295"),
-    (training, "--precision fp7", "unknown precision 'fp7'; known: auto, fp32, bf16"),
-    (training, "--optimizer sgd", "unknown optimizer 'sgd'; known: adamw, muon"),
-    (training, "--final-share 2", "final_share is 2.0; .* at most 1"),
-    (training, "--compile --fsdp", "--compile does not go with --fsdp"),
-    (training, "--resume --out empty-folder", "no checkpoint in empty-folder"),
-    (course_gpt, "--steps 0", "steps is 0; it must be 1 or more"),
-    (course_gpt, "--tales 0", "tales is 0; it must be 1 or more"),
-    (chat_model, "--steps 0", "steps is 0; it must be 1 or more"),
+    (training, "--text empty", "empty"),
+    (training, "--steps 0", "steps 0 1"),
+    (training, "--steps -5", "steps -5 1"),
+    (training, "--batch-size 0", "batch_size 0 1"),
+    (training, "--accumulate 0", "accumulate 0"),
+    (training, "--learning-rate -1", "learning_rate -1.0 0"),
+    (training, "--learning-rate nan", "learning_rate nan 0"),
+    (training, "--warmup-steps 999", "warmup_steps 999 0 300"),
+    (training, "--weight-decay -1", "weight_decay -1.0 0"),
+    (training, "--clip-norm 0", "clip_norm 0.0 0"),
+    (training, "--evaluate-every 0", "evaluate_every 0"),
+    (training, "--evaluate-batches 0", "evaluate_batches 0"),
+    (training, "--checkpoint-every -1", "checkpoint_every -1 0"),
+    (training, "--seed -1", "seed -1 0 4294967295"),
+    (training, "--precision fp7", "precision fp7 auto fp32 bf16"),
+    (training, "--optimizer sgd", "optimizer sgd adamw"),
+    (training, "--final-share 2", "final_share 2.0 1"),
+    (training, "--compile --fsdp", "--compile --fsdp"),
+    (training, "--resume --out empty-folder", "checkpoint empty-folder"),
+    (course_gpt, "--steps 0", "steps 0 1"),
+    (course_gpt, "--tales 0", "tales 0 1"),
+    (chat_model, "--steps 0", "steps 0 1"),
     (chat_model, "--base nowhere", "nowhere"),
     (chat, "--model unspoken", "unspoken has no tokenizer"),
     (chat, "--model nowhere", "nowhere/config.json is missing"),
@@ -651,10 +594,12 @@ ATTEMPTS = [
 ]
 
 
-@pytest.mark.parametrize("notebook", sorted(exercises_by_notebook()))
-def test_a_check_explains_any_attempt(notebook, capsys):
-    for name in exercises_by_notebook()[notebook]:
+def test_a_check_explains_any_attempt(capsys):
+    wrong = []
+    for name in itertools.chain.from_iterable(exercises_by_notebook().values()):
         for attempt in ATTEMPTS:
-            checks.check(name, attempt)
+            check(name, attempt)
             said = capsys.readouterr().out.strip()
-            assert said.startswith(("Not yet: ", "Not attempted yet.")), (name, said)
+            if not said.startswith(("Not yet: ", "Not attempted yet.")):
+                wrong.append(f"{name}: {said}")
+    assert not wrong, "\n".join(wrong)

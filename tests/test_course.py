@@ -10,9 +10,11 @@ import sys
 import venv
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import conftest
 import course
 from tools import connection, environment
 
@@ -332,8 +334,32 @@ def test_the_tests_command_line():
     for flag, place in test.APART.items():
         apart, threads = test.command([flag, "-x"], cores=2)
         assert apart[-2:] == [place, "-x"] and (ROOT / place).exists() and threads == 2
+    smoke, _ = test.command(["--smoke", "-x"], cores=2)
+    assert test.SMOKE in smoke and (ROOT / test.SMOKE).exists() and "not slow" in smoke
+    chosen, _ = test.command(["-k", "helpers"], cores=2)
+    assert "notebooks" in chosen and test.named(["classroom", "-k", "tests"]) == ["classroom"]
     one, threads = test.command(["tests/test_course.py", "-x"], cores=4)
     assert "notebooks" not in one and one[-2:] == ["tests/test_course.py", "-x"] and threads == 4
+
+
+def test_the_longest_notebooks_begin_first():
+    from tools import test
+
+    numbers = [path.name[:2] for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")]
+    assert sorted(numbers) == sorted(test.LONGEST_FIRST)
+
+    def item(name, slow=False):
+        return SimpleNamespace(path=Path(name), get_closest_marker=lambda mark: slow or None)
+
+    longest, shortest = (f"{test.LONGEST_FIRST[place]}.ipynb" for place in (0, -1))
+    items = [item("a.py"), item("b.py"), item("b.py", slow=True), item(shortest), item(longest)]
+    conftest.longest_first(items)
+    assert [each.path.name for each in items] == [longest, shortest, "b.py", "b.py", "a.py"]
+
+
+def test_what_is_solved_in_a_test_is_kept_from_the_reader():
+    place = Path(os.environ["LLM_COURSE_STATE"])
+    assert place.parent.is_dir() and place.parent.name.startswith("course-tests-")
 
 
 def test_zip_holds_the_package_and_is_the_same_twice(tmp_path):

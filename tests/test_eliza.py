@@ -259,11 +259,13 @@ def test_respond_refuses_what_is_no_text():
 
 # ---- any text, any script ----
 
+COURSE_SCRIPT = Eliza.default().script  # read once for hundreds of conversations
+
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
 def test_any_text_gets_an_answer(texts):
-    eliza = Eliza.default()
+    eliza = Eliza(COURSE_SCRIPT)
     for text in texts:
         reply = eliza.respond(text)
         assert reply and reply[-1] in ".!?" and "\n" not in reply
@@ -275,11 +277,13 @@ WORDS = st.sampled_from(
 )
 
 
+WORDS_OF_THE_SCRIPT = re.findall(r"[\w']+", DEFAULT_SCRIPT.read_text(encoding="utf-8").lower())
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(WORDS, max_size=12), min_size=1, max_size=6))
 def test_replies_hold_no_word_from_outside(sentences):
-    eliza = Eliza.default()
-    known = set(re.findall(r"[\w']+", DEFAULT_SCRIPT.read_text(encoding="utf-8").lower()))
+    eliza, known = Eliza(COURSE_SCRIPT), set(WORDS_OF_THE_SCRIPT)
     for sentence in sentences:
         text = " ".join(sentence)
         reply = eliza.respond(text)

@@ -4,9 +4,9 @@ import ast
 import contextlib
 import io
 import re
+from typing import NamedTuple
 
 import nbformat
-import pytest
 
 from classroom.turns import check
 from classroom.turns.registry import EXERCISES, judge
@@ -14,6 +14,17 @@ from tools.lectures import ROOT
 
 SOLUTION = re.compile(r"<summary>Solution</summary>\n\n```python\n(.+?)```\s*</details>", re.S)
 HINT = re.compile(r"<details>\s*<summary>Hint</summary>\n\n(.+?)</details>", re.S)
+
+
+class Exercise(NamedTuple):
+    """An exercise as it is in its notebook; `after` is the Markdown below it."""
+
+    imports: str
+    name: str
+    attempt: str
+    stub: str
+    after: str
+    outputs: str
 
 
 def check_calls(source):
@@ -24,7 +35,7 @@ def check_calls(source):
 
 
 def exercises_of(path):
-    """Each exercise of a notebook: name, attempt, its code cells, and the Markdown after them."""
+    """Each exercise of a notebook."""
     cells = nbformat.read(str(path), 4).cells
     imports = [c.source for c in cells if "imports" in c.metadata.get("tags", [])]
     code = [(index, cell) for index, cell in enumerate(cells) if cell.cell_type == "code"]
@@ -34,24 +45,35 @@ def exercises_of(path):
             stub = cell.source if f"def {attempt}" in cell.source else code[place - 1][1].source
             after = cells[index + 1].source if index + 1 < len(cells) else ""
             outputs = "".join(output.get("text", "") for output in cell.outputs)
-            yield pytest.param("".join(imports), name, attempt, stub, after, outputs, id=name)
+            yield Exercise("".join(imports), name, attempt, stub, after, outputs)
 
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ALL = [exercise for path in NOTEBOOKS for exercise in exercises_of(path)]
-every_exercise = pytest.mark.parametrize("imports, name, attempt, stub, after, outputs", ALL)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_has_exercises(path):
-    number = path.stem[:2]
-    names = [exercise.id for exercise in exercises_of(path)]
-    assert names == [f"{number}.{place}" for place in range(1, len(names) + 1)]
-    assert len(names) >= 3
-    with contextlib.suppress(ValueError):
-        judge(f"{number}.0", None)  # loads the module of this notebook's checks
-    registered = [name for name in EXERCISES if name.startswith(f"{number}.")]
-    assert sorted(registered) == sorted(names), "exercises and checks belong together"
+def every_exercise(problems):
+    """One test of all exercises; it fails with the list of what `problems` finds in each."""
+
+    def test():
+        wrong = [f"{each.name}: {problem}" for each in ALL for problem in problems(each)]
+        assert not wrong, "\n".join(wrong)
+
+    return test
+
+
+def test_notebooks_have_exercises_and_each_its_check():
+    wrong = []
+    for path in NOTEBOOKS:
+        number = path.stem[:2]
+        names = [exercise.name for exercise in exercises_of(path)]
+        with contextlib.suppress(ValueError):
+            judge(f"{number}.0", None)  # loads the module of this notebook's checks
+        registered = [name for name in EXERCISES if name.startswith(f"{number}.")]
+        in_order = names == [f"{number}.{place}" for place in range(1, len(names) + 1)]
+        if not in_order or len(names) < 3 or sorted(registered) != sorted(names):
+            wrong.append(f"{path.stem} has exercises {names} and checks {registered}")
+    assert not wrong, "\n".join(wrong)
 
 
 def run(*sources):
@@ -64,30 +86,36 @@ def run(*sources):
 
 
 @every_exercise
-def test_the_stub_is_not_attempted(imports, name, attempt, stub, after, outputs):
-    assert outputs.strip().endswith("Not attempted yet."), "the committed output says so"
-    call = f"\ncheck({name!r}, {attempt})"
-    _, printed = run(imports, stub if "check(" in stub else stub + call)
-    assert printed == "Not attempted yet.\n"
+def test_stubs_are_not_attempted(exercise):
+    if not exercise.outputs.strip().endswith("Not attempted yet."):
+        yield "the committed output does not say 'Not attempted yet.'"
+    call = f"\ncheck({exercise.name!r}, {exercise.attempt})"
+    stub = exercise.stub if "check(" in exercise.stub else exercise.stub + call
+    _, printed = run(exercise.imports, stub)
+    if printed != "Not attempted yet.\n":
+        yield f"its stub prints {printed!r}"
 
 
 @every_exercise
-def test_the_solution_is_right(imports, name, attempt, stub, after, outputs):
-    assert len(HINT.findall(after)) >= 1, "a hint is folded away below the stub"
-    solutions = SOLUTION.findall(after)
-    assert len(solutions) == 1, "one solution is folded away below the stub"
-    namespace, printed = run(imports, solutions[0])
-    assert printed == ""
-    verdict = judge(name, eval(attempt, namespace))
-    assert verdict.startswith("Right: "), verdict
+def test_solutions_are_right(exercise):
+    if not HINT.search(exercise.after):
+        yield "no hint is folded away below the stub"
+    solutions = SOLUTION.findall(exercise.after)
+    if len(solutions) != 1:
+        yield f"{len(solutions)} solutions are folded away below the stub"
+        return
+    namespace, printed = run(exercise.imports, solutions[0])
+    verdict = judge(exercise.name, eval(exercise.attempt, namespace))
+    if printed or not verdict.startswith("Right: "):
+        yield f"its solution: {printed}{verdict}"
 
 
 @every_exercise
-def test_the_solution_is_not_in_the_stub(imports, name, attempt, stub, after, outputs):
-    """The reader starts from dots."""
-    (function,) = [n for n in ast.parse(stub).body if getattr(n, "name", None) == attempt]
-    rest = ast.unparse(function)
-    assert "..." in rest or "NotImplementedError" in rest or "pass" in rest
+def test_the_reader_starts_from_dots(exercise):
+    stubs = [n for n in ast.parse(exercise.stub).body if getattr(n, "name", "") == exercise.attempt]
+    rest = ast.unparse(stubs[0]) if len(stubs) == 1 else ""
+    if not ("..." in rest or "NotImplementedError" in rest or "pass" in rest):
+        yield "the solution is in the stub"
 
 
 def test_check_never_raises(capsys):
@@ -95,5 +123,5 @@ def test_check_never_raises(capsys):
         raise RuntimeError("oh no")
 
     for exercise in ALL:
-        check(exercise.id, broken)
+        check(exercise.name, broken)
         assert capsys.readouterr().out.startswith("Not yet: ")

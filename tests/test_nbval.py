@@ -162,8 +162,8 @@ def test_cells_have_a_time_limit():
     from tools import execute
 
     option = SimpleNamespace(nbval=True, nbval_cell_timeout=2000, nbval_current_env=False)
-    conftest.pytest_configure(SimpleNamespace(option=option))
+    conftest.use_nbval(SimpleNamespace(option=option))
     assert option.nbval_cell_timeout == execute.CELL_SECONDS and option.nbval_current_env
     option.nbval_cell_timeout = 7
-    conftest.pytest_configure(SimpleNamespace(option=option))
+    conftest.use_nbval(SimpleNamespace(option=option))
     assert option.nbval_cell_timeout == 7, "a limit that was asked for stays"

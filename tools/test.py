@@ -1,8 +1,9 @@
-"""`course.py test [--quick | --browser | --colab] [pytest's options]`: unit tests and every notebook.
+"""`course.py test [--quick | --smoke | --browser | --colab] [pytest's options]`: all tests and notebooks.
 
 Notebooks run under nbval: each output is compared with the committed one. `--quick` leaves out the
-notebooks and the slow tests. `--browser` uses every notebook in JupyterLab and Chromium instead,
-`--colab` runs some in a second environment with Colab's versions. Paths and options go to pytest: `course.py test tests/test_bpe.py -x`.
+notebooks and the slow tests, `--smoke` does the same but runs one notebook. `--browser` uses every
+notebook in JupyterLab and Chromium instead, `--colab` runs some in a second environment with
+Colab's versions. Paths and options go to pytest: `course.py test tests/test_bpe.py -x`.
 """
 
 import os
@@ -13,29 +14,41 @@ from pathlib import Path
 from tools.lectures import ROOT
 
 WORKERS = 2
+FOLDERS = ("tests", "helpers", "classroom")  # with the examples in docstrings
+SMOKE = "notebooks/02_tokenizer.ipynb"
 APART = {"--browser": "tests/browser", "--colab": "tests/test_colab.py"}  # only when asked for
+WITH_VALUE = ("-k", "-m", "-n", "-p", "-r", "--deselect", "--ignore")  # the next word is no path
+# by the time that they say they take: a run ends soonest when the longest notebooks begin first
+LONGEST_FIRST = tuple("07 09 08 04 06 05 01 03 02".split())
+
+
+def named(arguments):
+    """The files and folders among pytest's arguments; `path::test` names a test in one."""
+    before = [None, *arguments]
+    return [
+        item
+        for last, item in zip(before, arguments, strict=False)
+        if last not in WITH_VALUE and (ROOT / item.split("::")[0]).exists()
+    ]
 
 
 def command(arguments, cores):
     """pytest's command line and the number of threads that each worker may use."""
-    quick = "--quick" in arguments
-    rest = [argument for argument in arguments if argument not in ("--quick", *APART)]
-    named = [item for item in rest if (ROOT / item.split("::")[0]).exists()]
+    quick, smoke = "--quick" in arguments, "--smoke" in arguments
+    rest = [item for item in arguments if item not in ("--quick", "--smoke", *APART)]
     line = [sys.executable, "-m", "pytest", "-q", "-rsfE"]
     workers = 1
     if apart := [place for flag, place in APART.items() if flag in arguments]:
-        return [*line, *apart, *rest], cores
-    if quick:
+        return [*line, *apart, *rest], cores  # xdist would leave JupyterLab behind after Ctrl-C
+    if quick or smoke:
         line += ["-m", "not slow"]
-    if not named:
-        line += (
-            ["tests", "helpers", "classroom"]
-            if quick
-            else ["tests", "helpers", "classroom", "notebooks"]
-        )
+    if not named(rest):
+        notebooks = [SMOKE] if smoke else [] if quick else ["notebooks"]
+        line += [*FOLDERS, *notebooks]
         if cores > 1:
             workers = WORKERS
-            line += ["-n", str(workers), "--dist", "loadscope"]
+            # xdist would begin with the files of most tests; conftest.py knows a better order
+            line += ["-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder"]
     return [*line, "--nbval", *rest], max(1, cores // workers)
 
 
@@ -45,6 +58,7 @@ def environment(threads):
         "HF_HUB_OFFLINE": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "OMP_NUM_THREADS": str(threads),
+        "GOMP_SPINCOUNT": "10000",  # a thread that waits soon leaves its core to the other worker
         **os.environ,
         # tools that tests call by name (ruff, codespell) are those of this environment
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),

@@ -5,6 +5,7 @@ A merge's rank is the id of the token it produces: the lower the id, the earlier
 
 import heapq
 import itertools
+import sys
 from collections.abc import Mapping
 
 LONG_PIECE = 400  # ids; from here on a heap finds the next merge faster than a scan does
@@ -30,9 +31,9 @@ def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
     >>> merge_with_scan([1, 1, 1, 2], {(1, 1): 3, (3, 1): 4})
     [4, 2]
     """
-    token_ids, never = list(token_ids), float("inf")
+    token_ids, never = list(token_ids), sys.maxsize
     candidates = [merged.get(pair, never) for pair in itertools.pairwise(token_ids)]
-    while candidates and (best := min(candidates)) is not never:
+    while candidates and (best := min(candidates)) < never:
         i = candidates.index(best)
         token_ids[i : i + 2] = [best]
         del candidates[i]

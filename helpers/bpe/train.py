@@ -243,11 +243,11 @@ def learn_merges(pretoken_counts: Mapping[str, int], n_merges: int) -> list[tupl
     heapq.heapify(heap)
     merges: list[tuple[bytes, bytes]] = []
     while heap and len(merges) < n_merges:
-        negative_count, *rest, pair = heapq.heappop(heap)
+        negative_count, first, second, pair = heapq.heappop(heap)
         count = index.counts.get(pair, 0)
         if count != -negative_count:  # out of date: the pair became rarer since it was pushed
             if count:
-                heapq.heappush(heap, (-count, *rest, pair))
+                heapq.heappush(heap, (-count, first, second, pair))
             continue
         merges.append((vocab[pair[0]], vocab[pair[1]]))
         vocab.append(vocab[pair[0]] + vocab[pair[1]])

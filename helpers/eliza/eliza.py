@@ -19,8 +19,9 @@ import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from helpers.eliza.rules import Reassembly, Rule, fill, join_words, match, replace_words
+from helpers.eliza.rules import Reassembly, Rule, Script, fill, join_words, match, replace_words
 from helpers.eliza.script import FIRST_PERSON, parse_script
 
 DEFAULT_SCRIPT = Path(__file__).parent.parent / "assets" / "therapist.script"
@@ -119,7 +120,7 @@ class Eliza:
     "It is because you're tired that you came to me."
     """
 
-    def __init__(self, script):
+    def __init__(self, script: Script):
         self.script = script
         self.greeting = present(script.greeting.split())
         self.reset()
@@ -133,16 +134,16 @@ class Eliza:
             raise ValueError(f"{Path(path).name}: {error}") from None
 
     @classmethod
-    def default(cls):
+    def default(cls) -> Self:
         """Return ELIZA with this course's own therapist script."""
         return cls.load(DEFAULT_SCRIPT)
 
-    def reset(self):
+    def reset(self) -> None:
         """Begin a new conversation."""
         self.turn = 0
-        self.memory = deque()
+        self.memory: deque[str] = deque()
         self.trace = Trace()
-        self._answers_given = Counter()
+        self._answers_given: Counter[Rule] = Counter()
 
     def respond(self, text):
         """Return the reply to one text; `self.trace` then says how it came about.

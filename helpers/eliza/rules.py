@@ -13,6 +13,7 @@ Source: J. Weizenbaum, 'ELIZA', Communications of the ACM 9 (1), 1966.
 """
 
 import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 ANYTHING = 0  # the pattern element that matches any number of words
@@ -36,6 +37,10 @@ class Tagged:
 
     def __str__(self):
         return f"(/{' '.join(self.tags)})"
+
+
+Element = int | str | AnyOf | Tagged  # of a pattern
+Tags = Mapping[str, Set[str]]  # to each tag, the words that carry it
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class Script:
 
     greeting: str = ""
     keywords: dict[str, Keyword] = field(default_factory=dict)
-    none: Keyword | None = None
+    none: Keyword = field(default_factory=lambda: Keyword("NONE", 0))
     memory_keyword: str = ""
     memory: list[Rule] = field(default_factory=list)
     post: list[tuple[list[str], list[str]]] = field(default_factory=list)
@@ -102,12 +107,9 @@ class Script:
         """Return the first plain answer of NONE, for a text that no rule answers."""
         for rule in self.none.rules:
             for answer in rule.reassemblies:
-                if (
-                    answer.parts
-                    and not answer.link
-                    and all(isinstance(part, str) for part in answer.parts)
-                ):
-                    return list(answer.parts)
+                words = [part for part in answer.parts if isinstance(part, str)]
+                if words and len(words) == len(answer.parts) and not answer.link:
+                    return words
         return []
 
 
@@ -177,7 +179,7 @@ def runs_between_zeros(pattern):
     >>> runs_between_zeros((0, "YOU", "ARE", 0))
     [[], ['YOU', 'ARE'], []]
     """
-    runs = [[]]
+    runs: list[list[Element]] = [[]]
     for element in pattern:
         if element == ANYTHING:
             runs.append([])
@@ -210,7 +212,9 @@ def fill(parts, pieces):
     return words
 
 
-def replace_words(words, replacements):
+def replace_words(
+    words: list[str], replacements: Iterable[tuple[list[str], list[str]]]
+) -> list[str]:
     """Post-substitution: replace runs of words in a finished reply, one replacement at a time.
 
     >>> replace_words("Why do you think I are late ?".split(), [(["I", "ARE"], ["I", "am"])])

@@ -25,8 +25,19 @@ script all in capitals, as in 1966, answers in lower case here.
 """
 
 import re
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
-from helpers.eliza.rules import AnyOf, Keyword, Reassembly, Rule, Script, Tagged, join_words
+from helpers.eliza.rules import (
+    AnyOf,
+    Element,
+    Keyword,
+    Reassembly,
+    Rule,
+    Script,
+    Tagged,
+    join_words,
+)
 
 TOKEN = re.compile(r";[^\n]*|\n|\(|\)|=|[^\s()=;]+")
 WORD_AND_MARK = re.compile(r"(.*[^.,!?:])([.,!?:]+)")
@@ -86,7 +97,7 @@ def read_groups(text):
     return open_groups[0]
 
 
-def read_words(items, where):
+def read_words(items: Iterable[Item], where: str) -> list[str | int]:
     """Split punctuation from words and turn numbers to ints: `you 4?` gives you, 4, ?"""
     parts = []
     for item in items:
@@ -108,11 +119,11 @@ def read_set(group):
     fail(group.line, "a list in a pattern must read (*word word) or (/TAG)")
 
 
-def read_pattern(items, line):
+def read_pattern(items: Sequence[Item], line: int) -> tuple[Element, ...]:
     """Read a decomposition pattern such as `0 you are 0 (*sad unhappy) 0`."""
     if not items:
         fail(line, "an empty decomposition pattern")
-    pattern = []
+    pattern: list[Element] = []
     for item in items:
         if isinstance(item, Group):
             pattern.append(read_set(item))
@@ -130,7 +141,7 @@ def read_link(group):
     return group[1].upper()
 
 
-def read_parts(items, n_pieces, line):
+def read_parts(items: Iterable[Item], n_pieces: int, line: int) -> tuple[str | int, ...]:
     """Read the words and numbers of a reassembly; a number must name one of n_pieces."""
     parts = read_words(items, "a reassembly rule")
     if not parts:
@@ -141,7 +152,7 @@ def read_parts(items, n_pieces, line):
     return tuple(parts)
 
 
-def read_reassembly(group, n_pieces):
+def read_reassembly(group: Item, n_pieces: int) -> Reassembly:
     """Read one reassembly rule: words, a link, NEWKEY or PRE."""
     if not isinstance(group, Group):
         fail(group.line, f"'{group}' is not in parentheses, as a reassembly rule must be")
@@ -158,7 +169,7 @@ def read_reassembly(group, n_pieces):
     return Reassembly(read_parts(group, n_pieces, group.line), line=group.line)
 
 
-def read_rule(group):
+def read_rule(group: Group) -> Rule:
     """Read a decomposition with its reassemblies, as in `((0 if 0) (What if 3?))`."""
     if not isinstance(group[0], Group):
         fail(group.line, "a rule must begin with a decomposition pattern in parentheses")
@@ -168,7 +179,7 @@ def read_rule(group):
     return Rule(pattern, tuple(read_reassembly(g, len(pattern)) for g in group[1:]), group.line)
 
 
-def read_equation(group, what):
+def read_equation(group: Item, what: str) -> tuple[list[Item], list[Item]]:
     """Split `(left = right)` at its equals sign; both sides must hold words."""
     places = [place for place, item in enumerate(group) if item == "="]
     if isinstance(group, Atom) or len(places) != 1 or not 0 < places[0] < len(group) - 1:
@@ -176,7 +187,7 @@ def read_equation(group, what):
     return group[: places[0]], group[places[0] + 1 :]
 
 
-def read_keyword(group):
+def read_keyword(group: Group) -> Keyword:
     """Read one keyword with its substitute, rank, tags and rules."""
     entry = Keyword(group[0].upper(), group.line)
     items = list(group[1:])
@@ -200,7 +211,7 @@ def read_keyword(group):
     return entry
 
 
-def read_memory(script, group):
+def read_memory(script: Script, group: Group) -> None:
     """Read `(MEMORY keyword (pattern = words) ...)` into the script."""
     if len(group) < 3 or not isinstance(group[1], Atom):
         fail(group.line, "MEMORY must read (MEMORY keyword (pattern = words) ...)")
@@ -212,7 +223,7 @@ def read_memory(script, group):
         script.memory.append(Rule(pattern, (answer,), item.line))
 
 
-def read_entry(script, group):
+def read_entry(script: Script, group: Group) -> None:
     """Read one list after the greeting into the script."""
     if not isinstance(group[0], Atom) or group[0] == "=":
         fail(group.line, "an entry must begin with its keyword")
@@ -237,7 +248,7 @@ def check_links(script):
     """Raise ValueError if a link, or MEMORY, leads to a keyword without rules."""
     for entry in [*script.keywords.values(), script.none]:
         for answer in (a for rule in entry.rules for a in rule.reassemblies if a.link):
-            target = script.keywords.get(answer.link)
+            target = script.keywords.get(answer.link or "")
             if target is None or not target.rules:
                 what = "has no entry" if target is None else "has no rules"
                 fail(answer.line, f"(={answer.link}) leads nowhere: {answer.link} {what}")
@@ -275,8 +286,8 @@ def parse_script(text):
     for group in groups[1:]:
         if group:  # the empty list at the end only marks the end of the script
             read_entry(script, group)
-    script.none = script.keywords.pop("NONE", None)
-    if script.none is None or not script.last_resort():
+    script.none = script.keywords.pop("NONE", script.none)
+    if not script.last_resort():
         fail(last_line, "NONE is missing: the script needs (NONE ((0) (words without numbers)))")
     check_links(script)
     return script

@@ -14,9 +14,13 @@ addresses, licenses and hashes is in `helpers.texts.sources`.
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from helpers.texts.downloads import CorpusError, download, verify
 from helpers.texts.sources import CORPORA, Corpus, parse_sms
+
+if TYPE_CHECKING:
+    import tiktoken
 
 _STORY = Path(__file__).parent.parent / "assets" / "story.txt"
 
@@ -66,7 +70,7 @@ def load_instructions(name: str = "instructions") -> list[dict[str, str]]:
     return json.loads(load_corpus(name))
 
 
-def gpt2_encoding():
+def gpt2_encoding() -> "tiktoken.Encoding":
     """GPT-2's tokenizer as a `tiktoken.Encoding`, read from the folder of downloads.
 
     Downloads `gpt2-vocabulary` the first time; raises CorpusError if that fails.

@@ -42,16 +42,16 @@ class DocumentLoader(Loader):
 
     def __init__(
         self,
-        documents,
-        end_id,
-        batch_size,
-        seed=0,
-        shuffle=True,
-        drop_last=True,
-        round_to=1,
-        scored=None,
-        batch_tokens=None,
-        first=None,
+        documents: Iterable[Sequence[int]],
+        end_id: int,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = True,
+        round_to: int = 1,
+        scored: Iterable[Sequence[bool]] | None = None,
+        batch_tokens: int | None = None,
+        first: Sequence[bool] | None = None,
     ):
         check_whole("batch_size", batch_size, least=1)
         check_whole("round_to", round_to, least=1)
@@ -74,6 +74,7 @@ class DocumentLoader(Loader):
         if batch_tokens is not None:
             check_whole("batch_tokens", batch_tokens, least=longest)
         self.batch_tokens = batch_tokens
+        self.n_cut = 0  # how many documents were cut to fit; `instruction_loader` counts them
         n_tokens = sum(map(len, self.documents)) + len(self.documents)
         rows = len(self.documents) if batch_tokens is None else len(self) * batch_size
         self.tokens_a_row = n_tokens / rows  # on average

@@ -6,6 +6,7 @@ is tried several times, mirrors included. A full disk or a read-only folder is r
 
 import errno
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from helpers.files import replacing, sha256

@@ -45,7 +45,7 @@ class TokenWindows(torch.utils.data.Dataset):
 
     def __init__(
         self,
-        tokens,
+        tokens: Sequence[int] | np.ndarray | torch.Tensor,
         context_length: int,
         stride: int | None = None,
         vocab_size: int | None = None,
@@ -75,8 +75,8 @@ class TokenWindows(torch.utils.data.Dataset):
         """The windows with these indices, as inputs and targets of shape (B, T) each."""
         starts = indices[:, None] * self.stride  # (B, 1)
         rows = self.tokens[starts + np.arange(self.context_length + 1)]  # (B, T + 1)
-        rows = torch.from_numpy(rows.astype(np.int64, copy=False))
-        return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()  # (B, T) each
+        ids = torch.from_numpy(rows.astype(np.int64, copy=False))
+        return ids[:, :-1].contiguous(), ids[:, 1:].contiguous()  # (B, T) each
 
 
 class Loader:
@@ -171,7 +171,7 @@ def cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def create_loader(
-    tokens,
+    tokens: Sequence[int] | np.ndarray | torch.Tensor,
     context_length: int,
     batch_size: int,
     stride: int | None = None,

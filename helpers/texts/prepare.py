@@ -26,7 +26,7 @@ def split_text(text, held_out_share=0.1):
     return text[:cut], text[cut:]
 
 
-def read_text(path):
+def read_text(path: Path | str) -> str:
     """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -36,7 +36,9 @@ def read_text(path):
         ) from None
 
 
-def prepare(text, vocab_size, held_out_share=0.1):
+def prepare(
+    text: str, vocab_size: int, held_out_share: float = 0.1
+) -> tuple[BPETokenizer, np.ndarray, np.ndarray, str, str]:
     """Train a tokenizer on a text's first part and encode both parts.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text); the ids

@@ -8,8 +8,10 @@ only what a batch needs, and memory use does not grow with the text.
 """
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import regex
 
 from helpers.bpe import BPETokenizer
@@ -23,7 +25,9 @@ SAMPLE_BYTES = 4 << 20  # of each part, for gzip and xz and for bits per byte
 BOUNDARY = regex.compile(r"(?s).*(?<=\S)(?=\s)")
 
 
-def read_pieces(path, start=0, end=None, size=None):
+def read_pieces(
+    path: Path | str, start: int = 0, end: int | None = None, size: int | None = None
+) -> Iterator[str]:
     """Yield the text of a UTF-8 file from byte `start` to `end`, about `size` bytes at a time.
 
     A piece ends between a visible character and white space, so that encoding the pieces gives the
@@ -85,4 +89,4 @@ def prepare_file(path, vocab_size, folder):
             write_tokens(target, ids, tokenizer.vocab_size)
         rows.append(read_tokens(target))
         samples.append(next(read_pieces(path, start, end, SAMPLE_BYTES)))
-    return tokenizer, *rows, *samples
+    return tokenizer, rows[0], rows[1], samples[0], samples[1]
