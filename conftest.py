@@ -16,16 +16,16 @@ from tools.test import APART, LONGEST_FIRST
 NBVAL_DEFAULT_SECONDS = 2000
 
 
-def pytest_sessionstart(session):
-    """An empty state: a reader's answers change outputs, and what a test solves is not theirs."""
-    empty = tempfile.TemporaryDirectory()
-    session.config.add_cleanup(empty.cleanup)
-    os.environ["LLM_COURSE_STATE"] = os.path.join(empty.name, "progress.json")
-
-
 def pytest_configure(config):
-    if not getattr(config.option, "nbval", False):
-        return
+    # what a reader has solved must not change a test, nor a test what a reader has solved
+    config.course_state = tempfile.mkdtemp(prefix="course-tests-")
+    os.environ["LLM_COURSE_STATE"] = os.path.join(config.course_state, "state.json")
+    if getattr(config.option, "nbval", False):
+        use_nbval(config)
+
+
+def use_nbval(config):
+    """Sets nbval up: this environment's kernel, our time limit and our comparison."""
     config.option.nbval_current_env = True
     if config.option.nbval_cell_timeout == NBVAL_DEFAULT_SECONDS:
         config.option.nbval_cell_timeout = execute.CELL_SECONDS

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 KEYWORDS = ("free", "win", "winner", "won", "prize", "cash", "urgent", "claim", "click", "offer")
 
 
-def words_and_signs(text):
+def words_and_signs(text: str) -> list[str]:
     """Split a text, in lower case, into words, numbers (all as "0") and single other characters.
 
     >>> words_and_signs("You WON $500!")
@@ -53,7 +53,7 @@ class NaiveBayes:
             self.words_of[label].update(words_and_signs(text))
         self.vocabulary = set().union(*self.words_of.values())
 
-    def scores(self, text):
+    def scores(self, text: str) -> dict[int, float]:
         """Log-probability, up to a constant, of each class given the text's words."""
         scores = {}
         for label, counts in self.words_of.items():
@@ -63,7 +63,7 @@ class NaiveBayes:
             scores[label] = math.log(self.texts_of[label]) + evidence
         return scores
 
-    def predict(self, texts):
+    def predict(self, texts: Iterable[str]) -> list[int]:
         """The most probable class of each text."""
         scores = map(self.scores, texts)
         return [max(score, key=score.__getitem__) for score in scores]

@@ -1,6 +1,7 @@
 """Talk to an instruction-tuned GPT: `python3 course.py chat`, or `ChatModel` in your own code."""
 
 import codecs
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from helpers.checkpoint import load_model
 from helpers.difference import add_difference
 from helpers.files import read_json, sha256
 from helpers.generate import generate
-from helpers.instructions import fit_prompt, format_chat
+from helpers.instructions import PromptFormat, fit_prompt, format_chat
 from helpers.limits import check_whole
+from helpers.model import GPT
 from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = Path(__file__).parent / "assets"
@@ -49,14 +51,16 @@ class ChatModel:
 
     def reset(self) -> None:
         """Forget the conversation."""
-        self.turns = []  # (text, answer as it was generated, with the space it may begin with)
+        self.turns: list[
+            tuple[str, str]
+        ] = []  # (text, answer as it was generated, with the space it may begin with)
         self.left_out = ""
 
     def respond(self, text: str) -> str:
         """Return the whole answer to `text`; see `stream` for the errors."""
         return "".join(self.stream(text)).strip() or "..."
 
-    def stream(self, text):
+    def stream(self, text: str) -> Iterator[str]:
         """Yield the answer to `text` in pieces, as they are generated.
 
         The answer so far is remembered even if the caller stops early. Raises TypeError if the text
@@ -112,7 +116,9 @@ def _left_out(dropped, forgotten):
     return f"left out, since the context is full: {' and '.join(parts)}" if parts else ""
 
 
-def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
+def load_chat_model(
+    folder: Path | str = CHAT_MODEL, base: Path | str = BASE_MODEL
+) -> tuple[GPT, BPETokenizer]:
     """Return (model, tokenizer) of the course's chat model: its GPT plus what fine-tuning changed.
 
     `folder` holds what `save_difference` wrote. Raises ValueError if a file is missing or the
@@ -124,6 +130,8 @@ def load_chat_model(folder=CHAT_MODEL, base=BASE_MODEL):
     if report.is_file():
         if read_json(report).get("base_sha256") != sha256(Path(base) / "model.safetensors"):
             raise ValueError(f"the difference in {folder} was made from another GPT than {base}")
+    if tokenizer is None:
+        raise ValueError(f"{base} has no tokenizer")
     return model.eval(), tokenizer
 
 

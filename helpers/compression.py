@@ -11,10 +11,12 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
+from helpers.bpe import BPETokenizer
+from helpers.model import GPT
 from helpers.tokenizer import END_OF_TEXT
 
 
-def compressor_bits_per_byte(train_text, held_out_text):
+def compressor_bits_per_byte(train_text: str, held_out_text: str) -> dict[str, float]:
     """Bits per byte that gzip and xz need for `held_out_text` after they have read `train_text`.
 
     Each compresses the training text alone and both together; the difference belongs to the
@@ -39,7 +41,7 @@ def compressor_bits_per_byte(train_text, held_out_text):
 
 
 @torch.no_grad()
-def text_bits(model, token_ids, batch_size=16):
+def text_bits(model: GPT, token_ids: Sequence[int] | torch.Tensor, batch_size: int = 16) -> float:
     """Total bits that the model needs for `token_ids` (a list); the first token is not counted.
 
     Windows overlap by half, so that all but the first tokens see at least half a context.
@@ -62,7 +64,9 @@ def text_bits(model, token_ids, batch_size=16):
     return nats / math.log(2)
 
 
-def bits_per_byte(model, tokenizer, text, batch_size=16):
+def bits_per_byte(
+    model: GPT, tokenizer: BPETokenizer, text: str | list[str], batch_size: int = 16
+) -> float:
     """Bits per byte of `text` under the model, with the end-of-text token before it.
 
     `text` may be a list of documents: each is then read separately, and its end counts as well.

@@ -50,12 +50,12 @@ class GPTConfig:
                 raise TypeError(f"{name} is {getattr(self, name)!r}; it must be True or False")
 
     @property
-    def head_dim(self):
+    def head_dim(self) -> int:
         """The size of one head's query, key or value vector."""
         return self.embedding_dim // self.n_heads
 
     @property
-    def kv_heads(self):
+    def kv_heads(self) -> int:
         """The number of heads of keys and values."""
         return self.n_heads if self.n_kv_heads is None else self.n_kv_heads
 
@@ -71,7 +71,7 @@ PRESETS = {
 }
 
 
-def get_preset(name):
+def get_preset(name: str) -> GPTConfig:
     """Return the preset called `name`; raises ValueError, naming the known ones, for another.
 
     >>> get_preset("gpt2-xl").n_layers

@@ -14,6 +14,8 @@ import math
 
 import torch
 
+from helpers.model import GPT
+
 # Small scales in the normalizations with large weights after them compute the same as the usual
 # ones. But a step of the optimizer has a fixed size and changes large weights less, so the circuit
 # lasts until the training texts make use of it.
@@ -23,7 +25,7 @@ SHARPNESS = 14.0  # the attention score, before softmax, of the key that a head 
 LOUDNESS = 2.0  # what is copied, as a multiple of the word that is there already
 
 
-def start_copying(model, seed=0):
+def start_copying(model: GPT, seed: int = 0) -> GPT:
     """Set a GPT's initial weights so that it predicts what followed the current word earlier.
 
     Returns the model, changed in place. Raises ValueError if it has fewer than two blocks, a number

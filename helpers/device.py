@@ -12,7 +12,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRIM_THRESHOLD, MMAP_THRESHOLD, MOST_BYTES = -1, -3, 2**31 - 1
 
 
-def choose_device(name="auto"):
+def choose_device(name: str = "auto") -> torch.device:
     """Return a torch device: CUDA if available, else the CPU; MPS only on request.
 
     Raises ValueError for a device that is not available.
@@ -36,14 +36,14 @@ def choose_device(name="auto"):
     return torch.device(name)
 
 
-def use_every_core():
+def use_every_core() -> int:
     """Let PyTorch use every core that this process may use; return their number."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch.set_num_threads(max(1, cores or 1))
     return torch.get_num_threads()
 
 
-def keep_memory():
+def keep_memory() -> bool:
     """Make this process keep freed memory for reuse; return whether that worked (with glibc only).
 
     Training allocates and frees the same large tensors in every step. Memory that was returned to
@@ -76,7 +76,7 @@ def bfloat16_speedup(device: torch.device | str, size: int = 768, repeats: int =
     return seconds[torch.float32] / seconds[torch.bfloat16]
 
 
-def choose_precision(name="auto", device=None):
+def choose_precision(name: str = "auto", device: torch.device | str | None = None) -> torch.dtype:
     """Return torch.float32 or torch.bfloat16; 'auto' means bf16 if it is more than twice as fast.
 
     Raises ValueError for another name.
@@ -91,7 +91,7 @@ def choose_precision(name="auto", device=None):
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
 
 
-def precision_name(name="auto", device=None):
+def precision_name(name: str = "auto", device: torch.device | str | None = None) -> str:
     """Return the choice of `choose_precision` as "fp32" or "bf16"; same errors.
 
     >>> precision_name("bf16")

@@ -17,6 +17,7 @@ from torch import nn
 
 from helpers.files import replacing
 
+Model = TypeVar("Model", bound=nn.Module)
 NAME = "difference.safetensors"
 
 
@@ -41,7 +42,7 @@ def quantize_rows(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return numbers.to(torch.int8), scales
 
 
-def save_difference(folder, model, base):
+def save_difference(folder: Path | str, model: nn.Module, base: nn.Module) -> Path:
     """Write the difference between `model` and the `base` it was fine-tuned from; return `folder`.
 
     Raises ValueError if the weights of the two differ in name or shape, or a change is NaN or inf.
@@ -63,7 +64,7 @@ def save_difference(folder, model, base):
     return folder
 
 
-def add_difference(folder, model):
+def add_difference(folder: Path | str, model: Model) -> Model:
     """Add a saved difference to the base model, in place; return the model.
 
     Raises ValueError if the file is missing, damaged or made from another model.

@@ -6,7 +6,7 @@ same prompts get the same answers every time.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -80,7 +80,7 @@ def _answer_together(model, rows, max_new_tokens, end_id):
     return answers
 
 
-def exact_match(answer, reference):
+def exact_match(answer: str, reference: str) -> bool:
     """Return whether two answers are equal, apart from white space at their ends.
 
     >>> exact_match(" 12 ", "12"), exact_match("12.", "12")
@@ -89,7 +89,7 @@ def exact_match(answer, reference):
     return answer.strip() == reference.strip()
 
 
-def words_of(text):
+def words_of(text: str) -> list[str]:
     """Return the words and numbers of a text in lower case, without punctuation.
 
     >>> words_of("A token's id: 42!")
@@ -115,7 +115,7 @@ def token_f1(answer: str, reference: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def nearest_reference(answer, references):
+def nearest_reference(answer: str, references: Sequence[str]) -> tuple[int, float]:
     """Return (index, token F1) of the reference with the highest token F1.
 
     The first of several equals counts. Raises ValueError if there are no references.
@@ -130,7 +130,9 @@ def nearest_reference(answer, references):
     return best, scores[best]
 
 
-def is_right_answer(answer, own, references, at_least=0.6):
+def is_right_answer(
+    answer: str, own: str, references: Sequence[str], at_least: float = 0.6
+) -> bool:
     """Return whether `own` is the nearest of all references, with a token F1 of `at_least`.
 
     Raises ValueError if `own` is not among the references.
@@ -144,7 +146,7 @@ def is_right_answer(answer, own, references, at_least=0.6):
     return references[place] == own and score >= at_least
 
 
-def share_by_kind(kinds, right):
+def share_by_kind(kinds: Iterable[str], right: Iterable[bool]) -> dict[str, float]:
     """Return the accuracy for each kind, in alphabetical order.
 
     Raises ValueError if the two lists differ in length.

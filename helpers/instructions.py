@@ -15,6 +15,8 @@ from helpers.bpe import BPETokenizer
 from helpers.texts.documents import DocumentLoader
 from helpers.tokenizer import END_OF_TEXT
 
+PromptFormat = Callable[[str, str], str]  # an instruction and its input to a prompt
+
 
 class Instruction(NamedTuple):
     """An instruction, the input it is about (may be empty), and the right output."""
@@ -24,7 +26,7 @@ class Instruction(NamedTuple):
     output: str = ""
 
 
-def format_alpaca(instruction, input=""):
+def format_alpaca(instruction: str, input: str = "") -> str:
     """Return the prompt in Alpaca's format; the answer follows it directly.
 
     >>> print(format_alpaca("Add up.", "2 and 3").splitlines()[2])
@@ -40,7 +42,7 @@ def format_alpaca(instruction, input=""):
     return text + "\n\n### Response:\n"
 
 
-def format_phi3(instruction, input=""):
+def format_phi3(instruction: str, input: str = "") -> str:
     """Return the prompt in the shorter format of Phi-3; the answer follows it directly.
 
     >>> format_phi3("Add up.", "2 and 3")
@@ -50,7 +52,7 @@ def format_phi3(instruction, input=""):
     return f"<|user|>\n{question}<|end|>\n<|assistant|>\n"
 
 
-def format_chat(instruction, input=""):
+def format_chat(instruction: str, input: str = "") -> str:
     """Return the prompt for the course's chat model: Phi-3's format, with a space before each line.
 
     Most tokens are a word with the space before it. With a space at the start of each line, a word
@@ -66,7 +68,12 @@ def format_chat(instruction, input=""):
 FORMATS = {"alpaca": format_alpaca, "phi3": format_phi3, "chat": format_chat}
 
 
-def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt=True):
+def encode_conversation(
+    tokenizer: BPETokenizer,
+    turns: Sequence[Instruction],
+    prompt_format: PromptFormat = format_phi3,
+    mask_prompt: bool = True,
+) -> tuple[list[int], list[bool]]:
     """Return (token ids, scored) of one conversation, without its last end-of-text token.
 
     `scored` says of each token whether the loss counts it. It has one value more than there are
@@ -94,14 +101,14 @@ def encode_conversation(tokenizer, turns, prompt_format=format_phi3, mask_prompt
 
 
 def instruction_loader(
-    tokenizer,
-    conversations,
-    batch_size,
-    prompt_format=format_phi3,
-    mask_prompt=True,
-    max_tokens=None,
-    **options,
-):
+    tokenizer: BPETokenizer,
+    conversations: Sequence[Instruction | Sequence[Instruction]],
+    batch_size: int,
+    prompt_format: PromptFormat = format_phi3,
+    mask_prompt: bool = True,
+    max_tokens: int | None = None,
+    **options: Any,
+) -> DocumentLoader:
     """Return a `DocumentLoader` of conversations in which the loss ignores the prompts.
 
     A conversation may be a single turn. One that is longer than `max_tokens` (with an end-of-text
@@ -130,7 +137,7 @@ def instruction_loader(
     return loader
 
 
-def fit_prompt(token_ids, context_length, room):
+def fit_prompt(token_ids: list[int], context_length: int, room: int) -> tuple[list[int], int]:
     """Keep the last tokens of a prompt, so that an answer of `room` tokens fits after it.
 
     The end of the prompt is kept, since it usually holds the question. Returns (token ids, number

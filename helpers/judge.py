@@ -35,7 +35,7 @@ class JudgeError(ValueError):
     """A judge's reply that is not what was asked for."""
 
 
-def server_judge(server):
+def server_judge(server: Any) -> Judge:
     """Make a judge of anything with `reset()` and `respond(text)`; it forgets after each prompt."""
 
     def ask(prompt):
@@ -45,7 +45,7 @@ def server_judge(server):
     return ask
 
 
-def parse_score(reply):
+def parse_score(reply: str) -> int:
     """Parse the score in a judge's reply; raises JudgeError if there is none from 0 to 100.
 
     >>> parse_score("85"), parse_score("Score: 90/100.")
@@ -60,7 +60,7 @@ def parse_score(reply):
     return round(score)
 
 
-def parse_choice(reply):
+def parse_choice(reply: str) -> str:
     """Parse "A" or "B" in a judge's reply; raises JudgeError if it names neither or both.
 
     >>> parse_choice("B."), parse_choice("Answer A is better")
@@ -72,7 +72,9 @@ def parse_choice(reply):
     return named.pop()
 
 
-def judge_answers(items, ask, path, progress=True):
+def judge_answers(
+    items: Sequence[dict[str, str]], ask: Judge, path: Path | str, progress: bool = True
+) -> list[dict[str, Any]]:
     """Score answers one by one and return all results, one dictionary per item.
 
     `items` are dictionaries with "question", "reference" and "answer". A result adds "score"; if
@@ -93,7 +95,7 @@ def judge_answers(items, ask, path, progress=True):
     return results
 
 
-def mean_score(results):
+def mean_score(results: Iterable[dict[str, Any]]) -> tuple[float, int]:
     """Return (mean score, number of scores); raises ValueError if there is no score.
 
     >>> mean_score([{"score": 80}, {"score": None}, {"score": 60}])
@@ -105,7 +107,7 @@ def mean_score(results):
     return sum(scores) / len(scores), len(scores)
 
 
-def position_bias(pairs, ask):
+def position_bias(pairs: Sequence[tuple[str, str, str]], ask: Judge) -> dict[str, float]:
     """Measure whether a judge prefers a position: ask for the better of two answers in both orders.
 
     `pairs` are (question, one answer, other answer). Returns the shares of pairs in which the
@@ -130,7 +132,7 @@ def position_bias(pairs, ask):
     return {name: count / len(pairs) for name, count in counts.items()}
 
 
-def repeat_spread(item, ask, times=5):
+def repeat_spread(item: dict[str, str], ask: Judge, times: int = 5) -> list[int]:
     """Return the scores of asking for one answer several times; a reliable judge repeats itself.
 
     Raises JudgeError if a reply cannot be parsed, ValueError for `times` below 2.
@@ -140,7 +142,7 @@ def repeat_spread(item, ask, times=5):
     return [parse_score(ask(score_prompt(item))) for _ in range(times)]
 
 
-def score_prompt(item):
+def score_prompt(item: dict[str, str]) -> str:
     """Return the prompt that asks for a score; raises ValueError if a part of it is missing."""
     missing = [name for name in ("question", "reference", "answer") if name not in item]
     if missing:
@@ -183,7 +185,7 @@ def _append(path, result):
         file.write("\n" * bool(torn) + json.dumps(result) + "\n")
 
 
-def short_reply(reply):
+def short_reply(reply: str) -> str:
     """Return a reply on one line, quoted and truncated, for a message.
 
     >>> short_reply("No,\\nthank you.")

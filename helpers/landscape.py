@@ -33,7 +33,7 @@ class Landscape:
         return self.losses[middle, middle].item()
 
 
-def random_direction(model, seed=0):
+def random_direction(model: nn.Module, seed: int = 0) -> dict[str, torch.Tensor]:
     """Return a random direction: a tensor per named parameter, each row with its weights' norm.
 
     A row of a matrix is the weights of one unit (a filter, in the paper). Biases and normalization
@@ -61,7 +61,9 @@ def random_direction(model, seed=0):
 
 
 @contextlib.contextmanager
-def moved(model, *steps):
+def moved(
+    model: nn.Module, *steps: tuple[float, Mapping[str, torch.Tensor]]
+) -> Iterator[nn.Module]:
     """Move the model's weights by (size, direction) steps within a `with` block, then restore them.
 
     >>> layer = torch.nn.Linear(1, 1)

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 
-def check_whole(name, value, least, most=None):
+def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Check that a value is a whole number from `least` to `most` (None: no upper limit).
 
     Raises TypeError if it is not a whole number, ValueError if it is outside its limits.
@@ -20,7 +20,14 @@ def check_whole(name, value, least, most=None):
         raise ValueError(f"{name} is {value}; it must be {limits}")
 
 
-def check_number(name, value, above=-math.inf, least=-math.inf, below=math.inf, most=math.inf):
+def check_number(
+    name: str,
+    value: Any,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> None:
     """Check that a value is a finite number with above < value < below and least <= value <= most.
 
     Raises TypeError if it is not a number. Raises ValueError if it is outside its limits, NaN or

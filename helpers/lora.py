@@ -9,6 +9,7 @@ Shapes: B sequences, T tokens, r the rank.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -52,7 +53,9 @@ class LoRALinear(nn.Module):
         return self.linear.requires_grad_(True)
 
 
-def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
+def apply_lora(
+    model: GPT, rank: int = 8, alpha: float = 16, targets: Iterable[str] = TARGETS
+) -> GPT:
     """Freeze a GPT and wrap its blocks' matrices in `LoRALinear`; return the model.
 
     `targets` holds the last part of the matrices' names. Raises ValueError if the model has LoRA
@@ -79,7 +82,7 @@ def apply_lora(model, rank=8, alpha=16, targets=TARGETS):
     return model
 
 
-def merge_lora(model):
+def merge_lora(model: GPT) -> GPT:
     """Add every correction to its matrix and make the whole model trainable again; return it.
 
     Raises ValueError if the model has no LoRA.

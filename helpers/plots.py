@@ -22,7 +22,9 @@ INK = "#22262e"
 COLORS = ["#1f6fb4", "#d1495b", "#2e933c", "#e09f3e", "#7b4fa3", "#3a9ea5", "#8a5a44", "#6c757d"]
 
 
-def new_axes(width=6.0, height=3.5, rows=1, columns=1, **subplot_options):
+def new_axes(
+    width: float = 6.0, height: float = 3.5, rows: int = 1, columns: int = 1, **subplot_options: Any
+) -> Any:
     """Make axes in the course's style: one `Axes`, or an array of them.
 
     `width` and `height` are the size of the whole figure in inches.
@@ -46,7 +48,7 @@ def new_axes(width=6.0, height=3.5, rows=1, columns=1, **subplot_options):
     return axes[0, 0] if rows == columns == 1 else axes.squeeze()
 
 
-def show(picture, alt):
+def show(picture: Any, alt: str) -> None:
     """Display a figure (or that of an `Axes` or array of `Axes`) with an alternative text.
 
     Raises ValueError if `alt` is empty: some readers cannot see the picture.
@@ -56,7 +58,7 @@ def show(picture, alt):
     display(HTML(image_tag(picture, alt)))
 
 
-def image_tag(picture, alt):
+def image_tag(picture: Any, alt: str) -> str:
     """Return the HTML `<img>` that `show` displays, with the picture embedded as a PNG.
 
     >>> image_tag(new_axes(1, 1), alt="An empty plot")[:36]
@@ -71,7 +73,7 @@ def image_tag(picture, alt):
     )
 
 
-def png_bytes(picture):
+def png_bytes(picture: Any) -> bytes:
     """Return a figure, or that of an `Axes`, as the bytes of a small PNG."""
     buffer = io.BytesIO()
     _figure_of(picture).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
@@ -96,7 +98,7 @@ def _fewer_colors(buffer):
     return small.getvalue()
 
 
-def source_of(thing, docstring=False):
+def source_of(thing: Any, docstring: bool = False) -> str:
     """Return the source code of a function, class or module; by default without docstrings.
 
     >>> print(source_of(_figure_of).splitlines()[0])
@@ -119,7 +121,7 @@ def _without_docstrings(source):
     return "\n".join(lines)
 
 
-def show_source(*things, docstring=False):
+def show_source(*things: Any, docstring: bool = False) -> None:
     """Display the current source code of functions or classes, with syntax highlighting."""
     from IPython.display import Markdown, display
 
@@ -129,14 +131,14 @@ def show_source(*things, docstring=False):
 
 
 def plot_matrix(
-    matrix,
-    row_labels=None,
-    column_labels=None,
-    ax=None,
-    digits=2,
-    color_map="Blues",
-    framed=(),
-):
+    matrix: Any,
+    row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
+    ax: "Axes | None" = None,
+    digits: int | None = 2,
+    color_map: str = "Blues",
+    framed: Iterable[tuple[int, int]] = (),
+) -> "Axes":
     """Draw a (rows, columns) matrix as a heat map with its values.
 
     `framed` lists the (row, column) cells to draw a frame around; with `digits` None the values are

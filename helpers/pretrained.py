@@ -7,6 +7,7 @@ TensorFlow or `transformers`.
 Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def config_from_gpt2(settings: Mapping[str, Any]) -> GPTConfig:
     )
 
 
-def gpt2_shapes(config):
+def gpt2_shapes(config: GPTConfig) -> dict[str, tuple[int, ...]]:
     """Return the name and shape of every tensor that a GPT-2 file must hold for `config`.
 
     >>> gpt2_shapes(GPTConfig())["h.11.attn.c_attn.weight"]
@@ -127,7 +128,7 @@ def gpt2_shapes(config):
     return shapes if config.tie_weights else shapes | {"lm_head.weight": shapes["wte.weight"]}
 
 
-def convert_gpt2(tensors, config):
+def convert_gpt2(tensors: Mapping[str, torch.Tensor], config: GPTConfig) -> dict[str, torch.Tensor]:
     """Return GPT-2's `tensors`, a mapping by its names, as a state dict of our `GPT(config)`.
 
     Every name changes; Conv1D's (inputs, outputs) become Linear's (outputs, inputs).

@@ -24,8 +24,8 @@ from classroom.study.question_generator import question_generator as generator
 from classroom.study.question_writer import parse_question, question_prompt
 from classroom.turns import check
 from classroom.turns.registry import exercises_by_notebook
-from classroom.worlds import inbox, tales, tasks
-from helpers import chat as chats
+from classroom.worlds import tales
+from helpers import chat
 from helpers.attention import causal_mask
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_checkpoint, load_model, read_state, save_model
@@ -34,14 +34,10 @@ from helpers.config import GPTConfig
 from helpers.eliza import Eliza
 from helpers.eliza.script import parse_script
 from helpers.fast.head_loss import head_loss
-from helpers.fast.packing import PackedLinear, pack_weights
-from helpers.fast.quantize import quantize_int8
-from helpers.generate import complete, generate, penalize_repetition, sample_next
-from helpers.instructions import Instruction, encode_conversation, fit_prompt, instruction_loader
-from helpers.judge import mean_score, parse_choice, parse_score, position_bias
-from helpers.kv_cache import KVCache
+from helpers.fast.quantize import quantize_rows
+from helpers.generate import generate, penalize_repetition, sample_next
 from helpers.limits import check_number, check_whole
-from helpers.lora import apply_lora, merge_lora
+from helpers.lora import load_adapter
 from helpers.model import GPT
 from helpers.optim import create_optimizer
 from helpers.texts import corpora
@@ -49,9 +45,7 @@ from helpers.texts.documents import DocumentLoader
 from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, write_tokens
 from helpers.texts.prepare import split_text
 from helpers.tokenizer import WordTokenizer
-from helpers.train import TrainConfig, evaluate_loss, saved_config, train
-from tools import chat
-from tools import data as texts_command
+from helpers.train import TrainConfig, evaluate_loss, saved_config
 from tools import train as training
 from tools.makers import chat_model, course_gpt
 
@@ -107,30 +101,13 @@ CALLS = {
         (lambda: create_optimizer(MODEL, 1.0, -2), ValueError, "weight_decay -2 0"),
     ],
     "loaders": [
-        (lambda: TokenWindows([1, 2], 2), ValueError, "2 tokens are too few for a context of 2"),
-        (lambda: TokenWindows([1, 2, 3], 0), ValueError, "context_length is 0; .* 1 or more"),
-        (lambda: TokenWindows([1, 2, 3], 2.5), TypeError, "context_length is 2.5"),
-        (lambda: TokenWindows([1, 2, 3], 2, 0), ValueError, "stride is 0; it must be 1 or more"),
-        (lambda: TokenWindows([1, -2, 3], 2), ValueError, "token id -2 is below 0"),
-        (lambda: TokenWindows([1, 9, 3], 2, vocab_size=9), ValueError, "id 9 .* limit of 9"),
-        (lambda: TokenWindows([2**70] * 4, 2), ValueError, "does not fit into 64 bits"),
-        (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "must be integers, got bytes"),
-        (lambda: TokenWindows("abc", 2), TypeError, "must be integers, got str"),
-        (lambda: TokenWindows(np.zeros(4), 2), TypeError, "must be integers, got float64"),
-        (
-            lambda: TokenWindows(np.zeros((2, 2), int), 2),
-            ValueError,
-            r"one dimension, got shape \(2, 2",
-        ),
-        (lambda: create_loader([1] * 9, 2, 0), ValueError, "batch_size is 0; it must be 1 or more"),
-        (lambda: create_loader([1] * 9, 2, 5), ValueError, "4 windows do not fill .* batch of 5"),
-        (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed is -1"),
-        (lambda: LOADER.load_state_dict(None), TypeError, "a dictionary, not NoneType"),
-        (lambda: LOADER.load_state_dict({"windows": 3}), ValueError, "windows 3, this one has 4"),
-        (lambda: DOCUMENTS.load_state_dict([]), TypeError, "a dictionary, not list"),
-        (lambda: DocumentLoader([[5]], 0, 2), ValueError, "1 documents do not fill a batch of 2"),
-        (lambda: DocumentLoader([[5]], 0, 1, round_to=0), ValueError, "round_to is 0"),
-        (lambda: DocumentLoader([[]], 0, 1), ValueError, "document 0 has no tokens"),
+        (lambda: TokenWindows([1, 2, 3], 2.5), TypeError, "context_length 2.5 1"),
+        (lambda: TokenWindows([2**70] * 4, 2), ValueError, "64"),
+        (lambda: TokenWindows(b"abcdefgh" * 4, 2), TypeError, "bytes"),
+        (lambda: create_loader([1] * 9, 2, 2, seed=-1), ValueError, "seed -1 0 4294967295"),
+        (lambda: LOADER.load_state_dict(None), TypeError, "NoneType"),
+        (lambda: DOCUMENTS.load_state_dict([]), TypeError, "list"),
+        (lambda: DocumentLoader([[5]], 0, 1, round_to=0), ValueError, "round_to 0 1"),
     ],
     "bpe": [
         (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, "pattern ("),
@@ -150,22 +127,11 @@ CALLS = {
         (lambda: parse_script("(" * 30_000 + ")" * 30_000), ValueError, "line 1"),
     ],
     "model": [
-        (lambda: MODEL(IDS + 299), IndexError, "out of range"),
-        (lambda: MODEL(IDS - 9), IndexError, "out of range"),
-        (lambda: MODEL(IDS.repeat(1, 6)), ValueError, "18 tokens are more than .* length 16"),
-        (lambda: causal_mask(3, 2), ValueError, "3 queries cannot end at key 2"),
-        (lambda: causal_mask(-1, 2), ValueError, "-1 queries cannot end at key 2"),
-        (lambda: KVCache(MODEL.config, 0), ValueError, "batch_size is 0; it must be 1 or more"),
-        (lambda: KVCache(MODEL.config, 1, 99), ValueError, "max_length 99 must be 1 to .* 16"),
-        (lambda: pack_weights("model"), TypeError, "model must be a module, not str"),
-        (lambda: pack_weights(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
-        (
-            lambda: PackedLinear(torch.nn.Linear(2, 2, device="meta")),
-            ValueError,
-            "float32 on meta cannot be packed",
-        ),
-        (lambda: quantize_int8("model"), TypeError, "model must be a module, not str"),
-        (lambda: quantize_int8(torch.nn.ReLU()), ValueError, "no linear layer to replace"),
+        (lambda: MODEL([1, 2]), TypeError, "token_ids list"),
+        (lambda: MODEL(IDS.float()), TypeError, "token_ids torch.float32"),
+        (lambda: MODEL(IDS, n_padding=2), TypeError, "n_padding int"),
+        (lambda: causal_mask(-1, 2), ValueError, "-1 2"),
+        (lambda: quantize_rows([[1.0]]), TypeError, "tensor list"),
         (
             lambda: head_loss(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([1, 5])),
             ValueError,
@@ -178,94 +144,53 @@ CALLS = {
         ),
     ],
     "generate": [
-        (lambda: new(max_new_tokens=-1), ValueError, "max_new_tokens is -1; it must be 0 or more"),
-        (lambda: new(max_new_tokens=1.5), TypeError, "max_new_tokens is 1.5; .* a whole number"),
-        (lambda: new(temperature=INF), ValueError, "temperature is inf; it must be 0 or more"),
-        (lambda: new(temperature="hot"), TypeError, "temperature is 'hot'; it must be a number"),
-        (lambda: new(top_k=0), ValueError, "top_k is 0; it must be 1 or more"),
-        (lambda: new(top_k=2.5), TypeError, "top_k is 2.5; it must be a whole number"),
-        (lambda: new(top_p=1.5), ValueError, "top_p is 1.5; it must be above 0 and at most 1"),
-        (lambda: new(repetition_penalty=INF), ValueError, "repetition_penalty is inf; .* above 0"),
-        (lambda: new(seed=2**70), ValueError, "seed is 1180591620717411303424; .* 0 to 92233"),
-        (lambda: new(seed="x"), TypeError, "seed is 'x'; it must be a whole number"),
-        (lambda: list(generate(MODEL, [1], 3)), TypeError, "not list"),
-        (lambda: list(generate(MODEL, IDS.float(), 3)), TypeError, "not torch.float32"),
-        (lambda: list(generate(MODEL, IDS[0], 3)), ValueError, r"shape \(3,\)"),
-        (lambda: list(generate(MODEL, IDS - 9, 3)), ValueError, "token id -8 is outside 0 to 299"),
-        (lambda: sample_next(torch.tensor([[NAN] * 3]), 1.0), FloatingPointError, "logits are NaN"),
-        (
-            lambda: list(generate(BROKEN, IDS, 3, temperature=1.0)),
-            FloatingPointError,
-            "logits are NaN",
-        ),
-        (lambda: penalize_repetition(IDS, IDS, 0), ValueError, "repetition_penalty is 0; .* above"),
-        (lambda: complete(MODEL, PLAIN, ""), ValueError, "the prompt is empty"),
+        (lambda: new(max_new_tokens=1.5), TypeError, "max_new_tokens 1.5 0"),
+        (lambda: new(temperature=INF), ValueError, "temperature inf 0"),
+        (lambda: new(temperature="hot"), TypeError, "temperature hot 0"),
+        (lambda: new(top_k=2.5), TypeError, "top_k 2.5 1"),
+        (lambda: new(repetition_penalty=INF), ValueError, "repetition_penalty inf 0"),
+        (lambda: new(seed=2**70), ValueError, "seed 1180591620717411303424 0 9223372036854775807"),
+        (lambda: new(seed="x"), TypeError, "seed x 0 9223372036854775807"),
+        (lambda: list(generate(MODEL, [1], 3)), TypeError, "token_ids list"),
+        (lambda: sample_next(torch.tensor([[NAN] * 3]), 1.0), FloatingPointError, "logits"),
+        (lambda: list(generate(BROKEN, IDS, 3, temperature=1.0)), FloatingPointError, "logits"),
+        (lambda: penalize_repetition(IDS, IDS, 0), ValueError, "repetition_penalty 0"),
     ],
     "texts": [
-        (lambda: corpora.load_corpus("x"), ValueError, "unknown corpus 'x'; there are story"),
-        (lambda: corpora.fetch("story"), ValueError, "'story' is embedded"),
-        (lambda: corpora.available("x"), ValueError, "unknown corpus 'x'"),
-        (lambda: tales.sample(-1, 0), ValueError, "n is -1; it must be 0 or more"),
-        (lambda: tales.probes(1, 0, "x"), ValueError, "kind is 'x'; it must be one of"),
-        (lambda: inbox.sample(1, 0, "exam"), ValueError, "split is 'exam'; .* train, validation"),
-        (lambda: inbox.kinds("eggs"), ValueError, "label is 'eggs'; it must be one of ham, spam"),
-        (lambda: tasks.sample(-1, 0), ValueError, "n is -1; it must be at least 0"),
-        (lambda: tasks.sample(1, 0, kinds=()), ValueError, "kinds is empty"),
-        (lambda: compressor_bits_per_byte("a", ""), ValueError, "held-out text is empty"),
-        (lambda: bits_per_byte(MODEL, PLAIN, "a"), ValueError, r"tokenizer with <\|endoftext\|>"),
+        (lambda: tales.sample(-1, 0), ValueError, "n -1 0"),
+        (lambda: tales.probes(1, 0, "x"), ValueError, "kind x agreement"),
     ],
     "adapting": [
         (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share 2 0 1"),
     ],
     "talking": [
-        (lambda: chats.ChatModel("x", None, max_new_tokens=0), ValueError, "max_new_tokens is 0"),
-        (lambda: chats.course_chat().respond(" "), ValueError, "no text to answer"),
-        (lambda: nearest_reference("a", []), ValueError, "no reference answers"),
-        (lambda: is_right_answer("a", "b", ["c"]), ValueError, "not among the references"),
-        (lambda: parse_score("101"), ValueError, "the score 101 is outside 0 to 100"),
-        (lambda: parse_choice("A or B"), ValueError, "neither A nor B alone in 'A or B'"),
-        (lambda: mean_score([]), ValueError, "could be parsed"),
-        (lambda: position_bias([], str), ValueError, "no pairs"),
-        (lambda: checks.check("99.9", str), ValueError, "no exercise '99.9'"),
-        (lambda: checks.check(5.1, str), ValueError, "no exercise '5.1'"),
-        (lambda: choose_device("abacus"), ValueError, "unknown device 'abacus'; known: auto, cpu"),
-        (lambda: choose_precision("fp7"), ValueError, "unknown precision 'fp7'; known: auto"),
+        (lambda: check("99.9", str), ValueError, "99.9"),
+        (lambda: check(5.1, str), ValueError, "5.1"),
     ],
     "pages to touch": [
-        (lambda: EmbeddingExplorer([[1, 2]], "ab"), ValueError, r"shape \(1, 2\) for 2 labels"),
-        (lambda: EmbeddingExplorer([1, 2, 3], "abc"), ValueError, r"shape \(3,\) for 3 labels"),
-        (lambda: EmbeddingExplorer(SQUARE[:2], "ab"), ValueError, r"plane needs \(3, 2\) or more"),
-        (lambda: EmbeddingExplorer([[1], [2], [3]], "abc"), ValueError, r"needs \(3, 2\) or more"),
-        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "a label occurs twice"),
-        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "contain NaN or inf"),
-        (
-            lambda: EmbeddingExplorer(SQUARE, "abcd", "e"),
-            ValueError,
-            "'e' is not among the 4 words",
-        ),
-        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 13), ValueError, "count is 13; .* 1 to 12"),
-        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 1.5), TypeError, "count is 1.5; .* whole"),
-        (lambda: EmbeddingExplorer(SQUARE, "abcd", 7), TypeError, "word must be a str, not int"),
-        (lambda: nearest_words("e", SQUARE, "abcd"), ValueError, "'e' is not among the 4 words"),
-        (lambda: nearest_words("a", SQUARE, "abcd", 0), ValueError, "count is 0; it must be 1 or"),
-        (lambda: nearest_words("a", SQUARE, "abc"), ValueError, r"shape \(4, 2\) for 3 labels"),
-        (lambda: plot_neighbors(np.eye(2), "ab", "a", "c"), ValueError, "'c' is not among the 2"),
-        (lambda: find_questions("softmax", 0), ValueError, "n is 0; it must be 1 to 10"),
-        (lambda: find_questions("softmax", 11), ValueError, "n is 11; it must be 1 to 10"),
-        (lambda: find_questions(None), TypeError, "topic must be a word .* not NoneType"),
-        (lambda: find_questions("44"), ValueError, "lecture must be 1 to 43, not 44"),
-        (lambda: make_set("softmax", "3"), TypeError, "n is '3'; it must be a whole number"),
-        (lambda: generator("softmax", 99, {}), ValueError, "n is 99; it must be 1 to 10"),
-        (lambda: QuestionGenerator("softmax", -1), ValueError, "n is -1; it must be 1 to 10"),
-        (lambda: generator("softmax", 3, NO_ADDRESS), ValueError, "'nowhere' is not a web address"),
-        (lambda: question_prompt(" "), ValueError, "topic has 0 characters; it must have 1 to 100"),
-        (lambda: question_prompt("x" * 101), ValueError, "topic has 101 characters; .* 1 to 100"),
-        (lambda: parse_question([], "x"), ValueError, "JSON that cannot be read"),
-        (lambda: parse_question({}, "x"), ValueError, "no question, no choices, no right, no why"),
-        (lambda: generate_questions("qqq"), ValueError, "no questions about 'qqq'; near it are"),
-        (lambda: bank(topic="sofmtax"), ValueError, "'sofmtax'; near it are: .*softmax"),
-        (lambda: ChatServer("nowhere", "m"), ValueError, "must begin with http:// or https://"),
-        (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens is 0; .* 1 or"),
+        (lambda: EmbeddingExplorer([[1, 2]], "ab"), ValueError, "1 2"),
+        (lambda: EmbeddingExplorer([1, 2, 3], "abc"), ValueError, "3"),
+        (lambda: EmbeddingExplorer(SQUARE[:2], "ab"), ValueError, "3 2"),
+        (lambda: EmbeddingExplorer([[1], [2], [3]], "abc"), ValueError, "3 2"),
+        (lambda: EmbeddingExplorer(SQUARE, "abca"), ValueError, "label"),
+        (lambda: EmbeddingExplorer([[NAN, 1]] * 3, "abc"), ValueError, "finite"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "e"), ValueError, "e 4"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 13), ValueError, "count 13 1 12"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", "a", 1.5), TypeError, "count 1.5 1 12"),
+        (lambda: EmbeddingExplorer(SQUARE, "abcd", 7), TypeError, "word int"),
+        (lambda: nearest_words("e", SQUARE, "abcd"), ValueError, "e 4"),
+        (lambda: nearest_words("a", SQUARE, "abcd", 0), ValueError, "count 0 1"),
+        (lambda: nearest_words("a", SQUARE, "abc"), ValueError, "4 2 3"),
+        (lambda: find_questions("softmax", 0), ValueError, "n 0 1 10"),
+        (lambda: find_questions("softmax", 11), ValueError, "n 11 1 10"),
+        (lambda: find_questions(None), TypeError, "topic NoneType"),
+        (lambda: make_set("softmax", "3"), TypeError, "n 3 1 10"),
+        (lambda: generator("softmax", 99, {}), ValueError, "n 99 1 10"),
+        (lambda: QuestionGenerator("softmax", -1), ValueError, "n -1 1 10"),
+        (lambda: question_prompt(" "), ValueError, "topic 0 1 100"),
+        (lambda: question_prompt("x" * 101), ValueError, "topic 101 1 100"),
+        (lambda: parse_question([], "x"), ValueError, "JSON"),
+        (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens 0 1"),
     ],
 }
 
@@ -298,13 +223,13 @@ FILES = [
     (read_tokens, NUMPY + b"\x10\x00" + b"{" + b"(" * 15, "token file"),
     (read_tokens, NUMPY + b"\x50\x00" + b"{'descr': '<u4', 'fortran_order': False, 'shape': "
      b"(99999999999999999999,)}".ljust(29) + b"\n", "token file"),
-    (BPETokenizer.load, b"\xff", "not a tokenizer file"),
-    (BPETokenizer.load, b"{}", "not a tokenizer file.*'format'"),
-    (BPETokenizer.load, DEEP, "not a tokenizer file.*recursion"),
+    (BPETokenizer.load, b"\xff", "no tokenizer file"),
+    (BPETokenizer.load, b"{}", "no tokenizer file.*'format'"),
+    (BPETokenizer.load, DEEP, "no tokenizer file.*recursion"),
     (BPETokenizer.load, json.dumps({
         "format": "helpers.bpe", "version": 1, "pattern": "x", "merges": [],
         "special_tokens": {}, "vocab": {"a": "b"},
-    }).encode(), "an id is not an integer"),
+    }).encode(), "an id is no whole number"),
     (Eliza.load, b"\xff", "broken: .*0xff"),
     (Eliza.load, b"(Hi)\n(", "broken: line 2: .* never closed"),
 ]  # fmt: skip
@@ -319,21 +244,12 @@ def test_a_broken_file_is_named(tmp_path):
             load(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("load", [load_model, read_state, saved_config])
-def test_a_folder_without_a_model_is_named(tmp_path, load):
-    with pytest.raises(ValueError, match="missing|no checkpoint in") as caught:
-        load(tmp_path)
-    assert str(tmp_path) in str(caught.value)
+def add_adapter(folder):
+    return load_adapter(folder, MODEL)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", DEEP])
-def test_broken_json_of_a_model_is_named(tmp_path, content):
-    for name in ("config.json", "state.json"):
-        (tmp_path / name).write_bytes(content)
-    for load in (
-        load_model,
-        lambda folder: load_checkpoint(folder, MODEL, None),
-    ):
+def test_a_folder_without_a_model_is_named(tmp_path):
+    for load in (load_model, read_state, saved_config, add_adapter):
         with pytest.raises(ValueError, match=str(tmp_path)):
             load(tmp_path)
 
@@ -361,7 +277,7 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (training, "--preset huge", "preset huge tiny"),
     (training, "--device abacus", "device abacus auto"),
     (training, "--text missing.txt", "missing.txt"),
-    (training, "--text binary", "binary is not UTF-8 text: invalid start byte at byte 0"),
+    (training, "--text binary", "binary UTF-8 0"),
     (training, "--text .", "directory"),
     (training, "--text empty", "empty"),
     (training, "--steps 0", "steps 0 1"),
@@ -386,12 +302,12 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (course_gpt, "--tales 0", "tales 0 1"),
     (chat_model, "--steps 0", "steps 0 1"),
     (chat_model, "--base nowhere", "nowhere"),
-    (chat, "--model unspoken", "unspoken has no tokenizer"),
-    (chat, "--model nowhere", "nowhere/config.json is missing"),
-    (chat, "--model saved --temperature -1", "temperature is -1.0; it must be 0 or more"),
-    (chat, "--model saved --temperature inf", "temperature is inf"),
-    (chat, "--model saved --max-new-tokens 0", "max_new_tokens is 0; it must be 1 or more"),
-    (texts_command, "nothing", "unknown corpus 'nothing'; there are story"),
+    (chat, "--model unspoken", "unspoken tokenizer"),
+    (chat, "--model nowhere", "nowhere/config.json"),
+    (chat, "--model saved --temperature -1", "-1.0 0"),
+    (chat, "--model saved --temperature inf", "inf"),
+    (chat, "--model saved --max-new-tokens 0", "max_new_tokens 0 1"),
+    (corpora, "nothing", "corpus nothing story"),
 ]
 
 
@@ -406,37 +322,41 @@ def quick(tmp_path, monkeypatch):
     save_model(tmp_path / "unspoken", MODEL)
 
 
-@pytest.mark.parametrize(
-    ("module", "flags", "message"),
-    [pytest.param(*row, id=f"{row[0].__name__} {row[1]}") for row in FLAGS],
-)
-def test_a_bad_flag_gives_one_line_and_no_traceback(quick, capfd, module, flags, message):
-    base = ["--preset", "tiny", "--corpus", "story"] if module is training else []
-    assert module.main([*base, *flags.split()]) == 1
-    said = capfd.readouterr()
-    line = said.out + said.err if module is texts_command else said.err
-    assert line.count("\n") == 1 and "Traceback" not in line
-
-    assert re.search(message, line), line
+def test_a_bad_flag_gives_one_line_and_no_traceback(quick, capfd):
+    wrong = []
+    for module, flags, words in FLAGS:
+        base = ["--preset", "tiny", "--corpus", "story"] if module is training else []
+        code = module.main([*base, *flags.split()])
+        said = capfd.readouterr()
+        line = said.out + said.err if module is corpora else said.err
+        if code != 1 or line.count("\n") != 1 or "Traceback" in line or missing(words, line):
+            wrong.append(f"{module.__name__} {flags}: {words!r}, not {code} {line}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    ("module", "flags", "message"),
-    [
-        (training, "--steps many", "--steps: invalid int value: 'many'"),
-        (training, "--learning-rate fast", "--learning-rate: invalid float value: 'fast'"),
-        (training, "--epochs 3", "unrecognized arguments: --epochs 3"),
-        (course_gpt, "--tales many", "--tales: invalid int value: 'many'"),
-        (chat_model, "--tasks many", "--tasks: invalid int value: 'many'"),
-        (chat, "--max-new-tokens all", "--max-new-tokens: invalid int value: 'all'"),
-    ],
-)
-def test_a_flag_that_cannot_be_read_shows_the_usage(capsys, module, flags, message):
-    with pytest.raises(SystemExit) as stopped:
-        module.main(flags.split())
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and message in error
-    assert error.startswith(("usage: python -m", "usage: course.py"))
+UNREADABLE = [
+    (training, "--steps many"),
+    (training, "--learning-rate fast"),
+    (training, "--epochs 3"),
+    (course_gpt, "--tales many"),
+    (chat_model, "--tasks many"),
+    (chat, "--max-new-tokens all"),
+]
+
+
+def test_a_flag_that_cannot_be_read_shows_the_usage(capsys):
+    wrong = []
+    for module, flags in UNREADABLE:
+        with pytest.raises(SystemExit) as stopped:
+            module.main(flags.split())
+        said = capsys.readouterr().err
+        if (
+            stopped.value.code != 2
+            or missing(flags, said)
+            or not said.startswith("usage: python -m")
+        ):
+            wrong.append(f"{module.__name__} {flags}: {said}")
+    assert not wrong, "\n".join(wrong)
 
 
 # From here on: whatever comes, no error but the documented ones.

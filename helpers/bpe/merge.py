@@ -23,7 +23,7 @@ def merge_piece(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> 
     return merge(token_ids, merged)
 
 
-def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) -> list[int]:
+def merge_with_scan(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> list[int]:
     """Apply merges to a short list, the lowest id first; each step scans the whole list.
 
     `merged` maps a pair of ids to the id of the merged token.
@@ -44,7 +44,7 @@ def merge_with_scan(token_ids: list[int], merged: dict[tuple[int, int], int]) ->
     return token_ids
 
 
-def merge_with_heap(token_ids: list[int], merged: dict[tuple[int, int], int]) -> list[int]:
+def merge_with_heap(token_ids: list[int], merged: Mapping[tuple[int, int], int]) -> list[int]:
     """Apply merges as `merge_with_scan` does, with a heap and a linked list for long inputs.
 
     Takes O(n log n) steps for n ids, where the scan takes O(n²).

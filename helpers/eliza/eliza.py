@@ -37,7 +37,7 @@ MAX_WORDS = 1000  # PRE may make a sentence longer, up to this length
 BCD = "0123456789_='___+ABCDEFGHI_.)___-JKLMNOPQR_$*___ /STUVWXYZ_,(___"
 
 
-def hash_word(word, bits=2):
+def hash_word(word: str, bits: int = 2) -> int:
     """Return a number below 2**bits that looks random but depends only on the word.
 
     This is the mid-square hash of SLIP, ELIZA's list library: the last chunk of six letters as a
@@ -57,7 +57,7 @@ def hash_word(word, bits=2):
     return (magnitude**2 >> (35 - bits // 2)) % 2**bits
 
 
-def present(words):
+def present(words: list[str]) -> str:
     """Write the words of a reply as sentences, with capital letters and final punctuation.
 
     >>> present("are you sure".split())
@@ -126,7 +126,7 @@ class Eliza:
         self.reset()
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path | str) -> Self:
         """Read a script file; raises ValueError naming the line if it is malformed."""
         try:
             return cls(parse_script(Path(path).read_text(encoding="utf-8-sig")))
@@ -145,7 +145,7 @@ class Eliza:
         self.trace = Trace()
         self._answers_given: Counter[Rule] = Counter()
 
-    def respond(self, text):
+    def respond(self, text: str) -> str:
         """Return the reply to one text; `self.trace` then says how it came about.
 
         Raises TypeError if the text is not a string.

@@ -103,7 +103,7 @@ class Script:
     post: list[tuple[list[str], list[str]]] = field(default_factory=list)
     tags: dict[str, set[str]] = field(default_factory=dict)
 
-    def last_resort(self):
+    def last_resort(self) -> list[str]:
         """Return the first plain answer of NONE, for a text that no rule answers."""
         for rule in self.none.rules:
             for answer in rule.reassemblies:
@@ -113,7 +113,7 @@ class Script:
         return []
 
 
-def join_words(words):
+def join_words(words: Iterable[str]) -> str:
     """Join words with spaces, but without one before a punctuation mark.
 
     >>> join_words(["You", "are", "sure", "."])
@@ -122,7 +122,7 @@ def join_words(words):
     return re.sub(r" ([.,!?:]+)(?= |$)", r"\1", " ".join(words))
 
 
-def element_fits(element, word, tags):
+def element_fits(element: Element, word: str, tags: Tags) -> bool:
     """Return whether a word matches one element of a pattern (not a number)."""
     word = word.upper()
     if isinstance(element, AnyOf):
@@ -132,7 +132,9 @@ def element_fits(element, word, tags):
     return word == element
 
 
-def take(elements, words, start, tags):
+def take(
+    elements: Sequence[Element], words: list[str], start: int, tags: Tags | None
+) -> list[list[str]] | None:
     """Return the pieces that `elements`, none of them 0, match at `start`; None if they do not."""
     tags = tags or {}
     pieces = []
@@ -148,7 +150,9 @@ def take(elements, words, start, tags):
     return pieces
 
 
-def match(pattern, words, tags=None):
+def match(
+    pattern: Sequence[Element], words: list[str], tags: Tags | None = None
+) -> list[list[str]] | None:
     """Cut words into one piece for each element of a pattern; None if they do not match.
 
     Each 0 takes as few words as it can, from left to right, and the last one takes the rest.
@@ -173,7 +177,7 @@ def match(pattern, words, tags=None):
     return pieces if pieces is not None and sum(map(len, pieces)) == len(words) else None
 
 
-def runs_between_zeros(pattern):
+def runs_between_zeros(pattern: Sequence[Element]) -> list[list[Element]]:
     """Split a pattern at its zeros into runs of the other elements.
 
     >>> runs_between_zeros((0, "YOU", "ARE", 0))
@@ -188,7 +192,14 @@ def runs_between_zeros(pattern):
     return runs
 
 
-def next_pieces(pieces, run, words, at, tags, is_last):
+def next_pieces(
+    pieces: list[list[str]],
+    run: Sequence[Element],
+    words: list[str],
+    at: int,
+    tags: Tags | None,
+    is_last: bool,
+) -> list[list[str]] | None:
     """Add the piece of a 0 and those of the run after it; None if the run matches nowhere."""
     size = sum(element if isinstance(element, int) else 1 for element in run)
     end = len(words) - size  # the last position at which the run can begin
@@ -200,7 +211,7 @@ def next_pieces(pieces, run, words, at, tags, is_last):
     return None
 
 
-def fill(parts, pieces):
+def fill(parts: Iterable[str | int], pieces: list[list[str]]) -> list[str]:
     """Put an answer together: numbers are replaced by the pieces they name, words stay.
 
     >>> fill(("Why", "are", "you", 4, "?"), [[], ["you"], ["are"], ["so", "sad"]])

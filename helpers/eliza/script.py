@@ -57,17 +57,20 @@ class Group(list):
     line: int = 0
 
 
-def fail(line, message):
+Item = Atom | Group
+
+
+def fail(line: int, message: str) -> NoReturn:
     """Raise a ValueError that names the line of the script."""
     raise ValueError(f"line {line}: {message}")
 
 
-def is_word(item, word):
+def is_word(item: object, word: str) -> bool:
     """Return whether an item of a list is this word, in either case."""
     return isinstance(item, Atom) and item.upper() == word
 
 
-def read_groups(text):
+def read_groups(text: str) -> Group:
     """Parse a text into nested lists; raises ValueError if the parentheses do not balance.
 
     >>> read_groups("(yes ((0) (I see.)))")
@@ -109,7 +112,7 @@ def read_words(items: Iterable[Item], where: str) -> list[str | int]:
     return parts
 
 
-def read_set(group):
+def read_set(group: Group) -> AnyOf | Tagged:
     """Read `(*sad unhappy)` or `(/FAMILY)`; a space may follow the sign, as in `(* sad)`."""
     if all(isinstance(item, Atom) for item in group):
         text = " ".join(group).upper()
@@ -132,7 +135,7 @@ def read_pattern(items: Sequence[Item], line: int) -> tuple[Element, ...]:
     return tuple(pattern)
 
 
-def read_link(group):
+def read_link(group: Item) -> str | None:
     """Return the keyword that `(=WHAT)` names, or None if the list is not a link."""
     if not isinstance(group, Group) or not group or group[0] != "=":
         return None
@@ -244,7 +247,7 @@ def read_entry(script: Script, group: Group) -> None:
             script.tags.setdefault(tag, set()).update(carriers)
 
 
-def check_links(script):
+def check_links(script: Script) -> None:
     """Raise ValueError if a link, or MEMORY, leads to a keyword without rules."""
     for entry in [*script.keywords.values(), script.none]:
         for answer in (a for rule in entry.rules for a in rule.reassemblies if a.link):
@@ -260,7 +263,7 @@ def check_links(script):
             )
 
 
-def parse_script(text):
+def parse_script(text: str) -> Script:
     """Parse a script in the 1966 format into checked rules.
 
     Raises ValueError if the script is malformed; the message begins with the line. Raises

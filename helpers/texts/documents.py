@@ -11,6 +11,8 @@ ones are padded; the loss ignores the padding:
 Shapes: B documents in a batch, T tokens in its longest row.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import torch
 
@@ -86,7 +88,7 @@ class DocumentLoader(Loader):
         whole, rest = divmod(len(self.documents), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def batch(self, indices) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """The documents with these indices as inputs and targets (B, T)."""
         chosen = [self.documents[i] for i in indices]
         length = self._width(max(map(len, chosen)))

@@ -6,7 +6,6 @@ is tried several times, mirrors included. A full disk or a read-only folder is r
 
 import errno
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from helpers.files import replacing, sha256
@@ -96,6 +95,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _unpack(item: Download, sent: bytes) -> bytes:
+    assert item.unpack is not None
     try:
         return item.unpack(sent)
     except Exception as error:  # a broken archive raises many kinds

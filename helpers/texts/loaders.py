@@ -17,7 +17,10 @@ import array
 import hashlib
 import itertools
 import tokenize
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,7 +82,7 @@ class TokenWindows(torch.utils.data.Dataset):
         return ids[:, :-1].contiguous(), ids[:, 1:].contiguous()  # (B, T) each
 
 
-class Loader:
+class Loader(ABC):
     """Hands out batches, one epoch for every `for` loop; `load_state_dict` continues within one.
 
     A loop that is left early starts the same epoch again. A subclass says with `_batches` which
@@ -88,6 +91,20 @@ class Loader:
 
     epoch, position = 0, 0  # finished epochs, and batches handed out in this one
     _resumed = False
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+
+    @abstractmethod
+    def batch(self, indices: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets, (B, T) each."""
+
+    @abstractmethod
+    def _batches(self, epoch: int) -> Sequence[Any]: ...
+
+    @abstractmethod
+    def _identity(self) -> dict[str, Any]: ...
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         self.position = self.position if self._resumed else 0
@@ -98,7 +115,7 @@ class Loader:
             yield self.batch(batches[self.position - 1])
         self.epoch, self.position = self.epoch + 1, 0
 
-    def state_dict(self) -> dict[str, int | bool]:
+    def state_dict(self) -> dict[str, Any]:
         """The loader's position, as plain numbers that go into JSON."""
         return {"epoch": self.epoch, "position": self.position, **self._identity()}
 
@@ -196,7 +213,7 @@ def create_loader(
     return WindowLoader(windows, batch_size, shuffle, seed, drop_last)
 
 
-def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
+def write_tokens(path: Path | str, token_ids: Iterable[int], vocab_size: int | None = None) -> int:
     """Write token ids to a `.npy` file, a million at a time; return their number.
 
     An id takes two bytes if `vocab_size` is at most 65,536, else four. The ids may come from a
@@ -223,7 +240,7 @@ def write_tokens(path, token_ids: Iterable[int], vocab_size: int | None = None) 
     return count
 
 
-def read_tokens(path) -> np.ndarray:
+def read_tokens(path: Path | str) -> np.ndarray:
     """Open a token file as a memory map: nothing is read until a window needs it.
 
     Raises ValueError for a file that `write_tokens` did not write or that is truncated, and
@@ -238,7 +255,7 @@ def read_tokens(path) -> np.ndarray:
     return tokens
 
 
-def fingerprint(tokens):
+def fingerprint(tokens: Any) -> str:
     """Identify a training text by its length and a hash of its first million tokens.
 
     `tokens` may also be a loader.

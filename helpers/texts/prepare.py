@@ -8,7 +8,7 @@ from helpers.bpe import BPETokenizer
 from helpers.tokenizer import END_OF_TEXT
 
 
-def split_text(text, held_out_share=0.1):
+def split_text(text: str, held_out_share: float = 0.1) -> tuple[str, str]:
     """Split a text at a line end into a training part and a held-out part, its last tenth.
 
     Raises ValueError for an empty text or a share that is not between 0 and 1.

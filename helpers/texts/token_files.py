@@ -11,7 +11,6 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import regex
 
 from helpers.bpe import BPETokenizer
@@ -51,7 +50,7 @@ def read_pieces(
         yield rest
 
 
-def cut_file(path, held_out_share=0.1):
+def cut_file(path: Path | str, held_out_share: float = 0.1) -> int:
     """Return the byte at which the held-out part of a text file begins, after a line end.
 
     Raises ValueError if there is no line end to cut at.
