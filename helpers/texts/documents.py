@@ -18,7 +18,7 @@ import torch
 
 from helpers.limits import check_whole
 from helpers.loss import IGNORED
-from helpers.texts.loaders import Loader, cut
+from helpers.texts.loaders import Loader, in_batches
 
 _POOL = 16  # batches whose documents are sorted by length together
 
@@ -134,7 +134,7 @@ class DocumentLoader(Loader):
             near = order[start : start + pool]
             if self.shuffle:
                 near = near[np.argsort(lengths[near], kind="stable")]
-            batches += cut(near, self.batch_size)
+            batches += in_batches(near, self.batch_size)
         return [b for b in batches if len(b) == self.batch_size or not self.drop_last]
 
     def _of_one_width(self, order, lengths) -> list[np.ndarray]:
@@ -146,7 +146,7 @@ class DocumentLoader(Loader):
         return [
             batch
             for w in np.unique(width)
-            for batch in cut(order[width == w], min(self.batch_size, self.batch_tokens // w))
+            for batch in in_batches(order[width == w], min(self.batch_size, self.batch_tokens // w))
         ]
 
     def _width(self, length):

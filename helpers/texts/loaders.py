@@ -153,7 +153,10 @@ class WindowLoader(Loader):
         self.windows, self.batch_size = windows, batch_size
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
         self.tokens_a_row = windows.context_length
-        self.batch = windows.batch
+
+    def batch(self, indices: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The windows of these numbers as inputs and targets (B, T)."""
+        return self.windows.batch(indices)
 
     def __len__(self) -> int:
         """Batches in one epoch."""
@@ -168,7 +171,7 @@ class WindowLoader(Loader):
         return np.random.RandomState([self.seed, epoch]).permutation(len(self.windows))
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
-        return cut(self.order(epoch), self.batch_size)[: len(self)]
+        return in_batches(self.order(epoch), self.batch_size)[: len(self)]
 
     def _identity(self) -> dict[str, int | bool]:
         return {
@@ -182,7 +185,7 @@ class WindowLoader(Loader):
         }
 
 
-def cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
+def in_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Pieces of `size` rows; the last may have fewer."""
     return [rows[i : i + size] for i in range(0, len(rows), size)]
 
