@@ -447,10 +447,10 @@ BYTES = {i: bytes([i]) for i in range(256)}
         ((BYTES, [(b"a", b"b")]), "b'ab'"),
         (
             ({**BYTES, 256: b"ab", 257: b"cd"}, [(b"c", b"d"), (b"a", b"b")]),
-            "rise in the order",
+            "increase in the order",
         ),
-        ((BYTES, [], {"<|a|>": 255}), "taken"),
-        ((BYTES, [], {"<|a|>": 256, "<|b|>": 256}), "taken"),
+        ((BYTES, [], {"<|a|>": 255}), "already in use"),
+        ((BYTES, [], {"<|a|>": 256, "<|b|>": 256}), "already in use"),
     ],
 )
 def test_parts_that_do_not_fit_together(parts, message):
@@ -482,7 +482,7 @@ def test_an_interrupted_save_keeps_the_old_file(tokenizer, tmp_path, monkeypatch
     def broken(*arguments):
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "write_text", broken)
+    monkeypatch.setattr(Path, "write_bytes", broken)
     with pytest.raises(OSError, match="no space"):
         BPETokenizer.train("", 257).save(path)
     assert same(BPETokenizer.load(path), tokenizer)
