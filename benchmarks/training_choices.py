@@ -40,7 +40,7 @@ CODE = [
 
 
 def one_run(tokens, held_out, config, seed):
-    """Train the tiny preset from one seed; return its last held-out loss in nats a token."""
+    """Train the tiny preset from one seed; return its last held-out loss in nats per token."""
     config = replace(config, seed=seed)
     torch.manual_seed(seed)
     model = GPT(PRESETS["tiny"])

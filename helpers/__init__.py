@@ -19,6 +19,7 @@ speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.he
 """
 
 import os
+from collections.abc import MutableMapping
 
 # PyTorch's threads spin while they wait for work, which takes the processor from other programs.
 # A short spin is as fast alone. OpenMP reads these variables when torch is loaded: GNU's (Linux)
@@ -27,7 +28,7 @@ import os
 WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 
 
-def shorten_spinning(environment):
+def shorten_spinning(environment: MutableMapping[str, str]) -> MutableMapping[str, str]:
     """Add `WAITING` to environment variables, except where the reader has chosen; return them."""
     if "OMP_WAIT_POLICY" not in environment:
         for name, value in WAITING.items():

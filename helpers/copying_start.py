@@ -56,7 +56,7 @@ def start_copying(model: GPT, seed: int = 0) -> GPT:
     return model
 
 
-def slices(width):
+def slices(width: int) -> tuple[slice, slice, slice]:
     """The slices of a vector of size `width` for the word, its position and the previous word.
 
     >>> slices(8)

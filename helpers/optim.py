@@ -1,13 +1,15 @@
 """The optimizers of GPT training, which weights decay, and how the learning rate moves."""
 
 import math
+from typing import Any
 
 import torch
+from torch import nn
 
 from helpers.limits import check_number
 
 
-def parameter_groups(model, weight_decay):
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the parameters in two: matrices, which decay, and the rest, which do not.
 
     Biases and normalization scales have one dimension; pulling them to zero only hurts.
@@ -24,7 +26,12 @@ def parameter_groups(model, weight_decay):
     ]
 
 
-def create_optimizer(model, learning_rate=1e-3, weight_decay=0.1, betas=(0.9, 0.95)):
+def create_optimizer(
+    model: nn.Module,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.1,
+    betas: tuple[float, float] = (0.9, 0.95),
+) -> torch.optim.AdamW:
     """Return PyTorch's AdamW over the two groups of `parameter_groups`.
 
     Raises ValueError for a rate or a decay below 0.
@@ -51,8 +58,15 @@ class MuonWithAdamW(torch.optim.Optimizer):
     [12, 24]
     """
 
-    def __init__(self, model, learning_rate=0.02, weight_decay=0.0, adamw_share=0.5):
-        matrices, rest = [], []
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float = 0.02,
+        weight_decay: float = 0.0,
+        adamw_share: float = 0.5,
+    ) -> None:
+        matrices: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 inside = name.startswith("blocks.") and parameter.ndim == 2
@@ -64,7 +78,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
             momentum=0.95,
             adjust_lr_fn="match_rms_adamw",
         )
-        self.parts = [muon]
+        self.parts: list[torch.optim.Optimizer] = [muon]
         if rest:
             rate = learning_rate * adamw_share
             self.parts.append(
@@ -77,7 +91,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
             group["rate_share"] = adamw_share
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Take one step with both parts; `closure` is not supported."""
         if closure is not None:
             raise ValueError("MuonWithAdamW takes no closure")
@@ -85,7 +99,9 @@ class MuonWithAdamW(torch.optim.Optimizer):
             part.step()
 
 
-def learning_rate_at(step, steps, peak, warmup_steps=0, final_share=0.1):
+def learning_rate_at(
+    step: int, steps: int, peak: float, warmup_steps: int = 0, final_share: float = 0.1
+) -> float:
     """Learning rate of a step (from 0): a linear rise to `peak`, then half a cosine down.
 
     The last step's rate is near `final_share * peak`. Raises ValueError for a step outside 0 to

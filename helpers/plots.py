@@ -169,7 +169,7 @@ def plot_losses(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     ax: "Axes | None" = None,
     floor: float | None = None,
-    unit: str = "nats a token",
+    unit: str = "nats per token",
 ) -> "Axes":
     """Draw loss curves: `curves` maps a name to (steps, losses); `floor` is a known lowest loss."""
     ax = ax if ax is not None else new_axes(6, 3.5)

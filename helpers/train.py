@@ -22,7 +22,10 @@ from helpers.runs.run import History, Run
 from helpers.runs.safety import check_loss, naming_the_last_checkpoint
 from helpers.texts.loaders import create_loader, fingerprint
 
-OPTIMIZERS = {"adamw": create_optimizer, "muon": MuonWithAdamW}
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": create_optimizer,
+    "muon": MuonWithAdamW,
+}
 
 
 @dataclass(frozen=True)

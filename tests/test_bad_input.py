@@ -227,7 +227,7 @@ FILES = [
     (BPETokenizer.load, json.dumps({
         "format": "helpers.bpe", "version": 1, "pattern": "x", "merges": [],
         "special_tokens": {}, "vocab": {"a": "b"},
-    }).encode(), "an id is no whole number"),
+    }).encode(), "an id is not an integer"),
     (Eliza.load, b"\xff", "broken: .*0xff"),
     (Eliza.load, b"(Hi)\n(", "broken: line 2: .* never closed"),
 ]  # fmt: skip

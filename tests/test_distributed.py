@@ -132,7 +132,7 @@ def test_the_command_runs_in_two_processes(tmp_path):
     flags = f"--text {text} --preset tiny --device cpu --precision fp32 --steps 4 --batch-size 4"
     done = in_two_processes(*flags.split(), "--out", tmp_path / "two", module="tools.train")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("bits a byte") == 3
+    assert done.stdout.count("bits per byte") == 3
     assert (tmp_path / "two" / "report.json").exists()
     wrong = in_two_processes(*flags.split(), "--batch-size", 3, module="tools.train")
     assert wrong.returncode != 0 and "batch_size 3 cannot be shared by 2" in wrong.stderr

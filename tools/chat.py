@@ -37,7 +37,7 @@ def obey(chat, command):
         chat.reset()
         print("A new conversation.")
     elif command != "/exit":
-        print(f"There is no {command}. {HELP}")
+        print(f"Unknown command {command}. {HELP}")
     return command != "/exit"
 
 

@@ -43,7 +43,7 @@ def plot_landscape(landscapes, slice_at=0.0, reach=None):
         ax.grid(False)
         ax.locator_params(nbins=5)  # so that the numbers do not touch
     bar = {"shrink": 0.8, "ticks": levels[::2], "format": "%.2f"}
-    axes[0].figure.colorbar(mesh, ax=list(axes[:-1]), label="loss (nats a token)", **bar)
+    axes[0].figure.colorbar(mesh, ax=list(axes[:-1]), label="loss (nats per token)", **bar)
     for color, mark, (name, each) in zip(COLORS, MARKS, landscapes.items(), strict=False):
         line = each.losses[inside][:, row]
         axes[-1].plot(places, line, color=color, marker=mark, markersize=3, label=name)

@@ -54,7 +54,7 @@ def plot_training(runs, steps, floor=None, ax=None):
         ax.axhline(floor, color=INK, linestyle="--", linewidth=1)
     ax.set_xlim(0, steps * 1.06)
     ax.set_xlabel("step")
-    ax.set_ylabel("loss (nats a token)")
+    ax.set_ylabel("loss (nats per token)")
     return ax
 
 

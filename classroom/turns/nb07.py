@@ -116,7 +116,7 @@ def _take_gradients(model):
     return torch.cat(gradients) if gradients else torch.zeros(1)
 
 
-@exercise("07.4", "From nats a token to bits a byte")
+@exercise("07.4", "From nats per token to bits per byte")
 def to_bits_per_byte(attempt):
     result = attempted(attempt(2.0, 1000, 4000))
     if _near(result, 2.0 * 1000 / 4000):

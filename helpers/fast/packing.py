@@ -20,8 +20,8 @@ ROWS = 32  # of x, for which oneDNN chooses the layout; measured to serve one ro
 class PackedLinear(nn.Module):
     """A linear layer with packed weights, (..., C) to (..., V), equal to the one it is made from.
 
-    It is for use alone: nothing in it can be trained, and nothing loaded into it. Its copies and its
-    `state_dict` are as any other's. Raises ValueError where `can_pack` says no.
+    It is for inference: nothing in it can be trained, and nothing loaded into it. It can be copied, and
+    its `state_dict` is as usual. Raises ValueError where `can_pack` says no.
 
     >>> layer = nn.Linear(3, 2)
     >>> x = torch.ones(1, 3)
@@ -29,18 +29,18 @@ class PackedLinear(nn.Module):
     True
     """
 
-    def __init__(self, linear):
+    def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
         self._packed = _pack(linear.weight.detach())
 
     @property
-    def weight(self):
+    def weight(self) -> torch.Tensor:
         """The weights as any linear layer has them, (V, C), for whoever wants to read them."""
         return self._packed.to_dense()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _product(x, self._packed, self.bias)
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
@@ -58,7 +58,7 @@ class PackedLinear(nn.Module):
         super().__setstate__(state | {"_packed": _pack(state["_packed"])})
 
 
-def pack_weights(model):
+def pack_weights(model: nn.Module) -> nn.Module:
     """Put a `PackedLinear` in the place of every linear layer of a GPT; return the model.
 
     Where weights cannot be packed, on a GPU for instance, the layers stay as they are. A head that
@@ -76,7 +76,7 @@ def pack_weights(model):
     return replace_linear(model, packed).eval()
 
 
-def can_pack(weight):
+def can_pack(weight: torch.Tensor) -> bool:
     """Whether PyTorch can pack such a tensor here: it depends on device, type and processor."""
     return weight.device.type == "cpu" and _has_product(weight.dtype)
 

@@ -10,6 +10,7 @@ Shapes: N rows of x, C numbers in, V numbers out.
 
 import functools
 import warnings
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,7 +35,11 @@ class QuantizedLinear(nn.Module):
     True
     """
 
-    def __init__(self, linear):
+    numbers: torch.Tensor
+    scales: torch.Tensor
+    bias: torch.Tensor | None
+
+    def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         numbers, scales = quantize_rows(linear.weight.detach())
@@ -45,7 +50,7 @@ class QuantizedLinear(nn.Module):
         self._packed = None
 
     @property
-    def weight(self):
+    def weight(self) -> torch.Tensor:
         """The weights as they are after rounding, (V, C), for whoever wants to read them."""
         return self.numbers * self.scales
 
@@ -53,7 +58,7 @@ class QuantizedLinear(nn.Module):
         self._packed = None  # it was made from the numbers before
         super()._load_from_state_dict(*arguments)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         bits = bits_of_x() if x.device.type == "cpu" else None
         if bits is None:
             return F.linear(x.float(), self.weight, self.bias).to(x.dtype)
@@ -63,16 +68,16 @@ class QuantizedLinear(nn.Module):
         return (found if self.bias is None else found + self.bias).to(x.dtype)
 
 
-def pack(weight, scales):
-    """Lay a matrix of bytes times scales out as the product wants it."""
+def pack(weight: torch.Tensor, scales: torch.Tensor) -> Any:
+    """Lay out a matrix of bytes times scales as PyTorch's product expects it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch means to move this type to another package
+        warnings.simplefilter("ignore")  # PyTorch plans to move this type to another package
         no_shift = torch.zeros(len(weight), dtype=torch.long)
         rows = torch.quantize_per_channel(weight, scales.flatten(), no_shift, 0, torch.qint8)
     return torch.ops.quantized.linear_prepack(rows, None)
 
 
-def product_of_rows(x, packed, bits):
+def product_of_rows(x: torch.Tensor, packed: Any, bits: int) -> torch.Tensor:
     """Round each row of x (..., C) to `bits` bits and multiply it with a packed matrix: (..., V).
 
     The product has one scale for all of x. The first token of a text often has far larger numbers
@@ -84,13 +89,13 @@ def product_of_rows(x, packed, bits):
     return product_of_bytes(x / sizes, packed, bits) * sizes
 
 
-def product_of_bytes(x, packed, bits):
+def product_of_bytes(x: torch.Tensor, packed: Any, bits: int) -> torch.Tensor:
     """Round x (..., C) to `bits` bits, one scale for all, and multiply it: (..., V)."""
     return torch.ops.quantized.linear_dynamic(x, packed, bits == 7)
 
 
 @functools.cache
-def bits_of_x():
+def bits_of_x() -> int | None:
     """How many bits of x this processor multiplies with 8-bit weights: 8, 7, or None at all.
 
     Older processors add two products in 16 bits, which 8 bits overflow. So it is tried.
@@ -107,7 +112,7 @@ def bits_of_x():
     return None
 
 
-def quantize_int8(model):
+def quantize_int8(model: nn.Module) -> nn.Module:
     """Put a `QuantizedLinear` in the place of every linear layer of a GPT; return the model.
 
     The embeddings stay as they are: of them only a row a token is read. A head that was tied to

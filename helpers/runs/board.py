@@ -9,7 +9,7 @@ from pathlib import Path
 from helpers.checkpoint import checkpoints, read_state
 
 
-def check_tensorboard():
+def check_tensorboard() -> None:
     """Raise ValueError, saying how to install it, where TensorBoard is missing."""
     if find_spec("tensorboard") is None:
         raise ValueError("no TensorBoard here: pip install -c constraints.txt tensorboard")
@@ -22,7 +22,7 @@ class Board:
     Raises ValueError where TensorBoard is not installed.
     """
 
-    def __init__(self, folder, resume=False):
+    def __init__(self, folder: Path | str, resume: bool = False) -> None:
         check_tensorboard()
         from torch.utils.tensorboard import SummaryWriter
 
@@ -30,16 +30,18 @@ class Board:
         after = read_state(found[-1])["step"] + 1 if found else None
         self.writer = SummaryWriter(str(Path(folder) / "tensorboard"), purge_step=after)
 
-    def step(self, step, loss, learning_rate, tokens_a_second):
-        """Write down a step: its loss in nats a token, its rate and its speed."""
+    def step(
+        self, step: int, loss: float, learning_rate: float, tokens_per_second: float
+    ) -> None:
+        """Write down a step: its loss in nats per token, its rate and its speed."""
         self.writer.add_scalar("loss/training", loss, step)
         self.writer.add_scalar("learning rate", learning_rate, step)
-        self.writer.add_scalar("tokens a second", tokens_a_second, step)
+        self.writer.add_scalar("tokens per second", tokens_per_second, step)
 
-    def validation(self, step, loss):
-        """Write down a validation loss, in nats a token."""
+    def validation(self, step: int, loss: float) -> None:
+        """Write down a validation loss, in nats per token."""
         self.writer.add_scalar("loss/validation", loss, step)
 
-    def close(self):
-        """Bring everything to disk."""
+    def close(self) -> None:
+        """Write everything to disk."""
         self.writer.close()

@@ -11,6 +11,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import regex
 
 from helpers.bpe import BPETokenizer
@@ -65,7 +66,9 @@ def cut_file(path: Path | str, held_out_share: float = 0.1) -> int:
     return cut
 
 
-def prepare_file(path, vocab_size, folder):
+def prepare_file(
+    path: Path | str, vocab_size: int, folder: Path | str
+) -> tuple[BPETokenizer, np.ndarray, np.ndarray, str, str]:
     """Do for a file what `helpers.texts.prepare` does for a text, with token files in `folder`.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text): the ids

@@ -1,7 +1,7 @@
 """Fine-tune the course's GPT into its chat model: `python -m tools.makers.chat_model`.
 
 It learns the course's questions (all wordings but the last of each) and the tasks of
-`classroom.worlds.tasks`. All weights learn; what changed is saved in eight bits a number. Then it is asked
+`classroom.worlds.tasks`. All weights learn; what changed is saved in eight bits per number. Then it is asked
 what it never saw. `helpers/assets/chat_model` is the folder that this command wrote.
 """
 
@@ -203,7 +203,7 @@ def card(report):
             "# The course's chat model",
             "",
             f"What fine-tuning changed in the {report['parameters']:,} weights of the course's GPT,",
-            "in eight bits a number. It answers questions about the course and does small tasks.",
+            "in eight bits per number. It answers questions about the course and does small tasks.",
             "It knows nothing else, and it can be wrong while it sounds sure.",
             "",
             f"- command: `{COMMAND}`, seed {config['seed']}, {report['minutes']} minutes",

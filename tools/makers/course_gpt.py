@@ -53,7 +53,7 @@ RECIPE = TrainConfig(
 
 
 def measure(model, tokenizer, sources):
-    """What the card reports: the tales against their floor, every held-out text in bits a byte."""
+    """What the card reports: the tales against their floor, every held-out text in bits per byte."""
     held_out = sources["tales"].held_out
     loader = tale_loader(tokenizer, held_out)
     n_tokens = sum(len(ids) + 1 for ids in loader.documents)
@@ -137,20 +137,20 @@ def card(report):
             f"{report['train_config']['steps']:,} steps, {report['epochs']} epochs"
             + (f", {report['minutes']} minutes" if report["minutes"] else ""),
             f"- SHA-256 of `model.safetensors`: `{report['sha256']}`",
-            f"- held-out tales: {told['loss']:.4f} nats a token; the floor is "
+            f"- held-out tales: {told['loss']:.4f} nats per token; the floor is "
             f"{told['floor']:.4f}, so {excess:.1f}% above it",
             "",
             "| text | documents | characters | times read | SHA-256 begins |",
             "|---|---|---|---|---|",
             *sources,
             "",
-            "Bits a byte on held-out text; gzip and xz had the training text of the same source:",
+            "Bits per byte on held-out text; gzip and xz had the training text of the same source:",
             "",
             f"| text | {names} |",
             "|---|" + "---|" * (names.count("|") + 1),
             *bits,
             "",
-            "| step | held-out loss, nats a token |",
+            "| step | held-out loss, nats per token |",
             "|---|---|",
             *curve,
             "",
