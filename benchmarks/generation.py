@@ -27,9 +27,9 @@ from torch import nn
 from benchmarks import _record, _speed
 from helpers.config import PRESETS, GPTConfig
 from helpers.device import use_every_core
+from helpers.fast import speed_up
 from helpers.fast.packing import can_pack
 from helpers.fast.quantize import QuantizedLinear, bits_of_x
-from helpers.fast.speed_up import speed_up
 from helpers.generate import generate
 from helpers.model import GPT
 

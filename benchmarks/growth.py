@@ -69,8 +69,7 @@ def train_some_steps(shape, tokens, batch_size, steps, device_name="cpu"):
     import torch
 
     from helpers.device import choose_device, precision_name
-    from helpers.fast.head_loss import fused_next_token_loss
-    from helpers.fast.speed_up import speed_up
+    from helpers.fast import fused_next_token_loss, speed_up
     from helpers.model import GPT
     from helpers.optim import create_optimizer
     from helpers.texts.loaders import create_loader

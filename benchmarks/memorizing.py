@@ -18,7 +18,7 @@ import torch
 from benchmarks import _record
 from helpers.config import PRESETS
 from helpers.device import choose_precision, use_every_core
-from helpers.fast.speed_up import speed_up
+from helpers.fast import speed_up
 from helpers.model import GPT
 from helpers.runs.run import Run
 from helpers.texts.corpora import data_folder, gpt2_encoding, load_corpus

@@ -41,9 +41,8 @@ from torch.nn import functional as F
 from benchmarks import _products, _record, _speed
 from helpers.config import GPTConfig
 from helpers.device import keep_memory, use_every_core
+from helpers.fast import fused_next_token_loss, speed_up
 from helpers.fast.compiled import Compiled, check_compiler
-from helpers.fast.head_loss import fused_next_token_loss
-from helpers.fast.speed_up import speed_up
 from helpers.model import GPT
 from helpers.optim import create_optimizer
 from helpers.train import TrainConfig, training_step

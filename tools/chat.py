@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helpers.chat import END_OF_TEXT, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
-from helpers.fast.speed_up import speed_up
+from helpers.fast import speed_up
 from helpers.limits import check_number
 
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."

@@ -20,6 +20,7 @@ from helpers.checkpoint import checkpoints, save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
 from helpers.device import choose_device, keep_memory, use_every_core
+from helpers.fast import fused_next_token_loss, speed_up
 from helpers.fast.compiled import Compiled, check_compiler
 from helpers.fast.distributed import (
     ParallelRun,
@@ -30,8 +31,6 @@ from helpers.fast.distributed import (
     quiet_unless_first,
     shard,
 )
-from helpers.fast.head_loss import fused_next_token_loss
-from helpers.fast.speed_up import speed_up
 from helpers.generate import complete
 from helpers.model import GPT
 from helpers.runs.board import Board, check_tensorboard

@@ -30,7 +30,7 @@ from helpers.bpe import BPETokenizer
 from helpers.bpe.files import from_printable
 from helpers.chat import BASE_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
-from helpers.fast.speed_up import speed_up
+from helpers.fast import speed_up
 from helpers.generate import generate
 from helpers.limits import check_whole
 from helpers.pretrained import load_gpt2

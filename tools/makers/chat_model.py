@@ -23,8 +23,7 @@ from helpers.checkpoint import load_model
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.difference import NAME, add_difference, save_difference
 from helpers.evaluate import answer_all, exact_match, is_right_answer, share_by_kind, token_f1
-from helpers.fast.head_loss import fused_next_token_loss
-from helpers.fast.speed_up import speed_up
+from helpers.fast import fused_next_token_loss, speed_up
 from helpers.files import sha256
 from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.runs.run import Run

@@ -24,8 +24,7 @@ from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import get_preset
 from helpers.copying_start import start_copying
 from helpers.device import choose_device, keep_memory, use_every_core
-from helpers.fast.head_loss import fused_next_token_loss
-from helpers.fast.speed_up import speed_up
+from helpers.fast import fused_next_token_loss, speed_up
 from helpers.files import sha256
 from helpers.limits import check_whole
 from helpers.model import GPT
