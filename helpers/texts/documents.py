@@ -70,6 +70,9 @@ class DocumentLoader(Loader):
             raise ValueError(
                 f"first has {len(self.first)} values for {len(self.documents)} documents"
             )
+        if min(low := min(map(np.min, self.documents)), end_id) < 0:
+            raise ValueError(f"token id {min(low, end_id)} is below 0")
+        self.vocab_size = int(max(end_id, *map(np.max, self.documents))) + 1  # the least of a model
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         longest = self._width(max(map(len, self.documents)))
@@ -161,4 +164,6 @@ def _checked(scored, documents):
     marks = [np.asarray(row, dtype=bool) for row in scored]
     if [len(row) for row in marks] != [len(ids) + 1 for ids in documents]:
         raise ValueError("scored must have a value for each token of each document and for its end")
+    if not any(map(np.any, marks)):
+        raise ValueError("no token is scored: there is nothing to learn from")
     return marks

@@ -1,11 +1,12 @@
 """Split a text into a training and a held-out part, and train a tokenizer on the first."""
 
-from pathlib import Path
-
 import numpy as np
 
 from helpers.bpe import BPETokenizer
+from helpers.bpe.train import valid_unicode
 from helpers.tokenizer import END_OF_TEXT
+
+TOKENIZER_BYTES = 64 << 20  # to train the tokenizer on; more changes little and takes longer
 
 
 def split_text(text: str, held_out_share: float = 0.1) -> tuple[str, str]:
@@ -26,27 +27,20 @@ def split_text(text: str, held_out_share: float = 0.1) -> tuple[str, str]:
     return text[:cut], text[cut:]
 
 
-def read_text(path: Path | str) -> str:
-    """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}"
-        ) from None
-
-
 def prepare(
     text: str, vocab_size: int, held_out_share: float = 0.1
 ) -> tuple[BPETokenizer, np.ndarray, np.ndarray, str, str]:
     """Train a tokenizer on a text's first part and encode both parts.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text); the ids
-    are int64 arrays. The tokenizer never sees the held-out part.
+    are int64 arrays. The tokenizer never sees the held-out part, and END_OF_TEXT in a text is read
+    as that token.
     """
     train_text, held_out_text = split_text(text, held_out_share)
-    tokenizer = BPETokenizer.train(train_text, vocab_size, special_tokens=(END_OF_TEXT,))
+    beginning = valid_unicode(train_text).encode()[:TOKENIZER_BYTES].decode("utf-8", "ignore")
+    tokenizer = BPETokenizer.train(beginning, vocab_size, special_tokens=(END_OF_TEXT,))
     train_ids, held_out_ids = (
-        np.array(tokenizer.encode(part), dtype=np.int64) for part in (train_text, held_out_text)
+        np.array(tokenizer.encode(part, "all"), dtype=np.int64)
+        for part in (train_text, held_out_text)
     )
     return tokenizer, train_ids, held_out_ids, train_text, held_out_text
