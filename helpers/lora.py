@@ -82,7 +82,7 @@ def apply_lora(
         raise ValueError(f"no matrix in the blocks is called {' or '.join(missing) or 'nothing'}")
     for _, _, child in found:
         _check(child, rank, alpha)
-    model.frozen_before_lora = {n for n, p in model.named_parameters() if not p.requires_grad}
+    model.__dict__["frozen_before_lora"] = {n for n, p in model.named_parameters() if not p.requires_grad}
     model.requires_grad_(False)
     for parent, name, child in found:
         setattr(parent, name, LoRALinear(child, rank, alpha))

@@ -67,12 +67,10 @@ class DocumentLoader(Loader):
         self.scored = _checked(scored, self.documents)
         self.first = np.zeros(len(self.documents), bool) if first is None else np.array(first, bool)
         if len(self.first) != len(self.documents):
-            raise ValueError(
-                f"first has {len(self.first)} values for {len(self.documents)} documents"
-            )
-        if min(low := min(map(np.min, self.documents)), end_id) < 0:
-            raise ValueError(f"token id {min(low, end_id)} is below 0")
-        self.vocab_size = int(max(end_id, *map(np.max, self.documents))) + 1  # the least of a model
+            raise ValueError(f"first has {len(self.first)} values, documents {len(self.documents)}")
+        if (lowest := min(end_id, *(int(ids.min()) for ids in self.documents))) < 0:
+            raise ValueError(f"token id {lowest} is below 0")
+        self.vocab_size = max(end_id, *(int(ids.max()) for ids in self.documents)) + 1  # at least
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         longest = self._width(max(map(len, self.documents)))

@@ -4,6 +4,7 @@ import numpy as np
 
 from helpers.bpe import BPETokenizer
 from helpers.bpe.train import valid_unicode
+from helpers.limits import check_number
 from helpers.tokenizer import END_OF_TEXT
 
 TOKENIZER_BYTES = 64 << 20  # to train the tokenizer on; more changes little and takes longer
@@ -19,8 +20,7 @@ def split_text(text: str, held_out_share: float = 0.1) -> tuple[str, str]:
     """
     if not text.strip():
         raise ValueError("the text is empty")
-    if not 0 < held_out_share < 1:
-        raise ValueError(f"held_out_share is {held_out_share}; it must be between 0 and 1")
+    check_number("held_out_share", held_out_share, above=0, below=1)
     cut = int(len(text) * (1 - held_out_share))
     line_end = text.rfind("\n", 0, cut) + 1
     cut = line_end or cut

@@ -86,8 +86,8 @@ def prepare_file(
     folder, cut = Path(folder), cut_file(path)
     folder.mkdir(parents=True, exist_ok=True)
     saved, origin = folder / "tokenizer.json", folder / "made_from.json"
-    about = {"text": sha256(path), "cut": cut, "vocab_size": vocab_size, "special": END_OF_TEXT}
-    made_from = json.dumps(about | {"tokenizer_bytes": TOKENIZER_BYTES}) + "\n"
+    settings = {"cut": cut, "vocab_size": vocab_size, "tokenizer_bytes": TOKENIZER_BYTES}
+    made_from = json.dumps({"text": sha256(path), "special": END_OF_TEXT} | settings)
     if not origin.exists() or origin.read_bytes() != made_from.encode():
         for name in ("tokenizer.json", "train.npy", "held_out.npy"):
             remove(folder / name)
