@@ -19,7 +19,7 @@ from helpers.model import GPT
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
 from helpers.runs.progress import ProgressBar, StopButton
 from helpers.runs.run import History, Run
-from helpers.runs.safety import check_loss, naming_the_last_checkpoint
+from helpers.runs.safety import check_gradients, check_loss, naming_the_last_checkpoint
 from helpers.texts.loaders import create_loader, fingerprint
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -158,8 +158,8 @@ def train(
     `train_tokens` and `validation_tokens` are rows of token ids, or loaders of batches; `run` says
     where checkpoints go and who is told. Ctrl-C finishes the step, saves and returns with
     `history.interrupted` set. Raises ValueError for a text too short, nothing to resume or a
-    folder in use; FloatingPointError where the loss explodes or is NaN, and OSError where the disk
-    is full: both name the last good checkpoint.
+    folder in use; FloatingPointError where the loss explodes, or it or a gradient is NaN, and OSError
+    where the disk is full: both name the last good checkpoint, and the weights are those before.
     """
     run = Run() if run is None else run
     precision = run.precision(config.precision, next(model.parameters()).device)
@@ -171,6 +171,7 @@ def train(
     torch.manual_seed(config.seed)
     about = {"train_config": asdict(config), "training_tokens": fingerprint(train_tokens)}
     history = run.begin(model, optimizer, loader, about)
+    optimizer.register_step_pre_hook(lambda *_: check_gradients(model, history.step))
     stepped, batches = run.stepped(model), run.batches(loader)
     bar = ProgressBar(config, loader, history.step, run.progress, run.on_step)
     model.train()

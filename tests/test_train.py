@@ -228,6 +228,22 @@ def test_a_loss_that_is_no_number_stops_with_step_and_rate(tokens):
         train(model, tokens, tokens, QUICK, Run(progress=False))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_gradient_that_is_no_number_leaves_the_weights(tokens, optimizer):
+    model = new_model()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+
+    def loss(model, *batch):
+        edge = (model.final_norm.shift.sum() * 0).sqrt()  # 0, with an infinite slope
+        return next_token_loss(model, *batch) + edge
+
+    config = replace(QUICK, optimizer=optimizer)
+    with pytest.raises(FloatingPointError, match="gradient.*step 0"):
+        train(model, tokens, tokens, config, Run(progress=False, loss=loss))
+    for was, now in zip(before, model.parameters(), strict=True):
+        assert torch.equal(was, now)
+
+
 def test_bf16_learns_as_fp32_does():
     tokens = np.tile(np.arange(10), 60)
     shape = replace(SHAPE, dropout=0.0)

@@ -48,3 +48,11 @@ def check_weights(model: torch.nn.Module, step: int) -> None:
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             raise FloatingPointError(f"{name} contains NaN or inf after step {step}")
+
+
+@torch.no_grad()
+def check_gradients(model: torch.nn.Module, step: int) -> None:
+    """Raise FloatingPointError where gradients contain NaN or inf, before they reach the weights."""
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+            raise FloatingPointError(f"the gradient of {name} contains NaN or inf at step {step}")
