@@ -69,7 +69,9 @@ def apply_lora(
     if any(_layers(model)):
         raise ValueError("this model has LoRA already: merge_lora(model) first")
     if isinstance(targets, str):
-        raise TypeError(f"targets is the string {targets!r}; it must be names, as in ({targets!r},)")
+        raise TypeError(
+            f"targets is the string {targets!r}; it must be names, as in ({targets!r},)"
+        )
     targets = tuple(targets)
     found = [
         (parent, name, child)
@@ -82,7 +84,9 @@ def apply_lora(
         raise ValueError(f"no matrix in the blocks is called {' or '.join(missing) or 'nothing'}")
     for _, _, child in found:
         _check(child, rank, alpha)
-    model.__dict__["frozen_before_lora"] = {n for n, p in model.named_parameters() if not p.requires_grad}
+    model.__dict__["frozen_before_lora"] = {
+        n for n, p in model.named_parameters() if not p.requires_grad
+    }
     model.requires_grad_(False)
     for parent, name, child in found:
         setattr(parent, name, LoRALinear(child, rank, alpha))

@@ -108,7 +108,11 @@ CALLS = {
         (lambda: config_from_gpt2(GPT2 | {"vocab_size": None}), ValueError, "vocab_size None"),
         (lambda: config_from_gpt2(GPT2 | {"n_head": [12]}), ValueError, "n_head 12"),
         (lambda: config_from_gpt2(GPT2 | {"resid_pdrop": "x"}), ValueError, "resid_pdrop x"),
-        (lambda: config_from_gpt2(GPT2 | {"tie_word_embeddings": 1}), ValueError, "tie_word_embeddings 1"),
+        (
+            lambda: config_from_gpt2(GPT2 | {"tie_word_embeddings": 1}),
+            ValueError,
+            "tie_word_embeddings 1",
+        ),
         (lambda: save_model("no", MODEL, dtype=torch.int8), ValueError, "torch.int8"),
         (lambda: save_model("no", MODEL, dtype="bf16"), ValueError, "bf16"),
         (lambda: save_model(__file__, MODEL), FileExistsError, "file"),
@@ -134,7 +138,11 @@ CALLS = {
         (lambda: trained(DocumentLoader([[5]], 300, 1)), ValueError, "300 299"),
         (lambda: trained([1] * 99, [1] * 9), ValueError, "held-out 9 16 17"),
         (lambda: trained([1] * 99, [400] * 99), ValueError, "held-out 400 299"),
-        (lambda: trained([1] * 99, folder=f"{__file__}/run"), NotADirectoryError, f"{__file__}/run"),
+        (
+            lambda: trained([1] * 99, folder=f"{__file__}/run"),
+            NotADirectoryError,
+            f"{__file__}/run",
+        ),
     ],
     "optim": [
         (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate -1.0 0"),

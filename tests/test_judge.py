@@ -74,13 +74,22 @@ def server(monkeypatch):
 @pytest.mark.parametrize(
     "reply, score",
     [
-        ("85", 85), (" 0 ", 0), ("Score: 92/100", 92), ("87.5", 88), ("**70**", 70), ("100%", 100),
-        ("On a scale from 0 to 100, I rate this answer 85.", 85), ("Rating (0-100): 85", 85),
+        ("85", 85),
+        (" 0 ", 0),
+        ("Score: 92/100", 92),
+        ("87.5", 88),
+        ("**70**", 70),
+        ("100%", 100),
+        ("On a scale from 0 to 100, I rate this answer 85.", 85),
+        ("Rating (0-100): 85", 85),
         ("<think>The question has 2 parts, 1 is right.</think>\n\n85", 85),
-        ("2 parts, 1 is right.</think>85", 85), ("1. Correct.\n2. Complete.\nScore: 95", 95),
+        ("2 parts, 1 is right.</think>85", 85),
+        ("1. Correct.\n2. Complete.\nScore: 95", 95),
         ("There are 5 reasons why this deserves a score of 90", 90),
-        ("It deserves a score of 100", 100), ("85\n\nOf 2 parts, 1 is missing.", 85),
-        ("**90** out of 100", 90), ("100 out of 100", 100),
+        ("It deserves a score of 100", 100),
+        ("85\n\nOf 2 parts, 1 is missing.", 85),
+        ("**90** out of 100", 90),
+        ("100 out of 100", 100),
     ],  # fmt: skip
 )
 def test_scores_are_read(reply, score):
@@ -96,7 +105,9 @@ def test_what_is_no_score_is_refused(reply):
         parse_score(reply)
 
 
-@pytest.mark.parametrize("reply", ["", "both", "A or B", "C", "A good question.", "<think>A</think>"])
+@pytest.mark.parametrize(
+    "reply", ["", "both", "A or B", "C", "A good question.", "<think>A</think>"]
+)
 def test_what_is_no_choice_is_refused(reply):
     with pytest.raises(JudgeError):
         parse_choice(reply)

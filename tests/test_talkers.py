@@ -34,12 +34,13 @@ from helpers.model import GPT
 from helpers.texts import data_folder
 from tests.local_server import ChatHandler, serving
 
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.just("<think>"),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(
-        st.sampled_from(["choices", "message", "content", "error", "type", "text"]), inner
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["choices", "message", "content", "error", "type", "text"]), inner
+        )
     ),
     max_leaves=8,
 )
@@ -86,7 +87,6 @@ class Server(ChatHandler):
         if self.mode == "empty":
             answer = {"choices": []}
         self.send(b"<html>" if self.mode == "html" else json.dumps(answer).encode())
-
 
     def drip(self):
         """Blank lines that keep the connection alive: each is in time, the answer never comes."""
@@ -185,7 +185,11 @@ def test_a_chat_server_that_is_not_there_gets_one_line(server):
         (200, reply(content=5), "not a chat answer"),
         (200, "[" * 99_999, "not a chat answer"),
         (200, '{"error": {"message": "overloaded"}}', "overloaded"),
-        (404, '{"error":{"message":"model \\"big\\" not found,\\ntry pulling it"}}', "404 big pulling"),
+        (
+            404,
+            '{"error":{"message":"model \\"big\\" not found,\\ntry pulling it"}}',
+            "404 big pulling",
+        ),
         (401, '{"error":"wrong key: secret"}', "401 wrong ***"),
         (500, "<html>", "500"),
         (200, "\xff", "not a chat answer"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from helpers.bpe import BPETokenizer
 from helpers.files import read_text
-from helpers.texts import token_files
 from helpers.texts import prepare as prepare_module
+from helpers.texts import token_files
 from helpers.texts.prepare import prepare, split_text
 from helpers.texts.token_files import cut_file, prepare_file, read_pieces
 from tools.train import main

@@ -156,7 +156,12 @@ def parse_address(url):
         parts = urllib.parse.urlsplit(url)
         name = (parts.hostname or "").encode("idna").decode()
         host = (f"[{name}]" if ":" in name else name) + (f":{parts.port}" if parts.port else "")
-        if parts.scheme not in ("http", "https") or not name or not name.isprintable() or " " in name:
+        if (
+            parts.scheme not in ("http", "https")
+            or not name
+            or not name.isprintable()
+            or " " in name
+        ):
             raise ValueError
     except ValueError:
         raise ValueError(

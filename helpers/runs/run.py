@@ -68,7 +68,9 @@ class Run:
         where the folder cannot be written to or the disk has no room for a checkpoint.
         """
         if self.folder:
-            check_room(self.folder, 2 * sum(p.numel() * p.element_size() for p in model.parameters()))
+            check_room(
+                self.folder, 2 * sum(p.numel() * p.element_size() for p in model.parameters())
+            )
         if not self.resume:
             if self.folder and checkpoints(self.folder):
                 raise ValueError(
