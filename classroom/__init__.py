@@ -12,7 +12,7 @@ pictures: pages.token_view pages.embedding_view pages.attention_view pages.bpe_v
 drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy drawings.blueprints drawings.plots_field
 progress: study.progress turns.registry turns
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
-talk: pages.talkers pages.chat_window pages.chat_stream
+talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream
 explorers: pages.training_view pages.landscape_view pages.embedding_explorer
 study: study.flash_cards study.quiz_bank study.quiz study.question_writer study.question_generator
 all: pages.widgets

@@ -20,6 +20,8 @@ from helpers.config import GPTConfig
 from helpers.files import read_json, remove, replacing, restore, sha256
 from helpers.model import GPT
 
+FILES = ("model.safetensors", "training.safetensors")  # of a checkpoint
+
 
 def save_model(
     folder: Path | str,
@@ -30,8 +32,11 @@ def save_model(
     """Write a model's configuration, weights and tokenizer into `folder`; return the folder.
 
     `dtype` (torch.bfloat16, say) stores the weights smaller. An older model there is replaced.
-    Raises ValueError for a model that was packed, quantized or adapted: it could not be loaded.
+    Raises ValueError for a model that was packed, quantized or adapted, and for a `dtype` of whole
+    numbers: it could not be loaded. Raises FileExistsError where `folder` is a file or a link.
     """
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"dtype is {dtype}; weights need a dtype of floating point, or None")
     tensors = _model_tensors(model, dtype)
     with torch.device("meta"):
         plain = dict(GPT(model.config).named_parameters())
@@ -56,6 +61,8 @@ def load_model(folder: Path | str) -> tuple[GPT, BPETokenizer | None]:
     restore(folder)
     config = _read_config(folder / "config.json")
     tensors = _read_tensors(folder / "model.safetensors")
+    with torch.device("meta"):  # an absurd size is found before memory is asked for
+        _check_weights(GPT(config), tensors)
     model = GPT(config)
     load_weights(model, tensors)
     tokenizer_file = folder / "tokenizer.json"
@@ -66,8 +73,15 @@ def load_model(folder: Path | str) -> tuple[GPT, BPETokenizer | None]:
 def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     """Copy named tensors into a model, in place.
 
-    Raises ValueError naming a tensor that is missing, unknown or of another shape.
+    Raises ValueError naming a tensor that is missing, unknown, of another shape or of whole numbers.
     """
+    _check_weights(model, tensors)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[name])
+
+
+def _check_weights(model, tensors):
     expected = dict(model.named_parameters())
     for name in expected.keys() | tensors.keys():
         if name not in tensors:
@@ -77,9 +91,8 @@ def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
         if tensors[name].shape != expected[name].shape:
             found, wanted = tuple(tensors[name].shape), tuple(expected[name].shape)
             raise ValueError(f"tensor {name} has shape {found}; this model needs {wanted}")
-    with torch.no_grad():
-        for name, parameter in expected.items():
-            parameter.copy_(tensors[name])
+        if not tensors[name].is_floating_point():
+            raise ValueError(f"tensor {name} holds {tensors[name].dtype}, which are no weights")
 
 
 def save_checkpoint(
@@ -102,8 +115,7 @@ def save_checkpoint(
     with replacing(folder / checkpoint_name(state["step"])) as unfinished:
         _write_model(unfinished, model, tensors, tokenizer)
         _save_tensors(training_tensors, unfinished / "training.safetensors")
-        names = ("model.safetensors", "training.safetensors")
-        hashes = {name: sha256(unfinished / name) for name in names}
+        hashes = {name: sha256(unfinished / name) for name in FILES}
         _write_json(unfinished / "state.json", {"state": state, "sha256": hashes})
     _remove(checkpoints(folder)[:-keep], folder)
     return folder / checkpoint_name(state["step"])
@@ -137,11 +149,14 @@ def load_checkpoint(
     """
     folder = Path(folder)
     written = _read_checkpoint(folder)
-    for name, expected in written["sha256"].items():
+    for name in FILES:
+        expected = written["sha256"].get(name)
         if not (folder / name).exists() or sha256(folder / name) != expected:
             raise ValueError(f"{folder / name} is missing or damaged; use an older checkpoint")
-    load_weights(model, _read_tensors(folder / "model.safetensors"))
-    tensors = _read_tensors(folder / "training.safetensors")
+    weights, tensors = (_read_tensors(folder / name) for name in FILES)
+    if "random.cpu" not in tensors:
+        raise ValueError(f"{folder / FILES[1]} was not written by a training run")
+    load_weights(model, weights)
     for name, parameter in model.named_parameters():
         prefix = f"optimizer.{name}."
         optimizer.state[parameter] = {

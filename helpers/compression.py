@@ -76,7 +76,7 @@ def bits_per_byte(
     if not text or end_of_text is None:
         raise ValueError(f"bits_per_byte needs a text and a tokenizer with {END_OF_TEXT}")
     texts, end = ([text], []) if isinstance(text, str) else (text, [end_of_text])
-    rows = [[end_of_text, *tokenizer.encode_ordinary(each), *end] for each in texts]
+    rows = [[end_of_text, *tokenizer.encode(each, "all"), *end] for each in texts]
     bits = sum(text_bits(model, ids, batch_size) for ids in rows)
     return bits / sum(len(each.encode()) for each in texts)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 
 from helpers.limits import check_number
 
+MOST, MOST_LAYERS = 100_000_000, 10_000  # more in a file is a mistake
+
 
 @dataclass(frozen=True)
 class GPTConfig:
@@ -34,8 +36,11 @@ class GPTConfig:
             counts = field.type in (int, "int") or (
                 field.name == "n_kv_heads" and value is not None
             )
-            if counts and (type(value) is not int or value < 1):
-                raise ValueError(f"{field.name} is {value!r}; it must be a whole number above 0")
+            most = MOST_LAYERS if field.name == "n_layers" else MOST
+            if counts and not (type(value) is int and 1 <= value <= most):
+                raise ValueError(
+                    f"{field.name} is {value!r}; it must be a whole number above 0, at most {most:,}"
+                )
         if self.embedding_dim % self.n_heads:
             raise ValueError(
                 f"embedding_dim {self.embedding_dim} is not divisible by n_heads {self.n_heads}"

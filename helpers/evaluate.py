@@ -4,16 +4,19 @@ Answers are texts. `answer_all` answers many prompts at once, with greedy decodi
 same prompts get the same answers every time.
 """
 
-import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+import regex
 import torch
 
 from helpers.bpe import BPETokenizer
 from helpers.kv_cache import KVCache
 from helpers.model import GPT
 from helpers.tokenizer import END_OF_TEXT
+
+WORD = regex.compile(r"(?<![\p{L}\p{M}\p{N}])-(?=\p{N})\p{N}+|[\p{L}\p{M}\p{N}\u200c\u200d]+")
 
 
 def answer_all(
@@ -92,16 +95,19 @@ def exact_match(answer: str, reference: str) -> bool:
 def words_of(text: str) -> list[str]:
     """Return the words and numbers of a text in lower case, without punctuation.
 
+    Letters of any language count, with their combining marks; a minus sign belongs to its number.
+
     >>> words_of("A token's id: 42!")
     ['a', 'token', 's', 'id', '42']
     """
-    return re.findall(r"[a-z0-9]+", text.lower())
+    text = unicodedata.normalize("NFC", text).replace("\N{MINUS SIGN}", "-").casefold()
+    return WORD.findall(text)
 
 
 def token_f1(answer: str, reference: str) -> float:
     """Overlap of two answers as bags of words: the harmonic mean of precision and recall.
 
-    0 if no word is shared, 1 if the words are the same, in any order. Source: Rajpurkar et al. 2016
+    0 if no word is shared or there is none, 1 if the words are the same, in any order. Source: Rajpurkar et al. 2016
     (SQuAD), section 6.1; there, articles are left out as well.
 
     >>> round(token_f1("a small dog", "the small brown dog"), 4)
@@ -110,7 +116,7 @@ def token_f1(answer: str, reference: str) -> float:
     ours, theirs = Counter(words_of(answer)), Counter(words_of(reference))
     shared = sum((ours & theirs).values())
     if not shared:
-        return float(ours == theirs)
+        return 0.0
     precision, recall = shared / sum(ours.values()), shared / sum(theirs.values())
     return 2 * precision * recall / (precision + recall)
 

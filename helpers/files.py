@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +26,19 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     A reader of `path` sees the old contents or the new ones, never a part, even after a power
     cut. If the block raises an error, `path` stays as it was and the temporary file is removed.
-    Raises OSError if the disk is full or the folder of `path` is missing.
+    Raises OSError if the disk is full or the folder of `path` is missing, and FileExistsError where
+    a folder would replace a file or a link. A link to a file keeps pointing: its target is replaced.
     """
     path = Path(path)
+    path = path.resolve() if path.is_symlink() and not path.is_dir() else path
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     remove(unfinished)
     _remove_leftovers(path.parent)
     try:
         yield unfinished
         _to_disk(unfinished)
+        if unfinished.is_dir() and (path.is_symlink() or path.is_file()):
+            raise FileExistsError(f"{path} is a file or a link, in the way of a folder")
         restore(path)
         if unfinished.is_dir() and path.exists():
             os.rename(path, _replaced(path))  # no system renames a folder over a full one
@@ -69,10 +74,36 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+def check_room(folder: str | os.PathLike, needed: int = 0) -> None:
+    """Raise OSError where a folder, which need not exist yet, cannot hold `needed` more bytes.
+
+    Nothing is left behind.
+    """
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free = shutil.disk_usage(place).free
+    except OSError as error:
+        raise type(error)(f"{folder} cannot be written to: {error.strerror}: {place}") from None
+    if free < needed:
+        raise OSError(f"{folder} needs {needed:,} bytes, and {free:,} are free")
+
+
 def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Return the text of a file; raises ValueError naming a file that is not UTF-8."""
+    try:
+        return Path(path).read_bytes().decode("utf-8")  # line ends stay as they are
+    except UnicodeDecodeError as error:
+        where = f"{error.reason} at byte {error.start}"
+        raise ValueError(f"{path} is not UTF-8 text: {where}") from None
 
 
 def read_json(path: str | os.PathLike) -> dict:
@@ -82,7 +113,7 @@ def read_json(path: str | os.PathLike) -> dict:
     cannot be read.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or not JSON: {error}") from None
     if not isinstance(value, dict):

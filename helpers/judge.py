@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers.files import read_text
+
 Judge = Callable[[str], str]  # a prompt to a reply
 
 SCORE_PROMPT = """\
@@ -29,6 +31,20 @@ Answer A: {first}
 Answer B: {second}
 
 Which answer is better? Reply with one letter alone: A or B."""
+
+# A number as it is written, so that "1,000", "4/5" and "9e+124" are seen whole and refused.
+NUMBER = r"(?<![\w.,/])-?\d+(?:[.,/]\d+)*(?:[eE][+-]?\d+)?%?"
+SCALE = re.compile(r"\(?\b0\s*(?:-|–|to|and)\s*100\b\)?|(?<=[\d*])\s*(?:/|out of|of)\s*100\b", re.I)
+CALLED = re.compile(
+    rf"\b(?:score|rating|grade|rate)\b(?:\W|is|of|it|this|answer|the|at|as|with|would|be)*?((?>{NUMBER}))"
+    r"(?!\s*(?:-|–|to|and|or|of|out of|/)\s*\d|\s*:)",
+    re.I,
+)
+# The letter, but not the article: "A good answer" names nothing.
+VERBS = "or|and|is|was|wins|has|because|for|since|as"
+CHOICE = re.compile(
+    rf"(?:[Aa]nswer|[Oo]ption|[Rr]esponse)\W+([AB])\b|\b([AB])\b(?!\s+(?!(?:{VERBS})\b)[a-z])"
+)
 
 
 class JudgeError(ValueError):
@@ -45,28 +61,55 @@ def server_judge(server: Any) -> Judge:
     return ask
 
 
+def without_thoughts(reply: str) -> str:
+    """Return a reply without the draft that a reasoning model writes between `<think>` tags.
+
+    >>> without_thoughts("<think>2 parts, 1 is right.</think> 85")
+    '85'
+    """
+    said = re.split(r"</think(?:ing)?>", reply, flags=re.IGNORECASE)[-1]
+    return re.split(r"<think(?:ing)?>", said, flags=re.IGNORECASE)[0].strip()  # never closed
+
+
 def parse_score(reply: str) -> int:
     """Parse the score in a judge's reply; raises JudgeError if there is none from 0 to 100.
 
-    >>> parse_score("85"), parse_score("Score: 90/100.")
-    (85, 90)
+    A number alone on a line counts first, then one that is called a score, then the only number.
+    The scale itself is no score, and where several numbers could be meant, none is taken.
+
+    >>> parse_score("85"), parse_score("Score: 90/100."), parse_score("From 0 to 100, I say 80.")
+    (85, 90, 80)
     """
-    found = re.search(r"-?\d+(?:\.\d+)?", str(reply))
-    if found is None:
-        raise JudgeError(f"no score in {short_reply(reply)}")
-    score = float(found[0])
-    if not 0 <= score <= 100:
-        raise JudgeError(f"the score {found[0]} is outside 0 to 100")
+    text = SCALE.sub(" ", without_thoughts(str(reply)))
+    alone = [line.strip("*_`. \t") for line in text.splitlines()]
+    alone = [line for line in alone if re.fullmatch(NUMBER, line)]
+    for found in (alone, re.findall(CALLED, text), re.findall(NUMBER, text)):
+        if len(set(found)) > 1:
+            raise JudgeError(f"several numbers in {short_reply(reply)}")
+        if found:
+            return _checked_score(found[0])
+    raise JudgeError(f"no score in {short_reply(reply)}")
+
+
+def _checked_score(number):
+    if not re.fullmatch(r"-?\d+(?:\.\d+)?%?", number):
+        raise JudgeError(f"{number!r} is not a score from 0 to 100")
+    if not _is_score(score := float(number.rstrip("%"))):
+        raise JudgeError(f"the score {number} is outside 0 to 100")
     return round(score)
+
+
+def _is_score(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
 
 
 def parse_choice(reply: str) -> str:
     """Parse "A" or "B" in a judge's reply; raises JudgeError if it names neither or both.
 
-    >>> parse_choice("B."), parse_choice("Answer A is better")
-    ('B', 'A')
+    >>> parse_choice("B."), parse_choice("Answer A is better"), parse_choice("A better one is B")
+    ('B', 'A', 'B')
     """
-    named = set(re.findall(r"\b[AB]\b", str(reply)))
+    named = {one or other for one, other in re.findall(CHOICE, without_thoughts(str(reply)))}
     if len(named) != 1:
         raise JudgeError(f"neither A nor B alone in {short_reply(reply)}")
     return named.pop()
@@ -102,6 +145,9 @@ def mean_score(results: Iterable[dict[str, Any]]) -> tuple[float, int]:
     (70.0, 2)
     """
     scores = [result["score"] for result in results if result["score"] is not None]
+    wrong = [score for score in scores if not _is_score(score)]
+    if wrong:
+        raise ValueError(f"the score {wrong[0]!r} is not a number from 0 to 100")
     if not scores:
         raise ValueError("no reply of the judge could be parsed")
     return sum(scores) / len(scores), len(scores)
@@ -163,15 +209,18 @@ def _key(item):
 
 
 def _read_results(path):
-    """The results in a file, by item; an incomplete last line (after a crash) is skipped."""
-    path = Path(path)
-    known = {}
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                result = json.loads(line)
-            except ValueError:
-                continue
+    """The results in a file, by item; a line that is not one (after a crash, say) is skipped."""
+    known: dict[tuple, dict] = {}
+    if not Path(path).exists():
+        return known
+    for line in read_text(path).removeprefix("\ufeff").split("\n"):
+        try:
+            result = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(result, dict) or not all(isinstance(k, str) for k in _key(result)):
+            continue
+        if result.get("score") is None or _is_score(result["score"]):
             known[_key(result)] = result
     return known
 

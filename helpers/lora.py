@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from helpers.limits import check_whole
+from helpers.limits import check_number, check_whole
 from helpers.model import GPT
 
 TARGETS = ("query", "key", "value", "output", "expand", "project")
@@ -24,7 +24,7 @@ class LoRALinear(nn.Module):
     """A frozen linear layer with a trained correction of low rank; (..., in) to (..., out).
 
     `alpha / rank` scales the correction. Raises ValueError for a rank below 1 or above the smaller
-    side of the matrix.
+    side of the matrix, and for an alpha that is not above 0.
 
     >>> layer = LoRALinear(nn.Linear(4, 3), rank=2, alpha=4)
     >>> x = torch.ones(1, 4)
@@ -34,8 +34,7 @@ class LoRALinear(nn.Module):
 
     def __init__(self, linear: nn.Linear, rank: int, alpha: float):
         super().__init__()
-        most = min(linear.in_features, linear.out_features)
-        check_whole("rank", rank, least=1, most=most)
+        _check(linear, rank, alpha)
         self.linear = linear.requires_grad_(False)
         weight = linear.weight
         self.down = nn.Parameter(torch.empty_like(weight, requires_grad=False)[:rank].clone())
@@ -59,7 +58,8 @@ def apply_lora(
     """Freeze a GPT and wrap its blocks' matrices in `LoRALinear`; return the model.
 
     `targets` holds the last part of the matrices' names. Raises ValueError if the model has LoRA
-    already, if no matrix has one of these names, or for a rank that does not fit.
+    already, if no matrix has one of these names, or for a rank or an alpha that does not fit; TypeError
+    for one that is not a number, or for targets that are one string. The model is then unchanged.
 
     >>> from helpers.config import PRESETS; from helpers.model import GPT
     >>> model = apply_lora(GPT(PRESETS["tiny"]), rank=4)
@@ -68,14 +68,25 @@ def apply_lora(
     """
     if any(_layers(model)):
         raise ValueError("this model has LoRA already: merge_lora(model) first")
+    if isinstance(targets, str):
+        raise TypeError(
+            f"targets is the string {targets!r}; it must be names, as in ({targets!r},)"
+        )
+    targets = tuple(targets)
     found = [
         (parent, name, child)
         for parent in model.blocks.modules()
         for name, child in parent.named_children()
         if name in targets and isinstance(child, nn.Linear)
     ]
-    if not found:
-        raise ValueError(f"no matrix in the blocks is called {' or '.join(targets)}")
+    missing = [target for target in targets if target not in {name for _, name, _ in found}]
+    if missing or not found:
+        raise ValueError(f"no matrix in the blocks is called {' or '.join(missing) or 'nothing'}")
+    for _, _, child in found:
+        _check(child, rank, alpha)
+    model.__dict__["frozen_before_lora"] = {
+        n for n, p in model.named_parameters() if not p.requires_grad
+    }
     model.requires_grad_(False)
     for parent, name, child in found:
         setattr(parent, name, LoRALinear(child, rank, alpha))
@@ -83,18 +94,33 @@ def apply_lora(
 
 
 def merge_lora(model: GPT) -> GPT:
-    """Add every correction to its matrix and make the whole model trainable again; return it.
+    """Add every correction to its matrix, make trainable what was so before, and return the model.
 
-    Raises ValueError if the model has no LoRA.
+    Raises ValueError if the model has no LoRA, if a correction contains NaN or inf, or if a matrix
+    was packed or quantized since.
     """
-    if not any(_layers(model)):
+    layers = list(_layers(model))
+    if not layers:
         raise ValueError("this model has no LoRA to merge")
+    for layer in layers:
+        if not isinstance(layer.linear, nn.Linear):
+            raise ValueError(f"LoRA cannot be merged into a {type(layer.linear).__name__}")
+        if not (layer.up.isfinite().all() and layer.down.isfinite().all()):
+            raise ValueError("a correction of LoRA contains NaN or inf; nothing was merged")
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, LoRALinear):
                 setattr(parent, name, child.merged())
-    return model.requires_grad_(True)
+    frozen = model.__dict__.pop("frozen_before_lora", ())
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    return model
+
+
+def _check(linear, rank, alpha):
+    check_whole("rank", rank, least=1, most=min(linear.in_features, linear.out_features))
+    check_number("alpha", alpha, above=0)
 
 
 def _layers(model):
-    return (isinstance(part, LoRALinear) for part in model.modules())
+    return (part for part in model.modules() if isinstance(part, LoRALinear))

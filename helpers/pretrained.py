@@ -54,13 +54,13 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
     """
     folder = _find_folder(name_or_path)
     config = config_from_gpt2(read_json(folder / "config.json"))
-    with torch.device("meta"):  # shapes only: no time or memory for random weights
-        model = GPT(config)
     with _Tensors(folder) as tensors:
         _check_shapes(tensors.shapes, gpt2_shapes(config))
         if config.tie_weights:
             _check_tied(tensors)
         weights = convert_gpt2(tensors, config)
+    with torch.device("meta"):  # shapes only: no time or memory for random weights
+        model = GPT(config)
     weights = {name: weight.to(dtype).contiguous() for name, weight in weights.items()}
     model.load_state_dict(weights, assign=True)
     if config.tie_weights:  # assign=True has made two parameters of the shared one
@@ -71,7 +71,8 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
 def config_from_gpt2(settings: Mapping[str, Any]) -> GPTConfig:
     """Turn the settings of a GPT-2 `config.json` (a dictionary) into a `GPTConfig`.
 
-    Raises ValueError for a missing size, and for a setting that our model does not implement.
+    Raises ValueError for a missing size, a setting that our model does not implement, and a value of
+    another kind than a number or a flag.
 
     >>> sizes = {"vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_head": 12}
     >>> config_from_gpt2(sizes | {"n_layer": 12}) == GPTConfig()
@@ -90,14 +91,20 @@ def config_from_gpt2(settings: Mapping[str, Any]) -> GPTConfig:
     width = settings["n_embd"]
     if settings.get("n_inner") not in (None, 4 * width):
         raise ValueError(f"n_inner is {settings['n_inner']}; this model has {4 * width}")
+    for name in sizes:
+        if type(settings[name]) is not int:
+            raise ValueError(f"{name} is {settings[name]!r}; it must be a whole number")
+    dropout, tied = settings.get("resid_pdrop", 0.1), settings.get("tie_word_embeddings", True)
+    if not isinstance(tied, bool) or type(dropout) not in (int, float):
+        raise ValueError(f"resid_pdrop is {dropout!r} and tie_word_embeddings {tied!r}")
     return GPTConfig(
         vocab_size=settings["vocab_size"],
         context_length=settings["n_positions"],
         embedding_dim=width,
         n_heads=settings["n_head"],
         n_layers=settings["n_layer"],
-        dropout=settings.get("resid_pdrop", 0.1),
-        tie_weights=settings.get("tie_word_embeddings", True),
+        dropout=dropout,
+        tie_weights=tied,
     )
 
 
@@ -205,7 +212,10 @@ def _files(folder):
         return [single]
     if not index.is_file():
         raise FileNotFoundError(f"{folder} has neither {single.name} nor {index.name}")
-    names = sorted(set(read_json(index).get("weight_map", {}).values()))
+    shards = read_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(n, str) for n in shards.values()):
+        raise ValueError(f"{index} has no weight_map from names to files")
+    names = sorted(set(shards.values()))
     for name in names:
         if Path(name).name != name or not (folder / name).is_file():
             raise FileNotFoundError(f"{index.name} names {name!r}, which is not in {folder}")

@@ -19,7 +19,7 @@ from helpers.model import GPT
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at
 from helpers.runs.progress import ProgressBar, StopButton
 from helpers.runs.run import History, Run
-from helpers.runs.safety import check_loss, naming_the_last_checkpoint
+from helpers.runs.safety import check_gradients, check_loss, naming_the_last_checkpoint
 from helpers.texts.loaders import create_loader, fingerprint
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -158,17 +158,20 @@ def train(
     `train_tokens` and `validation_tokens` are rows of token ids, or loaders of batches; `run` says
     where checkpoints go and who is told. Ctrl-C finishes the step, saves and returns with
     `history.interrupted` set. Raises ValueError for a text too short, nothing to resume or a
-    folder in use; FloatingPointError where the loss explodes or is NaN, and OSError where the disk
-    is full: both name the last good checkpoint.
+    folder in use; FloatingPointError where the loss explodes, or it or a gradient is NaN, and OSError
+    where the disk is full: both name the last good checkpoint, and the weights are those before.
     """
     run = Run() if run is None else run
     precision = run.precision(config.precision, next(model.parameters()).device)
     config = replace(config, precision=precision)
     optimizer = OPTIMIZERS[config.optimizer](model, config.learning_rate, config.weight_decay)
     loader = as_loader(train_tokens, model, config.batch_size, seed=config.seed)
+    _check_ids(loader, model)
+    held_out = _held_out(validation_tokens, model, config)
     torch.manual_seed(config.seed)
     about = {"train_config": asdict(config), "training_tokens": fingerprint(train_tokens)}
     history = run.begin(model, optimizer, loader, about)
+    optimizer.register_step_pre_hook(lambda *_: check_gradients(model, history.step))
     stepped, batches = run.stepped(model), run.batches(loader)
     bar = ProgressBar(config, loader, history.step, run.progress, run.on_step)
     model.train()
@@ -181,7 +184,7 @@ def train(
             history.step += 1
             bar.update(history.step, loss, optimizer.param_groups[0]["lr"])
             if history.step % config.evaluate_every == 0 or history.step == config.steps:
-                _evaluate(model, validation_tokens, config, history, run)
+                _evaluate(model, held_out, config, history, run)
             if config.checkpoint_every and history.step % config.checkpoint_every == 0:
                 run.save(model, optimizer, loader, history, about)
         history.interrupted = history.step < config.steps
@@ -194,16 +197,36 @@ def train(
 def saved_config(folder: Path | str) -> TrainConfig:
     """Return the `TrainConfig` of the newest checkpoint in a run's folder.
 
-    Raises ValueError where there is none.
+    Raises ValueError where there is none, or one of other settings.
     """
-    return TrainConfig(**Run(folder).read_saved()["train_config"])
+    try:
+        return TrainConfig(**Run(folder).read_saved()["train_config"])
+    except TypeError as error:
+        raise ValueError(f"the run in {folder} has settings of another kind: {error}") from None
 
 
 def as_loader(tokens: Any, model: GPT, batch_size: int, **options: Any) -> Any:
     """Return a loader over a row of token ids; a loader is returned as it is."""
-    if hasattr(tokens, "state_dict"):
-        return tokens
-    return create_loader(tokens, model.config.context_length, batch_size, **options)
+    if not hasattr(tokens, "state_dict"):
+        return create_loader(tokens, model.config.context_length, batch_size, **options)
+    return tokens
+
+
+def _check_ids(loader, model):
+    """Raise ValueError where a loader hands out ids that the model has no row for."""
+    rows, needed = model.config.vocab_size, getattr(loader, "vocab_size", 0)
+    if needed > rows:
+        raise ValueError(f"token id {needed - 1} is outside the vocabulary, 0 to {rows - 1}")
+    return loader
+
+
+def _held_out(tokens, model, config):
+    """The loader of the held-out part, made and checked before the first step."""
+    try:
+        loader = as_loader(tokens, model, config.batch_size, shuffle=False, drop_last=False)
+        return _check_ids(loader, model)
+    except ValueError as error:
+        raise ValueError(f"the held-out part: {error}") from None
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -14,10 +14,12 @@ class ChatHandler(BaseHTTPRequestHandler):
     def body(self):
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
 
-    def send(self, data, promised=None):
+    def send(self, data, promised=None, code=200, headers=()):
         """Send the bytes; a `promised` length that is longer breaks the reply off."""
         with contextlib.suppress(BrokenPipeError):
-            self.send_response(200)
+            self.send_response(code)
+            for name, value in dict(headers).items():
+                self.send_header(name, value)
             if promised is not None:
                 self.send_header("Content-Length", str(promised))
             self.end_headers()

@@ -5,6 +5,7 @@ limit, not the sentence around them. What a module's own tests refuse is not rep
 the table, random input looks for errors of any other type.
 """
 
+import copy
 import itertools
 import json
 import math
@@ -32,16 +33,23 @@ from helpers.classifier import FinetuneConfig
 from helpers.config import GPTConfig
 from helpers.eliza import Eliza
 from helpers.eliza.script import parse_script
+from helpers.fast import speed_up
 from helpers.fast.head_loss import head_loss
+from helpers.fast.packing import pack_weights
+from helpers.fast.quantize import quantize_int8
 from helpers.generate import generate, penalize_repetition, sample_next
+from helpers.judge import JudgeError, mean_score, parse_choice, parse_score
 from helpers.limits import check_number, check_whole
+from helpers.lora import apply_lora
 from helpers.model import GPT
 from helpers.optim import create_optimizer
+from helpers.pretrained import config_from_gpt2
+from helpers.runs.run import Run
 from helpers.texts.documents import DocumentLoader
 from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, write_tokens
 from helpers.texts.prepare import split_text
 from helpers.tokenizer import WordTokenizer
-from helpers.train import TrainConfig, evaluate_loss, saved_config
+from helpers.train import TrainConfig, evaluate_loss, saved_config, train
 from tools import chat
 from tools import data as texts_command
 from tools import train as training
@@ -59,12 +67,25 @@ NAN, INF = math.nan, math.inf
 LOADER = create_loader([1] * 9, 2, 1)
 SQUARE = [[0, 1], [1, 0], [0, -1], [-1, 0]]
 NO_ADDRESS = {"LLM_COURSE_CHAT_URL": "nowhere", "LLM_COURSE_CHAT_MODEL": "m"}
+GPT2 = {"vocab_size": 5, "n_positions": 4, "n_embd": 2, "n_head": 1, "n_layer": 1}
 DOCUMENTS = DocumentLoader([[5, 6], [7]], 0, 2)
 
 
 def new(**options):
     """Generate three tokens with these options."""
     return list(generate(MODEL, IDS, **({"max_new_tokens": 3} | options)))
+
+
+def trained(tokens, held_out=(1,) * 99, folder=None):
+    """Train a copy of the model for one step; it must not come to that."""
+    config = TrainConfig(steps=1, batch_size=1, warmup_steps=0)
+    return train(copy.deepcopy(MODEL), tokens, held_out, config, Run(folder, progress=False))
+
+
+def nan_linear():
+    layer = torch.nn.Linear(4, 4)
+    torch.nn.init.constant_(layer.weight, NAN)
+    return torch.nn.Sequential(layer)
 
 
 CALLS = {
@@ -78,6 +99,23 @@ CALLS = {
     "config": [
         (lambda: GPTConfig(dropout="x"), TypeError, "dropout x 0 1"),
         (lambda: GPTConfig(tie_weights="no"), TypeError, "tie_weights no"),
+        (lambda: GPTConfig(vocab_size=10**30), ValueError, f"vocab_size {10**30}"),
+        (lambda: GPTConfig(n_layers=10**9), ValueError, "n_layers 1000000000 10,000"),
+        (lambda: GPTConfig(n_layers=True), ValueError, "n_layers True"),
+        (lambda: config_from_gpt2(GPT2 | {"n_embd": "768"}), ValueError, "n_embd 768"),
+        (lambda: config_from_gpt2(GPT2 | {"n_layer": 1e400}), ValueError, "n_layer inf"),
+        (lambda: config_from_gpt2(GPT2 | {"n_layer": 10**9}), ValueError, "n_layers 1000000000"),
+        (lambda: config_from_gpt2(GPT2 | {"vocab_size": None}), ValueError, "vocab_size None"),
+        (lambda: config_from_gpt2(GPT2 | {"n_head": [12]}), ValueError, "n_head 12"),
+        (lambda: config_from_gpt2(GPT2 | {"resid_pdrop": "x"}), ValueError, "resid_pdrop x"),
+        (
+            lambda: config_from_gpt2(GPT2 | {"tie_word_embeddings": 1}),
+            ValueError,
+            "tie_word_embeddings 1",
+        ),
+        (lambda: save_model("no", MODEL, dtype=torch.int8), ValueError, "torch.int8"),
+        (lambda: save_model("no", MODEL, dtype="bf16"), ValueError, "bf16"),
+        (lambda: save_model(__file__, MODEL), FileExistsError, "file"),
     ],
     "train": [
         (lambda: TrainConfig(steps="3"), TypeError, "steps 3 1"),
@@ -93,6 +131,18 @@ CALLS = {
         (lambda: evaluate_loss(MODEL, [1] * 99, batches=0), ValueError, "batches 0 1"),
         (lambda: evaluate_loss(MODEL, [1] * 99, batches=1.5), TypeError, "batches 1.5 1"),
         (lambda: split_text("abc", 1.5), ValueError, "held_out_share 1.5 0 1"),
+        (lambda: trained([400] * 99), ValueError, "400 299"),
+        (lambda: trained([-1] * 99), ValueError, "-1 0"),
+        (lambda: trained([1] * 9), ValueError, "9 16 17"),
+        (lambda: trained(DocumentLoader([[400]], 0, 1)), ValueError, "400 299"),
+        (lambda: trained(DocumentLoader([[5]], 300, 1)), ValueError, "300 299"),
+        (lambda: trained([1] * 99, [1] * 9), ValueError, "held-out 9 16 17"),
+        (lambda: trained([1] * 99, [400] * 99), ValueError, "held-out 400 299"),
+        (
+            lambda: trained([1] * 99, folder=f"{__file__}/run"),
+            NotADirectoryError,
+            f"{__file__}/run",
+        ),
     ],
     "optim": [
         (lambda: create_optimizer(MODEL, -1.0), ValueError, "learning_rate -1.0 0"),
@@ -106,6 +156,9 @@ CALLS = {
         (lambda: LOADER.load_state_dict(None), TypeError, "NoneType"),
         (lambda: DOCUMENTS.load_state_dict([]), TypeError, "list"),
         (lambda: DocumentLoader([[5]], 0, 1, round_to=0), ValueError, "round_to 0 1"),
+        (lambda: DocumentLoader([[5]], 0, 1, scored=[[False] * 2]), ValueError, "scored"),
+        (lambda: DocumentLoader([[-5]], 0, 1), ValueError, "-5 0"),
+        (lambda: DocumentLoader([[5]], -1, 1), ValueError, "-1 0"),
     ],
     "bpe": [
         (lambda: BPETokenizer.train("a", 300, pattern="("), ValueError, "pattern ("),
@@ -160,10 +213,30 @@ CALLS = {
     ],
     "adapting": [
         (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share 2 0 1"),
+        (lambda: apply_lora(MODEL, targets="query"), TypeError, "targets query"),
+        (lambda: apply_lora(MODEL, targets=("query", "valeu")), ValueError, "valeu"),
+        (lambda: apply_lora(MODEL, targets=("querykey", "value")), ValueError, "querykey"),
+        (lambda: apply_lora(MODEL, targets=()), ValueError, "no matrix"),
+        (lambda: apply_lora(MODEL, 2, NAN), ValueError, "alpha nan 0"),
+        (lambda: apply_lora(MODEL, 2, INF), ValueError, "alpha inf 0"),
+        (lambda: apply_lora(MODEL, 2, -8), ValueError, "alpha -8 0"),
+        (lambda: apply_lora(MODEL, 2, "16"), TypeError, "alpha 16 0"),
+        (lambda: apply_lora(MODEL, 99), ValueError, "rank 99 1 16"),
+        (lambda: apply_lora(MODEL, 2.5), TypeError, "rank 2.5 1 16"),
+        (lambda: quantize_int8(nan_linear()), ValueError, "finite"),
+        (lambda: pack_weights(nan_linear()), ValueError, "finite"),
+        (lambda: speed_up(nan_linear(), generation=True), ValueError, "finite"),
     ],
     "talking": [
         (lambda: check("99.9", str), ValueError, "99.9"),
         (lambda: check(5.1, str), ValueError, "5.1"),
+        (lambda: parse_score("4/5"), JudgeError, "4/5"),
+        (lambda: parse_score("1,000"), JudgeError, "1,000"),
+        (lambda: parse_score("Between 80 and 90"), JudgeError, "80 90"),
+        (lambda: parse_score("<think>85"), JudgeError, "score"),
+        (lambda: parse_choice("A good question."), JudgeError, "good question"),
+        (lambda: mean_score([{"score": "85"}]), ValueError, "85 0 100"),
+        (lambda: mean_score([{"score": NAN}]), ValueError, "nan 0 100"),
     ],
     "pages to touch": [
         (lambda: EmbeddingExplorer([[1, 2]], "ab"), ValueError, "1 2"),
@@ -189,6 +262,14 @@ CALLS = {
         (lambda: question_prompt("x" * 101), ValueError, "topic 101 1 100"),
         (lambda: parse_question([], "x"), ValueError, "JSON"),
         (lambda: ChatServer("http://x", "m", max_tokens=0), ValueError, "max_tokens 0 1"),
+        (lambda: ChatServer("http://x", "m", seconds=0), ValueError, "seconds 0"),
+        (lambda: ChatServer("file:///etc/passwd", "m"), ValueError, "file http https"),
+        (lambda: ChatServer("http://", "m"), ValueError, "host"),
+        (lambda: ChatServer("http://x:y/v1", "m"), ValueError, "http://x:y/v1"),
+        (lambda: ChatServer("http://x:99999", "m"), ValueError, "99999"),
+        (lambda: ChatServer("http://a b/v1", "m"), ValueError, "a b"),
+        (lambda: ChatServer("http://x", "m", "“secret”"), ValueError, "key"),
+        (lambda: ChatServer("http://x", "m", "a\nb"), ValueError, "key"),
     ],
 }
 
@@ -255,6 +336,32 @@ def test_broken_json_of_a_model_is_named(tmp_path):
         for load in (load_model, lambda folder: load_checkpoint(folder, MODEL, None)):
             with pytest.raises(ValueError, match=str(tmp_path)):
                 load(tmp_path)
+
+
+def test_absurd_sizes_are_found_before_memory_is_taken(tmp_path):
+    save_model(tmp_path, MODEL)
+    config = json.loads((tmp_path / "config.json").read_text())
+    sizes = [name for name, value in config.items() if type(value) is int]
+    for name in sizes:
+        for value in (config[name] * 2, 99_999_999, 10**400, -1, "16", [16], True):
+            (tmp_path / "config.json").write_text(json.dumps(config | {name: value}))
+            if config | {name: value} != config | {"n_heads": config["n_heads"] * 2}:
+                with pytest.raises(ValueError):
+                    load_model(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8-sig")
+    assert load_model(tmp_path)[0].config == MODEL.config  # a byte order mark is no fault
+
+
+def test_a_state_of_another_shape_is_named(tmp_path):
+    (tmp_path / "step-00000001").mkdir()
+    whole = {"step": 1, "history": {}, "loader": {}, "training_tokens": ""}
+    settings = [None, [], "x", {"steps": "many"}, {"epochs": 3}]
+    states = [{}, *({**whole, "train_config": config} for config in settings)]
+    for state in states:
+        content = {"state": state, "sha256": {}}
+        (tmp_path / "step-00000001" / "state.json").write_text(json.dumps(content))
+        with pytest.raises((ValueError, TypeError), match="run|steps"):
+            saved_config(tmp_path)
 
 
 def test_numbers_can_be_written_only_where_there_is_a_folder(tmp_path):
@@ -473,6 +580,33 @@ def test_a_token_file_of_anything(tmp_path_factory, content):
         path.write_bytes(data)
         tokens = survives(lambda: read_tokens(path))
         assert tokens is None or (tokens.ndim == 1 and tokens.dtype.kind in "iu")
+
+
+def header_of(names, size):
+    """Anything that may be in the header of a safetensors file."""
+    numbers = st.one_of(st.integers(-1, 2 * size), st.just(2**63), st.floats(), st.none())
+    entry = st.fixed_dictionaries({
+        "dtype": st.sampled_from(["F32", "BF16", "I8", "I64", "F99", 5]),
+        "shape": st.lists(numbers, max_size=3),
+        "data_offsets": st.lists(numbers, max_size=3),
+    })  # fmt: skip
+    return st.dictionaries(st.sampled_from([*names, "other"]), entry | numbers, max_size=4)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_safetensors_file_of_anything(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("model")
+    save_model(folder, MODEL)
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header, rest = json.loads(content[8 : 8 + length]), content[8 + length :]
+    header |= data.draw(header_of(list(header), len(rest)))
+    raw = data.draw(st.just(json.dumps(header).encode()) | st.binary(max_size=30))
+    size = data.draw(st.sampled_from([len(raw), len(raw) + 1, 0, 2**63]))
+    path.write_bytes(size.to_bytes(8, "little") + raw + rest[: data.draw(st.integers(0, 99))])
+    survives(lambda: load_model(folder))
 
 
 JSON = st.recursive(

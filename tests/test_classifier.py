@@ -1,5 +1,7 @@
 """The classifier: padding is invisible, the right token is read, what is frozen stays, and it learns."""
 
+import math
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from helpers.classifier import (
     accuracy,
     balance,
     choose_trainable,
+    classification_loss,
     encode_texts,
     finetune,
     pad,
@@ -42,6 +45,23 @@ def test_the_scores_come_from_the_last_real_token():
     by_hand = hidden[0, 2] @ classifier.head.weight.T + classifier.head.bias
     scores = classifier(torch.tensor([[5, 6, 7, 0]]), torch.tensor([3]))
     torch.testing.assert_close(scores[0], by_hand)
+
+
+def test_a_loss_that_is_nan_stops_with_the_step_and_keeps_the_weights(monkeypatch):
+    calls, kept, classifier = [], [], small()
+
+    def loss(model, inputs, labels):
+        calls.append(1)
+        if len(calls) == 3:
+            kept.extend(parameter.detach().clone() for parameter in model.parameters())
+        return classification_loss(model, inputs, labels) * (math.nan if len(calls) == 3 else 1)
+
+    monkeypatch.setattr("helpers.classifier.classification_loss", loss)
+    rows = [[1, 2, 3], [4, 5, 6]] * 4
+    with pytest.raises(FloatingPointError, match="nan at step 2"):
+        finetune(classifier, (rows, [0, 1] * 4), None, FinetuneConfig(batch_size=2), progress=False)
+    for was, now in zip(kept, classifier.parameters(), strict=True):
+        assert torch.equal(was, now) and now.isfinite().all()
 
 
 def test_texts_are_framed_and_cut():

@@ -1,5 +1,6 @@
 """Corpora against a small server of this machine that lies, breaks off and stumbles."""
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -353,6 +354,25 @@ def offer_gpt2(server, monkeypatch, weights, config):
 
 
 GPT2 = {"n_embd": 768, "n_head": 12, "n_layer": 12, "vocab_size": 50257}
+
+
+def test_a_server_that_ignores_the_range_is_not_read_to_its_end(server, monkeypatch):
+    beginning = TEXT[:200]
+
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(1 << 40))
+        handler.end_headers()
+        handler.wfile.write(TEXT)
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * (1 << 16))
+
+    assert len(TEXT) > 200
+    server.pages["/endless"] = endless
+    digest = hashlib.sha256(beginning).hexdigest()
+    offer(monkeypatch, server.url + "/endless", first_bytes=200, sha256=digest)
+    assert fetch("the-verdict", progress=False).read_bytes() == beginning
 
 
 def test_gpt2_weights_go_into_one_folder(server, monkeypatch, folder):

@@ -73,7 +73,7 @@ def test_the_first_documents_come_before_all_others(batch_tokens):
     wanted = sorted(each for each, mark in zip(documents, first, strict=True) if mark)
     assert sorted(seen[: len(wanted)]) == wanted
     assert sorted(seen) == sorted(documents)
-    with pytest.raises(ValueError, match="first has 1 values for 50 documents"):
+    with pytest.raises(ValueError, match="first has 1 values, documents 50"):
         DocumentLoader(documents, 0, 4, first=[True])
 
 

@@ -1,6 +1,7 @@
 """ELIZA's conversations: each feature of the 1966 paper, the lecture's turns, any text at all."""
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,44 @@ def eliza_with(*entries, none=NONE):
 
 def replies(eliza, *texts):
     return [eliza.respond(text) for text in texts]
+
+
+# ---- letters and languages ----
+
+
+def test_a_word_stays_whole_in_any_letters():
+    for word in ("विकिपीडिया", "हिन्दी", "שָׁלוֹם", "می‌خواهم", unicodedata.normalize("NFD", "naïve")):
+        said = Eliza.default().respond(f"I need {word} help")
+        assert unicodedata.normalize("NFC", word) in said, said
+
+
+def test_every_apostrophe_is_one():
+    expected = Eliza.default().respond("I'm sad")
+    assert "sad" in expected
+    for mark in "’‘ʼ´`′＇":
+        assert Eliza.default().respond(f"I{mark}m sad") == expected, mark
+
+
+def test_a_german_script_holds_a_conversation():
+    eliza = Eliza.load(DEFAULT_SCRIPT.with_name("therapist_german.script"))
+    assert eliza.greeting == "Guten Tag. Was führt dich zu mir?"
+    said = [
+        "Ich bin heute sehr müde.",
+        "Meine Prüfung macht mir Angst.",
+        unicodedata.normalize("NFD", "Ich fühle mich übergangen."),
+        "ICH BIN UNGLÜCKLICH",
+        "Meine große Schwester ist streng",
+        "Du bist eine Maschine!",
+    ]
+    assert replies(eliza, *said) == [
+        "Es tut mir leid, dass du müde bist.",
+        "Deine Prüfung macht dir Angst, sagst du?",
+        "Fühlst du dich oft übergangen?",
+        "Hilft es dir, hier zu sein, wenn du unglücklich bist?",
+        "Wer gehört noch zu deiner Familie?",
+        "Warum glaubst du, dass ich eine Maschine bin?",
+    ]
+    assert eliza.respond("Hm.") == "Vorhin hast du gesagt: deine Prüfung macht dir Angst."
 
 
 # ---- the lecture's conversation ----

@@ -23,7 +23,11 @@ from helpers.model import GPT
 def test_overlap_by_hand():
     # shared: the, cat (2); 3 words said, 4 wanted: precision 2/3, recall 2/4.
     assert token_f1("The cat sat.", "the black cat sleeps") == pytest.approx(4 / 7)
-    assert token_f1("dog", "cat") == 0 and token_f1("", "cat") == 0 and token_f1("", "") == 1
+    for one, other in (("dog", "cat"), ("", "cat"), ("", ""), ("", "..."), ("?", "!"), ("-5", "5"),
+                       ("Привет", "Пока"), ("是", "不是"), ("½", "¾")):  # fmt: skip
+        assert token_f1(one, other) == 0, (one, other)
+    assert not is_right_answer("是", "不是", ["不是", "也许"])
+    assert token_f1("NAI\u0308VE − हिन्दी", "naïve, हिन्दी!") == 1
     assert token_f1("the the the", "the") == pytest.approx(0.5)
 
 
@@ -31,8 +35,9 @@ def test_overlap_by_hand():
 def test_overlap_is_symmetric_and_between_0_and_1(one, other):
     score = token_f1(one, other)
     assert 0 <= score <= 1 and score == token_f1(other, one)
-    assert token_f1(one, one) == 1
-    assert (score == 1) == (sorted(words_of(one)) == sorted(words_of(other)))
+    assert token_f1(one, one) == bool(words_of(one))
+    same = sorted(words_of(one)) == sorted(words_of(other))
+    assert (score == 1) == (same and bool(words_of(one)))
 
 
 def test_an_exact_match_forgives_only_space():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import files
-from helpers.files import read_json, replacing, restore, sha256, write_whole
+from helpers.files import check_room, read_json, replacing, restore, sha256, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +38,34 @@ def test_a_file_is_written_as_it_is(tmp_path, contents):
         expected = contents.encode() if isinstance(contents, str) else contents
         assert path.read_bytes() == expected
         assert names(tmp_path) == ["a.txt"]
+
+
+def test_what_is_in_the_way_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    before = names(tmp_path)
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError, match=name), replacing(tmp_path / name) as unfinished:
+            unfinished.mkdir()
+        assert names(tmp_path) == before
+    assert (tmp_path / "file").read_text() == "old" and (tmp_path / "link").is_symlink()
+
+
+def test_a_link_to_a_file_goes_on_pointing(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", "new")
+    assert (tmp_path / "file").read_text() == "new" and (tmp_path / "link").is_symlink()
+
+
+def test_room_is_checked_and_nothing_left_behind(tmp_path):
+    (tmp_path / "file").write_text("")
+    check_room(tmp_path / "new" / "run")
+    for folder, needed in ((tmp_path / "file" / "run", 0), (tmp_path / "new", 1 << 60)):
+        with pytest.raises(OSError, match=str(folder)):
+            check_room(folder, needed)
+    assert names(tmp_path) == ["file"]
 
 
 def test_the_file_keeps_its_ending_while_it_is_written(tmp_path):

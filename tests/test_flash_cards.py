@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from classroom.study import progress as study
 from classroom.study.flash_cards import (
     DAYS,
     FlashCards,
@@ -64,6 +65,18 @@ def test_what_is_due():
     assert cards[0] not in due_cards(cards, TODAY)
     assert cards[0] in due_cards(cards, TODAY + datetime.timedelta(days=1))
     assert cards[1] in due_cards(cards, TODAY)
+
+
+ODD = [None, "x", [3], [2, 5], {"box": 3}, [2, "yesterday"], [-1, "2024-01-01"], [9, "2099-01-01"]]
+
+
+@pytest.mark.parametrize("entry", [*ODD, [True, "2099-01-01"], [[], "2099-01-01"]])
+def test_an_entry_of_another_shape_is_a_new_card(entry):
+    cards = load_cards(15)
+    study.remember("cards", cards[0].name, entry)
+    assert box_of(cards[0]) == 1 and due_cards(cards, TODAY) == cards
+    grade(cards[0], True, TODAY)
+    assert box_of(cards[0]) == 2
 
 
 def test_the_window_asks_until_all_are_known():

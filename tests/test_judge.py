@@ -72,19 +72,42 @@ def server(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "reply, score", [("85", 85), (" 0 ", 0), ("Score: 92/100", 92), ("87.5", 88), ("**70**", 70)]
+    "reply, score",
+    [
+        ("85", 85),
+        (" 0 ", 0),
+        ("Score: 92/100", 92),
+        ("87.5", 88),
+        ("**70**", 70),
+        ("100%", 100),
+        ("On a scale from 0 to 100, I rate this answer 85.", 85),
+        ("Rating (0-100): 85", 85),
+        ("<think>The question has 2 parts, 1 is right.</think>\n\n85", 85),
+        ("2 parts, 1 is right.</think>85", 85),
+        ("1. Correct.\n2. Complete.\nScore: 95", 95),
+        ("There are 5 reasons why this deserves a score of 90", 90),
+        ("It deserves a score of 100", 100),
+        ("85\n\nOf 2 parts, 1 is missing.", 85),
+        ("**90** out of 100", 90),
+        ("100 out of 100", 100),
+    ],  # fmt: skip
 )
 def test_scores_are_read(reply, score):
     assert parse_score(reply) == score
 
 
-@pytest.mark.parametrize("reply", ["", "very good", "150", "-5", None])
+@pytest.mark.parametrize("reply", [
+    "", "very good", "150", "-5", None, "4/5", "4 out of 5", "Score: 4 out of 5", "9.2e+124", "1,000",
+    "Between 80 and 90", "Score: 85-90", "80 or 70", "<think>85", "Score 1: good, score 2: bad", "8" * 400,
+])  # fmt: skip
 def test_what_is_no_score_is_refused(reply):
     with pytest.raises(JudgeError):
         parse_score(reply)
 
 
-@pytest.mark.parametrize("reply", ["", "both", "A or B", "C"])
+@pytest.mark.parametrize(
+    "reply", ["", "both", "A or B", "C", "A good question.", "<think>A</think>"]
+)
 def test_what_is_no_choice_is_refused(reply):
     with pytest.raises(JudgeError):
         parse_choice(reply)
@@ -122,6 +145,24 @@ def test_half_a_line_from_a_crash_is_asked_again(tmp_path):
     assert mean_score(judge_answers(ITEMS, rest, path, progress=False)) == (60.0, 6)
     assert rest.calls == 1
     assert all(json.loads(line) for line in path.read_text().splitlines()[-1:])
+
+
+def test_lines_of_another_shape_are_not_counted_and_not_lost(tmp_path):
+    path, item = tmp_path / "scores.jsonl", ITEMS[0]
+    odd = [5, [], None, {}, item | {"question": [1]}]
+    odd += [item | {"score": score} for score in ("85", 1e99, -1, True, float("nan"), [90])]
+    text = "\ufeff" + "".join(json.dumps(each) + "\n" for each in odd) + "[" * 99_999 + "\n"
+    path.write_text(text, "utf-8")
+    judge = Counted()
+    assert mean_score(judge_answers(ITEMS[:1], judge, path, progress=False)) == (100.0, 1)
+    assert judge.calls == 1 and path.read_text("utf-8").startswith(text)
+    known = json.dumps(item | {"score": 40})
+    path.write_bytes(b"\xef\xbb\xbf" + known.encode())
+    assert judge_answers(ITEMS[:1], judge, path, progress=False)[0]["score"] == 40
+    path.write_text(known, "utf-16")
+    with pytest.raises(ValueError, match="UTF-8"):
+        judge_answers(ITEMS, judge, path, progress=False)
+    assert judge.calls == 1 and path.read_text("utf-16") == known
 
 
 def test_a_reply_that_is_no_score_is_kept_and_asked_again_later(tmp_path):

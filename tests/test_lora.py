@@ -1,5 +1,7 @@
 """LoRA: nothing changes at the start, merging changes nothing, and peft computes the same."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from helpers.config import PRESETS
 from helpers.lora import LoRALinear, apply_lora, merge_lora
 from helpers.model import GPT
 
+NAN = float("nan")
 IDS = torch.arange(20).view(2, 10)
 
 
@@ -70,6 +73,37 @@ def test_bad_input_is_refused():
         apply_lora(with_corrections())
     with pytest.raises(ValueError, match="no LoRA to merge"):
         merge_lora(small())
+    broken = with_corrections()
+    torch.nn.init.constant_(next(p for n, p in broken.named_parameters() if n.endswith("up")), NAN)
+    before = [parameter.clone() for parameter in broken.parameters()]
+    with pytest.raises(ValueError, match="NaN"):
+        merge_lora(broken)
+    for was, now in zip(before, broken.parameters(), strict=True):
+        assert torch.equal(was.nan_to_num(), now.nan_to_num())
+
+
+@pytest.mark.parametrize(
+    "kind, options",
+    [
+        (ValueError, {"targets": ("query", "valeu")}),
+        (TypeError, {"targets": "query"}),
+        (ValueError, {"targets": ()}),
+        (ValueError, {"alpha": NAN}),
+        (ValueError, {"alpha": -8}),
+        (TypeError, {"alpha": "16"}),
+        (TypeError, {"rank": 2.5}),
+        (ValueError, {"rank": 20}),  # fits all matrices but those of keys and values
+    ],
+)
+def test_a_refusal_leaves_the_model_as_it_was(kind, options):
+    model = GPT(replace(PRESETS["tiny"], n_kv_heads=1))
+    model.final_norm.requires_grad_(False)
+    flags = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    with pytest.raises(kind):
+        apply_lora(model, **options)
+    assert {name: p.requires_grad for name, p in model.named_parameters()} == flags
+    merge_lora(apply_lora(model, 2))
+    assert {name: p.requires_grad for name, p in model.named_parameters()} == flags
 
 
 def test_peft_computes_the_same():

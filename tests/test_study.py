@@ -24,13 +24,21 @@ def test_what_is_remembered_comes_back(state):
     assert study.read_state("exercises") and list(state.parent.iterdir()) == [state]
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"exercises": 3}'])
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"exercises": 3}', "[" * 99_999])
 def test_a_damaged_file_is_begun_anew(state, damage):
     state.parent.mkdir()
     state.write_text(damage)
     assert study.read_state("exercises") == {}
     assert study.remember("exercises", "05.1", True)
     assert json.loads(state.read_text())["exercises"] == {"05.1": True}
+    assert state.with_name("state.json.damaged").read_text() == damage  # nothing is lost
+
+
+def test_a_file_with_a_byte_order_mark_is_read(state):
+    state.parent.mkdir()
+    state.write_text(json.dumps({"cards": {"15.1": [4, "2026-01-01"]}}), "utf-8-sig")
+    assert study.remember("cards", "16.1", [2, "2026-01-01"])
+    assert study.read_state("cards").keys() == {"15.1", "16.1"}
 
 
 def test_without_a_place_to_write_the_course_goes_on(tmp_path, monkeypatch, capsys):

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.bpe import BPETokenizer
+from helpers.files import read_text
+from helpers.texts import prepare as prepare_module
 from helpers.texts import token_files
-from helpers.texts.prepare import prepare
+from helpers.texts.prepare import prepare, split_text
 from helpers.texts.token_files import cut_file, prepare_file, read_pieces
 from tools.train import main
 
@@ -40,7 +42,7 @@ def text_file(tmp_path):
 
 def test_a_file_is_prepared_as_its_text_is(tmp_path, text_file, monkeypatch):
     monkeypatch.setattr(token_files, "PIECE", 1000)
-    text = text_file.read_text("utf-8")
+    text = text_file.read_bytes().decode()
     tokenizer, train_ids, held_out_ids, train_text, held_out_text = prepare_file(
         text_file, 280, tmp_path / "tokens"
     )
@@ -49,10 +51,45 @@ def test_a_file_is_prepared_as_its_text_is(tmp_path, text_file, monkeypatch):
     assert train_text + held_out_text == text
     assert len(held_out_text) / len(text) == pytest.approx(0.1, abs=0.01)
     assert isinstance(train_ids, np.memmap)
-    assert tokenizer.merges[:9] == prepare(text, 280)[0].merges[:9]
     before = (tmp_path / "tokens" / "train.npy").stat().st_mtime_ns
     prepare_file(text_file, 280, tmp_path / "tokens")
     assert (tmp_path / "tokens" / "train.npy").stat().st_mtime_ns == before
+
+
+@given(st.text(alphabet="ab é\n\r𝄞", min_size=1, max_size=60), st.integers(1, 9))
+def test_a_file_is_cut_where_its_text_is(tmp_path_factory, text, size):
+    path = tmp_path_factory.mktemp("text") / "t.txt"
+    path.write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_files, "PIECE", size)
+        if text.strip():
+            assert cut_file(path) == len(split_text(text)[0].encode())
+
+
+@pytest.mark.parametrize("limit", [1 << 20, 20_001])
+def test_a_text_and_its_file_give_the_same_tokens(tmp_path, monkeypatch, limit):
+    for module in (prepare_module, token_files):
+        monkeypatch.setattr(module, "TOKENIZER_BYTES", limit)
+    monkeypatch.setattr(token_files, "PIECE", 1000)
+    path = tmp_path / "stories.txt"
+    path.write_bytes("".join(f"É a cät {n}.\r\n<|endoftext|>\n" for n in range(999)).encode())
+    from_text = prepare(read_text(path), 300)
+    from_file = prepare_file(path, 300, tmp_path / "tokens")
+    assert from_text[0].vocab == from_file[0].vocab
+    assert [list(ids) for ids in from_text[1:3]] == [list(ids) for ids in from_file[1:3]]
+    assert from_text[3:] == from_file[3:]
+    end = from_text[0].special_tokens["<|endoftext|>"]
+    assert sum((ids == end).sum() for ids in from_text[1:3]) == 999
+
+
+def test_token_files_of_something_else_are_made_again(tmp_path, text_file):
+    other, folder = tmp_path / "other.txt", tmp_path / "tokens"
+    prepare_file(text_file, 280, folder)
+    other.write_text("zebra zulu zone\n" * 999)
+    for path, size in ((other, 280), (other, 270), (text_file, 270)):
+        tokenizer, ids, *_, held_out = prepare_file(path, size, folder)
+        assert tokenizer.vocab_size <= size and path.read_text().endswith(held_out)
+        assert tokenizer.decode(ids) + held_out == path.read_text()
 
 
 def test_the_command_streams_and_resumes(tmp_path, text_file, capsys):
@@ -68,9 +105,9 @@ def test_the_command_streams_and_resumes(tmp_path, text_file, capsys):
 
 
 def test_bad_files_are_named(tmp_path):
-    (tmp_path / "line").write_text("one line")
-    with pytest.raises(ValueError, match="line has no line end near byte 8"):
-        cut_file(tmp_path / "line")
+    (tmp_path / "blank").write_text(" \n")
+    with pytest.raises(ValueError, match="blank is empty"):
+        cut_file(tmp_path / "blank")
     for content in (b"ab \xff cd", b"ab \xc3"):
         (tmp_path / "binary").write_bytes(content)
         with pytest.raises(ValueError, match="binary is not UTF-8 text"):

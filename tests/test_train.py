@@ -18,11 +18,13 @@ from torch.nn import functional as F
 
 from helpers.checkpoint import checkpoints, load_model
 from helpers.config import GPTConfig
+from helpers.fast import fused_next_token_loss
 from helpers.fast.compiled import Compiled, check_compiler
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
 from helpers.runs.board import Board
 from helpers.runs.run import Run
+from helpers.texts.documents import DocumentLoader
 from helpers.texts.loaders import create_loader
 from helpers.texts.prepare import prepare, split_text
 from helpers.train import TrainConfig, evaluate_loss, next_token_loss, train, training_step
@@ -136,6 +138,21 @@ def test_accumulated_batches_weigh_by_their_scored_targets():
             torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("loss_of", [next_token_loss, fused_next_token_loss])
+def test_a_batch_with_nothing_scored_weighs_nothing(loss_of):
+    documents, marks = [[1, 2, 3], [4, 5, 6]], [[True] * 4, [False] * 4]
+    shape = replace(SHAPE, dropout=0.0)
+    losses = []
+    for rows in (2, 1):
+        loader = DocumentLoader(documents, 0, rows, scored=marks, shuffle=False)
+        config = replace(QUICK, accumulate=2 // rows)
+        model = new_model(shape=shape)
+        optimizer = create_optimizer(model, 1e-2, 0.0)
+        losses.append(evaluate_loss(model, loader, loss_of=loss_of))
+        losses.append(training_step(model, optimizer, iter(loader), config, 0, loss_of))
+    assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
+
+
 def test_a_pattern_is_learned():
     tokens = np.tile(np.arange(10), 60)
     model = new_model(shape=replace(SHAPE, dropout=0.0))
@@ -209,6 +226,22 @@ def test_a_loss_that_is_no_number_stops_with_step_and_rate(tokens):
         model.final_norm.scale[0] = float("nan")
     with pytest.raises(FloatingPointError, match=r"loss is nan at step 0, learning rate 0\.005"):
         train(model, tokens, tokens, QUICK, Run(progress=False))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_gradient_that_is_no_number_leaves_the_weights(tokens, optimizer):
+    model = new_model()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+
+    def loss(model, *batch):
+        edge = (model.final_norm.shift.sum() * 0).sqrt()  # 0, with an infinite slope
+        return next_token_loss(model, *batch) + edge
+
+    config = replace(QUICK, optimizer=optimizer)
+    with pytest.raises(FloatingPointError, match="gradient.*step 0"):
+        train(model, tokens, tokens, config, Run(progress=False, loss=loss))
+    for was, now in zip(before, model.parameters(), strict=True):
+        assert torch.equal(was, now)
 
 
 def test_bf16_learns_as_fp32_does():

@@ -31,11 +31,12 @@ from helpers.fast.distributed import (
     quiet_unless_first,
     shard,
 )
+from helpers.files import check_room, read_text, write_whole
 from helpers.generate import complete
 from helpers.model import GPT
 from helpers.runs.board import Board, check_tensorboard
 from helpers.texts.corpora import load_corpus
-from helpers.texts.prepare import prepare, read_text
+from helpers.texts.prepare import prepare
 from helpers.texts.token_files import prepare_file
 from helpers.train import (
     RECIPES,
@@ -64,6 +65,7 @@ def run(
     folder = Path(around.folder)
     if checkpoints(folder) and not around.resume:
         raise ValueError(f"{folder} holds a run already; give --resume or another --out")
+    check_room(folder)
     shape = get_preset(preset)
     tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
     torch.manual_seed(config.seed)
@@ -107,7 +109,7 @@ def _report(folder, model, tokenizer, texts, history, config):
         "train_config": asdict(config),
     }
     if is_first():
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_whole(folder / "report.json", json.dumps(report, indent=1) + "\n")
         save_curves(history, folder / "curves.png")
     return report
 

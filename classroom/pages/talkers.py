@@ -15,24 +15,21 @@ Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" con
 "chat" answers it), `respond(text)` and `reset()`, like ELIZA.
 """
 
-import http.client
 import json
 import os
 import re
-import urllib.error
-import urllib.request
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
+from classroom.pages.chat_server import ChatServer
 from helpers.bpe import BPETokenizer
 from helpers.bpe.files import from_printable
 from helpers.chat import BASE_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
 from helpers.generate import generate
-from helpers.limits import check_whole
 from helpers.pretrained import load_gpt2
 from helpers.texts.corpora import data_folder
 from helpers.texts.sources import CORPORA
@@ -40,8 +37,6 @@ from helpers.tokenizer import END_OF_TEXT
 
 ASSETS = BASE_MODEL.parent
 OLLAMA = "http://localhost:11434/v1"
-SECONDS = 60  # the time limit of a server's answer
-UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 
 
 class BaseGPT:
@@ -96,59 +91,6 @@ class BaseGPT:
 
     def reset(self):
         """Do nothing: a base model remembers nothing between texts."""
-
-
-class ChatServer:
-    """A chat model on a server with OpenAI's protocol, which gets the whole conversation.
-
-    `seconds` is the time limit of an answer, `max_tokens` its longest length. Raises ValueError for
-    an address that is not http or https.
-    """
-
-    kind = "chat"
-
-    def __init__(self, url, model, key=None, seconds=SECONDS, max_tokens=300):
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(
-                f"{url!r} is not a web address: it must begin with http:// or https://"
-            )
-        self.url, self.model, self.key, self.seconds = url.rstrip("/"), model, key, seconds
-        check_whole("max_tokens", max_tokens, least=1)
-        self.max_tokens = max_tokens
-        self.name = f"{model} at {self.url.split('/')[2]}"
-        self.reset()
-
-    def reset(self):
-        """Start a new conversation."""
-        self.messages = []
-
-    def respond(self, text):
-        """Send the conversation and return the answer.
-
-        Raises ConnectionError if there is no answer, or none that can be parsed; the conversation
-        then stays as it was.
-        """
-        messages = [*self.messages, {"role": "user", "content": text}]
-        order = {"model": self.model, "messages": messages, "max_tokens": self.max_tokens}
-        body = json.dumps(order).encode()
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        request = urllib.request.Request(f"{self.url}/chat/completions", body, headers)
-        try:
-            with urllib.request.urlopen(request, timeout=self.seconds) as answer:
-                reply = json.load(answer)["choices"][0]["message"]["content"].strip()
-        except urllib.error.HTTPError as error:
-            raise ConnectionError(f"{self.name} answered {error.code} {error.reason}") from None
-        except TimeoutError:
-            raise ConnectionError(f"{self.name}: no answer in {self.seconds} seconds") from None
-        except (OSError, http.client.InvalidURL) as error:
-            reason = getattr(error, "reason", error)
-            raise ConnectionError(f"{self.name} cannot be reached: {reason}") from None
-        except (*UNREADABLE, http.client.HTTPException):
-            raise ConnectionError(f"{self.name} sent a reply that is not a chat answer") from None
-        self.messages = [*messages, {"role": "assistant", "content": reply}]
-        return reply
 
 
 def tidy_end(text):

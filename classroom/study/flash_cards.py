@@ -5,6 +5,7 @@ did not know goes back to the first box and comes back today. `classroom.study.p
 state.
 """
 
+import contextlib
 import datetime
 import html
 import re
@@ -78,15 +79,24 @@ def marked_up(markdown):
 
 def box_of(card):
     """Return the box of a card, 1 to 5; a new card is in box 1."""
-    return study.read_state("cards").get(card.name, [1])[0]
+    return _entry(study.read_state("cards"), card)[0]
+
+
+def _entry(known, card):
+    """The box of a card and the day on which it comes back; an entry of another shape is new."""
+    match known.get(card.name):
+        case [int(box), str(day)] if 1 <= box <= len(DAYS) and not isinstance(box, bool):
+            with contextlib.suppress(ValueError):
+                return box, datetime.date.fromisoformat(day)
+    return 1, datetime.date.min
 
 
 def due_cards(cards, today=None):
     """Return the cards that are due today, low boxes first; new cards are always due."""
     today = today or datetime.date.today()
     known = study.read_state("cards")
-    due = [card for card in cards if known.get(card.name, [1, ""])[1] <= today.isoformat()]
-    return sorted(due, key=lambda card: known.get(card.name, [1])[0])
+    due = [card for card in cards if _entry(known, card)[1] <= today]
+    return sorted(due, key=lambda card: _entry(known, card)[0])
 
 
 def grade(card, knew_it, today=None):

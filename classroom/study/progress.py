@@ -5,8 +5,10 @@ The file is in the folder of downloads (`helpers.texts.corpora.data_folder`), or
 remembering.
 """
 
+import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from helpers.files import read_json, write_whole
@@ -31,6 +33,8 @@ def remember(section: str, key: str, value) -> bool:
     Other entries are kept.
     """
     state = _read()
+    if not isinstance(state.get(section, {}), dict):
+        _keep_aside()
     if not isinstance(state.get(section), dict):
         state[section] = {}
     state[section][key] = value
@@ -53,10 +57,22 @@ def _read() -> dict:
         return {}
 
 
+def _keep_aside() -> None:
+    """Copy a file that is damaged, or of another shape, before it is written over."""
+    path = state_file()
+    with contextlib.suppress(OSError):
+        shutil.copyfile(path, path.with_name(f"{path.name}.damaged"))
+
+
 def _write(state: dict) -> bool:
     path = state_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            try:
+                read_json(path)
+            except ValueError:
+                _keep_aside()
         write_whole(path, json.dumps(state, indent=1, sort_keys=True) + "\n")
     except OSError:
         return False

@@ -71,7 +71,7 @@ def read_json(
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]], dict[str, int], str]:
     """Read vocabulary, merges, special tokens and pattern; raises ValueError for another file."""
     try:
-        contents = json.loads(Path(path).read_text("utf-8"))
+        contents = json.loads(Path(path).read_text("utf-8-sig"))
         found = (contents["format"], contents["version"])
         if found != (FORMAT, VERSION):
             raise ValueError(f"its format is {found}, not {(FORMAT, VERSION)}")

@@ -16,16 +16,22 @@ this follows the program listing found in Weizenbaum's papers at MIT in 2021.
 """
 
 import re
+import unicodedata
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import regex
+
 from helpers.eliza.rules import Reassembly, Rule, Script, fill, join_words, match, replace_words
 from helpers.eliza.script import FIRST_PERSON, parse_script
 
 DEFAULT_SCRIPT = Path(__file__).parent.parent / "assets" / "therapist.script"
-WORDS_AND_MARKS = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['-][^\W_]+)*|[.,;:!?…\n]")
+# A letter keeps its combining marks, and some scripts join letters by an invisible character.
+LETTER = r"[\p{L}\p{N}\p{M}\u200c\u200d]"
+WORDS_AND_MARKS = regex.compile(rf"\d+(?:[.,]\d+)+|{LETTER}+(?:['-]{LETTER}+)*|[.,;:!?…\n]")
+APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ´`′＇", "'"))
 MARKS = frozenset(".,;:!?…\n")
 QUESTION_WORDS = frozenset(
     "are can could did do does don't had has have how in is may shall should was were what when "
@@ -64,7 +70,7 @@ def present(words: list[str]) -> str:
     'Are you sure?'
     """
     text = join_words(words)
-    text = re.sub(r"(^|[.!?] +)([a-z])", lambda found: found[1] + found[2].upper(), text)
+    text = re.sub(r"(^|[.!?] +)([¿¡]?[^\W\d_])", lambda found: found[1] + found[2].upper(), text)
     if text and text[-1] not in ".!?":
         text += "?" if text.split()[0].lower() in QUESTION_WORDS else "."
     return text
@@ -167,7 +173,7 @@ class Eliza:
 
     def _scan(self, text):
         """Return the words of the first part with a keyword, replaced, and its keywords."""
-        text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+        text = unicodedata.normalize("NFC", text.translate(APOSTROPHES))
         if text == text.upper() and " " in text.strip():  # typed as in 1966
             text = text.lower()
         words, stack, opening = [], [], True

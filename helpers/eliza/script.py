@@ -25,6 +25,7 @@ script all in capitals, as in 1966, answers in lower case here.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -76,7 +77,8 @@ def read_groups(text: str) -> Group:
     >>> read_groups("(yes ((0) (I see.)))")
     [['yes', [['0'], ['I', 'see.']]]]
     """
-    capitals = not re.search("[a-z]", re.sub(r";[^\n]*", "", text))
+    text = unicodedata.normalize("NFC", text)
+    capitals = not any(letter.islower() for letter in re.sub(r";[^\n]*", "", text))
     open_groups = [Group()]
     line = 1
     for token in TOKEN.findall(text):

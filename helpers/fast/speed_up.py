@@ -28,9 +28,11 @@ def speed_up(model: nn.Module, generation: bool = False, eight_bits: bool = Fals
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a module, not {type(model).__name__}")
+    if eight_bits:  # what can refuse comes first
+        quantize_int8(model)
+    elif generation:
+        pack_weights(model)
     for module in model.modules():
         if type(module) in FASTER:
             module.__class__ = FASTER[type(module)]
-    if eight_bits:
-        return quantize_int8(model)
-    return pack_weights(model) if generation else model
+    return model

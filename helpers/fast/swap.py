@@ -8,7 +8,8 @@ from torch import nn
 def replace_linear(model: nn.Module, make: Callable[[nn.Linear], nn.Module]) -> nn.Module:
     """Put `make(layer)` in the place of every linear layer in a module; return the module.
 
-    Raises TypeError where `model` is not a module, and ValueError where it has no linear layer.
+    Raises TypeError where `model` is not a module, and ValueError where it has no linear layer or
+    weights that are not finite numbers; the module is then as it was.
 
     >>> replace_linear(nn.Sequential(nn.Linear(2, 3)), lambda layer: nn.Identity())
     Sequential(
@@ -25,6 +26,10 @@ def replace_linear(model: nn.Module, make: Callable[[nn.Linear], nn.Module]) -> 
     ]
     if not found:
         raise ValueError("the model has no linear layer to replace")
+    for _, name, layer in found:  # all of them first: a model half replaced would be of no use
+        weight = layer.weight
+        if weight.is_meta or not weight.is_floating_point() or not weight.isfinite().all():
+            raise ValueError(f"the weights of {name} are no finite numbers; nothing was replaced")
     for parent, name, layer in found:
         setattr(parent, name, make(layer))
     return model

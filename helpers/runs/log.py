@@ -21,5 +21,8 @@ def cut_log(folder: Path | str, step: int) -> None:
     if not path.exists():
         return
     lines = path.read_text("utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    try:
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}; move it away and resume again") from None
     write_whole(path, "".join(kept))

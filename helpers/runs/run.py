@@ -1,7 +1,7 @@
 """A training run: where it is kept, how it is watched, and how it goes on after a stop."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import nn
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
 from helpers.device import precision_name
+from helpers.files import check_room
 from helpers.loss import next_token_loss
 from helpers.model import GPT
 from helpers.runs.log import append_log, cut_log
@@ -63,8 +64,13 @@ class Run:
         """Return a new history, or restore the newest checkpoint and return its history.
 
         `about` says what the run is made from. Raises ValueError where the folder is in use, where
-        there is nothing to resume, or where the run to resume was made from something else.
+        there is nothing to resume, or where the run to resume was made from something else; OSError
+        where the folder cannot be written to or the disk has no room for a checkpoint.
         """
+        if self.folder:
+            check_room(
+                self.folder, 2 * sum(p.numel() * p.element_size() for p in model.parameters())
+            )
         if not self.resume:
             if self.folder and checkpoints(self.folder):
                 raise ValueError(
@@ -72,7 +78,7 @@ class Run:
                 )
             return History()
         newest = newest_checkpoint(self.folder)
-        _check_same(newest, read_state(newest), about)
+        _check_same(newest, _read_run(newest), about)
         state = self.load(newest, model, optimizer)
         loader.load_state_dict(state["loader"])
         self.saved_step = state["step"]
@@ -118,7 +124,7 @@ class Run:
 
     def read_saved(self) -> dict[str, Any]:
         """Return the state of the newest checkpoint; raises ValueError where there is none."""
-        return read_state(newest_checkpoint(self.folder))
+        return _read_run(newest_checkpoint(self.folder))
 
     def write(self, model: GPT, optimizer: Any, state: dict[str, Any]) -> None:
         """Write one checkpoint into the run's folder."""
@@ -144,6 +150,19 @@ def newest_checkpoint(folder: Path | str | None) -> Path:
     if not found:
         raise ValueError(f"nothing to resume: there is no checkpoint in {folder}")
     return found[-1]
+
+
+def _read_run(checkpoint):
+    """The state that `Run.save` wrote; raises ValueError for a state of another shape."""
+    state = read_state(checkpoint)
+    kinds = {"step": int, "history": dict, "loader": dict, "train_config": dict}
+    for name, kind in (kinds | {"training_tokens": str}).items():
+        if not isinstance(state.get(name), kind):
+            raise ValueError(f"{checkpoint} was not written by a training run: {name} is missing")
+    unknown = state["history"].keys() - {each.name for each in fields(History)}
+    if unknown:
+        raise ValueError(f"{checkpoint} has an unknown history: {', '.join(sorted(unknown))}")
+    return state
 
 
 def _check_same(newest, before, about):

@@ -24,9 +24,7 @@ def naming_the_last_checkpoint(folder: Path | str | None) -> Iterator[None]:
         raise kind(f"{error}; {where}") from error
 
 
-def check_loss(
-    loss: float, vocab_size: int, step: int, optimizer: torch.optim.Optimizer
-) -> None:
+def check_loss(loss: float, vocab_size: int, step: int, optimizer: torch.optim.Optimizer) -> None:
     """Raise FloatingPointError where a loss is NaN or far above that of guessing.
 
     >>> check_loss(99.0, 256, step=7, optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.5))
@@ -48,3 +46,11 @@ def check_weights(model: torch.nn.Module, step: int) -> None:
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             raise FloatingPointError(f"{name} contains NaN or inf after step {step}")
+
+
+@torch.no_grad()
+def check_gradients(model: torch.nn.Module, step: int) -> None:
+    """Raise FloatingPointError where gradients contain NaN or inf, before they reach the weights."""
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+            raise FloatingPointError(f"the gradient of {name} contains NaN or inf at step {step}")

@@ -67,9 +67,10 @@ class DocumentLoader(Loader):
         self.scored = _checked(scored, self.documents)
         self.first = np.zeros(len(self.documents), bool) if first is None else np.array(first, bool)
         if len(self.first) != len(self.documents):
-            raise ValueError(
-                f"first has {len(self.first)} values for {len(self.documents)} documents"
-            )
+            raise ValueError(f"first has {len(self.first)} values, documents {len(self.documents)}")
+        if (lowest := min(end_id, *(int(ids.min()) for ids in self.documents))) < 0:
+            raise ValueError(f"token id {lowest} is below 0")
+        self.vocab_size = max(end_id, *(int(ids.max()) for ids in self.documents)) + 1  # at least
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
         longest = self._width(max(map(len, self.documents)))
@@ -161,4 +162,6 @@ def _checked(scored, documents):
     marks = [np.asarray(row, dtype=bool) for row in scored]
     if [len(row) for row in marks] != [len(ids) + 1 for ids in documents]:
         raise ValueError("scored must have a value for each token of each document and for its end")
+    if not any(map(np.any, marks)):
+        raise ValueError("no token is scored: there is nothing to learn from")
     return marks

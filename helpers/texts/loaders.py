@@ -153,6 +153,7 @@ class WindowLoader(Loader):
         self.windows, self.batch_size = windows, batch_size
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
         self.tokens_a_row = windows.context_length
+        self.vocab_size = int(windows.tokens.max()) + 1  # the least that a model must have
 
     def batch(self, indices: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """The windows of these numbers as inputs and targets (B, T)."""

@@ -8,6 +8,8 @@ only what a batch needs, and memory use does not grow with the text.
 """
 
 import codecs
+import json
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +17,12 @@ import numpy as np
 import regex
 
 from helpers.bpe import BPETokenizer
+from helpers.files import remove, sha256, write_whole
 from helpers.texts.loaders import read_tokens, write_tokens
+from helpers.texts.prepare import TOKENIZER_BYTES
 from helpers.tokenizer import END_OF_TEXT
 
 PIECE = 1 << 20  # bytes read at a time
-TOKENIZER_BYTES = 64 << 20  # to train the tokenizer on; more changes little and takes longer
 SAMPLE_BYTES = 4 << 20  # of each part, for gzip and xz and for bits per byte
 # No token of GPT-2's pattern spans the boundary between a visible character and white space.
 BOUNDARY = regex.compile(r"(?s).*(?<=\S)(?=\s)")
@@ -36,12 +39,14 @@ def read_pieces(
     """
     size = size or PIECE
     decoder, rest = codecs.getincrementaldecoder("utf-8")(), ""
-    end = Path(path).stat().st_size if end is None else end
+    length = Path(path).stat().st_size
+    end = length if end is None else end
     with open(path, "rb") as file:
         file.seek(start)
         while (left := end - file.tell()) > 0:
+            last = left <= size and end == length  # elsewhere `end` may cut a character
             try:
-                rest += decoder.decode(file.read(min(size, left)), final=left <= size)
+                rest += decoder.decode(file.read(min(size, left)), final=last)
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path} is not UTF-8 text: {error.reason}") from None
             if left > size and (found := BOUNDARY.match(rest)):
@@ -52,18 +57,21 @@ def read_pieces(
 
 
 def cut_file(path: Path | str, held_out_share: float = 0.1) -> int:
-    """Return the byte at which the held-out part of a text file begins, after a line end.
+    """Return the byte at which the held-out part begins, where `split_text` would cut the text.
 
-    Raises ValueError if there is no line end to cut at.
+    Raises ValueError for an empty file.
     """
-    length = Path(path).stat().st_size
-    with open(path, "rb") as file:
-        file.seek(int(length * (1 - held_out_share)))
-        file.readline()
-        cut = file.tell()
-    if not 0 < cut < length:
-        raise ValueError(f"{path} has no line end near byte {cut}, where the held-out part begins")
-    return cut
+    if not any(map(str.strip, read_pieces(path))):
+        raise ValueError(f"{path} is empty")
+    sizes = [(len(piece), len(piece.encode())) for piece in read_pieces(path)]
+    left, start = int(sum(length for length, _ in sizes) * (1 - held_out_share)), 0
+    for length, size in sizes:
+        if left < length:
+            break
+        left, start = left - length, start + size
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        cut = start + len(data[start : start + size].decode()[:left].encode())
+        return data.rfind(b"\n", 0, cut) + 1 or cut
 
 
 def prepare_file(
@@ -72,12 +80,18 @@ def prepare_file(
     """Do for a file what `helpers.texts.prepare` does for a text, with token files in `folder`.
 
     Returns (tokenizer, train token ids, held-out token ids, train text, held-out text): the ids
-    are memory maps, the texts are samples of a few megabytes. Files that exist already are used as
-    they are, so that a resumed run starts at once.
+    are memory maps, the texts are samples of a few megabytes. Files that were made from the same
+    text and settings are used again, so that a resumed run starts at once; others are made again.
     """
     folder, cut = Path(folder), cut_file(path)
     folder.mkdir(parents=True, exist_ok=True)
-    saved = folder / "tokenizer.json"
+    saved, origin = folder / "tokenizer.json", folder / "made_from.json"
+    settings = {"cut": cut, "vocab_size": vocab_size, "tokenizer_bytes": TOKENIZER_BYTES}
+    made_from = json.dumps({"text": sha256(path), "special": END_OF_TEXT} | settings)
+    if not origin.exists() or origin.read_bytes() != made_from.encode():
+        for name in ("tokenizer.json", "train.npy", "held_out.npy"):
+            remove(folder / name)
+        write_whole(origin, made_from)
     if not saved.exists():
         pieces = read_pieces(path, 0, min(cut, TOKENIZER_BYTES))
         BPETokenizer.train(pieces, vocab_size, special_tokens=(END_OF_TEXT,)).save(saved)
@@ -87,7 +101,7 @@ def prepare_file(
         target = folder / f"{name}.npy"
         if not target.exists():
             pieces = read_pieces(path, start, end)
-            ids = (i for piece in pieces for i in tokenizer.encode_ordinary(piece))
+            ids = (i for piece in pieces for i in tokenizer.encode(piece, "all"))
             write_tokens(target, ids, tokenizer.vocab_size)
         rows.append(read_tokens(target))
         samples.append(next(read_pieces(path, start, end, SAMPLE_BYTES)))
