@@ -423,12 +423,12 @@ def test_two_turns_of_a_name_are_refused():
 
 NOTEBOOK_CELLS = [
     "from classroom.turns.t02 import your_turn",
-    "import re\n\n\n@your_turn\ndef split_text(text):\n    ...",
-    "import re\n\n\n@your_turn\ndef split_text(text):\n    while True:\n        print(end='')",
-    "import re\n\n\n@your_turn\ndef split_text(text):\n"
+    "import re\n\n\n@your_turn\ndef text_to_tokens(text):\n    ...",
+    "import re\n\n\n@your_turn\ndef text_to_tokens(text):\n    while True:\n        print(end='')",
+    "import re\n\n\n@your_turn\ndef text_to_tokens(text):\n"
     "    cut = re.split(r'([,.:;?_!\"()\\']|--|\\s)', text)\n"
     "    return list(filter(str.strip, cut))",
-    "import inspect\nprint(inspect.getsource(split_text).count('filter'), split_text('a.'))",
+    "import inspect\nprint(inspect.getsource(text_to_tokens).count('filter'), text_to_tokens('a.'))",
     "%time\n@your_turn\nclass Tokenizer:\n    def __init__(self, text): ...",
 ]
 
@@ -443,9 +443,9 @@ def test_in_a_kernel(tmp_path):
     ]
     execute.execute(notebook, ROOT, cell_seconds=60)
     said = ["".join(o.get("text", "") for o in cell.outputs) for cell in notebook.cells]
-    assert said[2] == "split_text: not written yet; the course's version is used.\n"
+    assert said[2] == "text_to_tokens: not written yet; the course's version is used.\n"
     assert "still running" in said[3]
-    assert "split_text: right" in said[4] and said[5] == "1 ['a', '.']\n"
+    assert "text_to_tokens: right" in said[4] and said[5] == "1 ['a', '.']\n"
     assert "Tokenizer: not written yet" in said[6]
     kept_files = list((tmp_path / "state-turns").iterdir())
     assert json.loads(kept_files[0].read_text("utf-8"))["imports"] == ["import re"]
@@ -459,4 +459,4 @@ def test_in_a_script(tmp_path):
     done = subprocess.run(
         [sys.executable, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    assert "split_text: right" in done.stdout and "1 ['a', '.']" in done.stdout, done
+    assert "text_to_tokens: right" in done.stdout and "1 ['a', '.']" in done.stdout, done

@@ -12,7 +12,7 @@ def plot_frequencies(letters, tokens):
     right.set_title("tokens in the story", fontsize=10)
     right.set_xlabel("rank: 1 is the most frequent token")
     right.set_ylabel("occurrences")
-    most, *_, least = (letter for letter, _ in letters.most_common())
+    most, *_, least = (letter for letter, _ in letters.most_common(26))
     show(
         left,
         alt=f"Left: bars of letter counts, from {most} down to {least}. Right: on logarithmic "

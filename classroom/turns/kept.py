@@ -16,7 +16,7 @@ from helpers.files import read_json, write_whole
 
 @dataclass(frozen=True)
 class Kept:
-    """A turn that was right: where it belongs, its source, what it needs, and when it was checked."""
+    """A turn that was right: its place, its source, what it needs, and when it was checked."""
 
     notebook: str
     order: int

@@ -11,7 +11,7 @@ your_turn = TURNS.your_turn
 # The course's versions
 
 
-def split_text(text):
+def text_to_tokens(text):
     pieces = re.split(r'([,.:;?_!"()\']|--|\s)', text)
     return [piece for piece in pieces if piece.strip()]
 
@@ -21,7 +21,7 @@ def build_vocabulary(tokens):
 
 
 def encode(text, vocabulary):
-    return [vocabulary[token] for token in split_text(text)]
+    return [vocabulary[token] for token in text_to_tokens(text)]
 
 
 def decode(token_ids, vocabulary):
@@ -39,21 +39,22 @@ def add_special_tokens(vocabulary, special_tokens):
 
 def encode_known(text, vocabulary):
     unknown = vocabulary["<|unk|>"]
-    return [vocabulary.get(token, unknown) for token in split_text(text)]
+    return [vocabulary.get(token, unknown) for token in text_to_tokens(text)]
 
 
 def split_around(text, special_tokens):
     pattern = "|".join(re.escape(token) for token in special_tokens)
     tokens = []
     for part in re.split(f"({pattern})", text):
-        tokens += [part] if part in special_tokens else split_text(part)
+        tokens += [part] if part in special_tokens else text_to_tokens(part)
     return tokens
 
 
 class Tokenizer:
     def __init__(self, text, special_tokens):
         self.special_tokens = special_tokens
-        self.vocabulary = add_special_tokens(build_vocabulary(split_text(text)), special_tokens)
+        words = build_vocabulary(text_to_tokens(text))
+        self.vocabulary = add_special_tokens(words, special_tokens)
 
     def encode(self, text):
         unknown = self.vocabulary["<|unk|>"]
@@ -67,8 +68,8 @@ class Tokenizer:
 # The checks
 
 
-@TURNS.turn(split_text)
-def check_split_text(trial):
+@TURNS.turn(text_to_tokens)
+def check_text_to_tokens(trial):
     trial.equal(
         "Hello, world.",
         gives=["Hello", ",", "world", "."],
@@ -145,7 +146,7 @@ def check_encode(trial):
         gives=[2, 4, 5, 6, 3, 1],
         why="each token of the text is replaced by its id, in order",
         mistakes=[
-            ([2, 4, 5, 6], "'dog.' was not split; cut with split_text, not at spaces"),
+            ([2, 4, 5, 6], "'dog.' was not split; cut with text_to_tokens, not at spaces"),
             ([1, 2, 3, 4, 5, 6], "the order of the text is lost: look up the tokens one by one"),
             (["The", "fox", "saw", "the", "dog", "."], "these are the tokens; look up their ids"),
         ],
@@ -253,7 +254,7 @@ def check_split_around(trial):
         gives=["light", ".", END_OF_TEXT, "The"],
         why="the special token stays in one piece, the rest is split as before",
         mistakes=[
-            (["light. ", END_OF_TEXT, " The"], "split the parts between with split_text"),
+            (["light. ", END_OF_TEXT, " The"], "split the parts between with text_to_tokens"),
             (["light", ".", "The"], "the special token is gone; round brackets keep it"),
         ],
     )
@@ -277,7 +278,7 @@ def check_split_around(trial):
         why="two special tokens in a row are two tokens, and nothing lies between",
     )
     trial.equal("a | b", both, gives=["a", "|", "b"], why="a bar alone is no special token")
-    trial.equal("It's.", both, gives=["It", "'", "s", "."], why="it splits as split_text does")
+    trial.equal("It's.", both, gives=["It", "'", "s", "."], why="it splits as text_to_tokens does")
     trial.equal("", both, gives=[], why="an empty text has no tokens")
 
 
@@ -302,7 +303,7 @@ def check_tokenizer(trial):
         f"dog.{END_OF_TEXT}The",
         gives=[3, 1, 7, 2],
         why="a special token in the text is one id, also where it touches a word",
-        mistakes=[([3, 1, 8], "use split_around, not split_text")],
+        mistakes=[([3, 1, 8], "use split_around, not text_to_tokens")],
         **both_ways,
     )
     back = {"function": tokenizer.decode, "name": "tokenizer.decode"}

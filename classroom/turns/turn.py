@@ -134,7 +134,7 @@ class Turns:
         return verdict + printed, thing
 
     def _not_alone(self, turn, of, written):
-        """Why a version cannot be checked: not written, or it needs what its source does not say."""
+        """Why a version cannot be checked: it is not written, or needs undeclared names."""
         if written is None:
             return f"its source cannot be read; define it in a cell. {OURS}"
         missing = parts_not_written(written.node)
