@@ -30,6 +30,11 @@ def digits_before(text):
     return [piece for piece in re.split(pattern, text) if piece.strip()]
 
 
+def one_comma(text):
+    pattern = r'(\d+[,.]\d+|[,.:;?_!"()\']|--|\s)'
+    return [piece for piece in re.split(pattern, text) if piece.strip()]
+
+
 def no_dash(text):
     pattern = r'([:;?_!"()\']|(?<!\d)[,.]|[,.](?!\d)|\s)'
     return [piece for piece in re.split(pattern, text) if piece.strip()]
@@ -167,6 +172,7 @@ def test_right_answers(name, attempt):
         ("02.1", with_blanks, "spaces or empty pieces"),
         ("02.1", no_commas_at_all, "the period after 'copies'"),
         ("02.1", digits_before, "'In 1923, we' should give"),
+        ("02.1", one_comma, "'1,400,000 letters' should give"),
         ("02.1", no_dash, "exactly as before"),
         ("02.2", rate_of_distinct, "'fell' occurs twice"),
         ("02.2", percent, "percentage"),

@@ -14,7 +14,7 @@ from tools.notebook_parts import clean, repository, setup_source, with_badge, wi
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 REASONS = {"timing", "trained", "machine", "widget"}
-TAGS = REASONS | {"setup", "imports", "online", "nbval-ignore-output"} | set(CORPORA)
+TAGS = REASONS | {"setup", "imports", "online", "long", "nbval-ignore-output"} | set(CORPORA)
 CLOSING = ["Exercises", "Interview questions", "Where next"]
 
 # what would be another text on another machine, or was not meant to be seen

@@ -17,6 +17,7 @@ def numbers_in_one_piece(split):
         wrong("the period after 'copies' must still be a piece: it is not between two digits")
     cases = {
         "0.918 inch": ["0.918", "inch"],
+        "1,400,000 letters": ["1,400,000", "letters"],
         "In 1923, we": ["In", "1923", ",", "we"],
         "in 1930.": ["in", "1930", "."],
         "a,b.c": ["a", ",", "b", ".", "c"],
