@@ -214,7 +214,7 @@ CALLS = {
     "adapting": [
         (lambda: FinetuneConfig(warmup_share=2), ValueError, "warmup_share 2 0 1"),
         (lambda: apply_lora(MODEL, targets="query"), TypeError, "targets query"),
-        (lambda: apply_lora(MODEL, targets=("query", "valeu")), ValueError, "valeu"),
+        (lambda: apply_lora(MODEL, targets=("query", "valuex")), ValueError, "valuex"),
         (lambda: apply_lora(MODEL, targets=("querykey", "value")), ValueError, "querykey"),
         (lambda: apply_lora(MODEL, targets=()), ValueError, "no matrix"),
         (lambda: apply_lora(MODEL, 2, NAN), ValueError, "alpha nan 0"),

@@ -85,7 +85,7 @@ def test_bad_input_is_refused():
 @pytest.mark.parametrize(
     "kind, options",
     [
-        (ValueError, {"targets": ("query", "valeu")}),
+        (ValueError, {"targets": ("query", "valuex")}),
         (TypeError, {"targets": "query"}),
         (ValueError, {"targets": ()}),
         (ValueError, {"alpha": NAN}),

@@ -313,8 +313,8 @@ def test_a_flood_is_cut_and_a_few_lines_are_shown(cell):
 
 
 def test_a_misspelled_name_leaves_the_notebook_whole(cell):
-    said = cell("@your_turn\ndef doubel(number):\n    return 2 * number\n")
-    assert "doubel" in said and "is it double?" in said and cell.names["double"] is double
+    said = cell("@your_turn\ndef doublex(number):\n    return 2 * number\n")
+    assert "doublex" in said and "is it double?" in said and cell.names["double"] is double
 
 
 def test_without_its_source_it_is_told(cell):
