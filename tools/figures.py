@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tools.lectures import ROOT
+from tools.terminal import run_command
 
 FOLDER = ROOT / "lecture_notes" / "figures"
 
@@ -87,4 +88,4 @@ def main(arguments=None, folder=FOLDER) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(run_command(main))

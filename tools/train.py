@@ -43,6 +43,7 @@ from helpers.train import (
     saved_config,
     train,
 )
+from tools.terminal import run_command
 
 
 def run(
@@ -225,4 +226,4 @@ def _train_and_report(options):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
