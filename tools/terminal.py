@@ -33,6 +33,7 @@ def run_command(main, arguments=None, title=None):
     """Call `main(arguments)`, by default with the command line's; return the exit status."""
     title = title or f"course.py {Path(sys.argv[0]).stem}"
     open_streams()
+    give_home()
     shown = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     try:
         status = main(sys.argv[1:] if arguments is None else arguments)
@@ -61,6 +62,19 @@ def open_streams():
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def give_home():
+    """Let the libraries that we use find a home for a user who has none, as in some containers."""
+    if not os.environ.get("HOME"):
+        os.environ.pop("HOME", None)
+    if os.path.isabs(os.path.expanduser("~")) or not hasattr(os, "getuid"):
+        return
+    home = Path(tempfile.gettempdir()) / f"llm-course-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        home.mkdir(mode=0o700, exist_ok=True)
+        if home.stat().st_uid == os.getuid():  # nobody else put it there
+            os.environ["HOME"] = str(home)
 
 
 def read_as_marked(stream):

@@ -43,7 +43,7 @@ from helpers.train import (
     saved_config,
     train,
 )
-from tools.terminal import run_command
+from tools.terminal import forget, run_command
 
 
 def run(
@@ -143,10 +143,13 @@ def save_curves(history, path):
 
 
 def _say(line):
-    """Print a line above the progress bar."""
+    """Print a line above the progress bar, while anyone reads; training goes on either way."""
     from tqdm.auto import tqdm
 
-    tqdm.write(line)
+    try:
+        tqdm.write(line)
+    except OSError:
+        forget(sys.stdout)
 
 
 def _parser():

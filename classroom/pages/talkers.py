@@ -172,7 +172,7 @@ def find_gpts(environment=None):
     environment = os.environ if environment is None else environment
     gpts = []
     if environment.get("LLM_COURSE_GPT"):
-        trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
+        trained = Path(os.path.expanduser(environment["LLM_COURSE_GPT"]))
         gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: _faster(load_model(trained))))
     own, chat = ASSETS / "course_gpt", ASSETS / "chat_model"
     if (own / "model.safetensors").is_file():

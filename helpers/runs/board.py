@@ -30,9 +30,7 @@ class Board:
         after = read_state(found[-1])["step"] + 1 if found else None
         self.writer = SummaryWriter(str(Path(folder) / "tensorboard"), purge_step=after)
 
-    def step(
-        self, step: int, loss: float, learning_rate: float, tokens_per_second: float
-    ) -> None:
+    def step(self, step: int, loss: float, learning_rate: float, tokens_per_second: float) -> None:
         """Write down a step: its loss in nats per token, its rate and its speed."""
         self.writer.add_scalar("loss/training", loss, step)
         self.writer.add_scalar("learning rate", learning_rate, step)

@@ -24,9 +24,7 @@ def naming_the_last_checkpoint(folder: Path | str | None) -> Iterator[None]:
         raise kind(f"{error}; {where}") from error
 
 
-def check_loss(
-    loss: float, vocab_size: int, step: int, optimizer: torch.optim.Optimizer
-) -> None:
+def check_loss(loss: float, vocab_size: int, step: int, optimizer: torch.optim.Optimizer) -> None:
     """Raise FloatingPointError where a loss is NaN or far above that of guessing.
 
     >>> check_loss(99.0, 256, step=7, optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.5))
