@@ -30,7 +30,9 @@ def figure_modules(folder=FOLDER, lectures=()):
     wanted = [str(number).zfill(2) for number in lectures] or sorted(found)
     for number in wanted:
         if number not in found:
-            raise UnknownLecture(f"lecture {number} has no figures: there is no lecture_{number}.py")
+            raise UnknownLecture(
+                f"lecture {number} has no figures: there is no lecture_{number}.py"
+            )
         spec = importlib.util.spec_from_file_location(f"lecture_{number}", found[number])
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

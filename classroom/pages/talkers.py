@@ -21,7 +21,7 @@ import os
 import re
 import urllib.error
 import urllib.request
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -55,7 +55,7 @@ class BaseGPT:
     kind = "base"
 
     def __init__(self, name, load, max_new_tokens=40, **options):
-        self.name, self._load, self.max_new_tokens = name, load, max_new_tokens
+        self.name, self._load, self.max_new_tokens = name, cache(load), max_new_tokens
         self.options = options or {"repetition_penalty": 1.2}
 
     @cached_property
@@ -80,7 +80,8 @@ class BaseGPT:
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
         end_of_text = self.tokenizer.special_tokens.get(END_OF_TEXT)
-        token_ids = self.tokenizer.encode(text) or [end_of_text or 0]
+        # what looks like a special token is text, too
+        token_ids = self.tokenizer.encode_ordinary(text) or [end_of_text or 0]
         new = [
             token.item()
             for token in generate(
