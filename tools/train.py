@@ -43,7 +43,7 @@ from helpers.train import (
     saved_config,
     train,
 )
-from tools.terminal import forget, run_command
+from tools.terminal import run_command
 
 
 def run(
@@ -146,10 +146,8 @@ def _say(line):
     """Print a line above the progress bar, while anyone reads; training goes on either way."""
     from tqdm.auto import tqdm
 
-    try:
+    with contextlib.suppress(OSError):
         tqdm.write(line)
-    except OSError:
-        forget(sys.stdout)
 
 
 def _parser():

@@ -42,9 +42,11 @@ class ProgressBar:
         from tqdm.auto import tqdm
 
         self.tokens_per_step = config.accumulate * loader.batch_size * loader.tokens_a_row
-        self.bar = tqdm(
-            total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
-        )
+        options = {"total": config.steps, "initial": done, "unit": "step", "mininterval": 0.5}
+        try:
+            self.bar = tqdm(**options, disable=not wanted)
+        except OSError:  # nobody reads what we would draw
+            self.bar = tqdm(**options, disable=True)
         self.before, self.on_step = time.perf_counter(), on_step
 
     def update(self, step: int, loss: float, learning_rate: float) -> None:
