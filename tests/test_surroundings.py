@@ -54,13 +54,16 @@ def test_pip_keeps_where_packages_come_from_and_not_where_they_go():
     }
 
 
+TAGS = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
 def wheel(folder):
     """A package of one module, as a wheel."""
     about = "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.0\n"
     with zipfile.ZipFile(folder / "tiny_thing-1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("tiny_thing.py", "")
         archive.writestr("tiny_thing-1.0.dist-info/METADATA", about)
-        archive.writestr("tiny_thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny_thing-1.0.dist-info/WHEEL", TAGS)
         archive.writestr("tiny_thing-1.0.dist-info/RECORD", "")
 
 
@@ -130,6 +133,17 @@ def test_a_new_python_of_the_same_version_keeps_the_packages(made):
     assert "missing" in environment.reason_to_make(folder)
     environment.make_venv(folder)
     assert environment.works(environment.venv_python(folder)) and (packages / "kept.py").exists()
+
+
+@POSIX
+def test_an_environment_behind_a_link_is_not_emptied(made, tmp_path):
+    folder, packages = made
+    folder.rename(tmp_path / "another")
+    (tmp_path / "another/pyvenv.cfg").write_text("version = 3.1.0\n")
+    folder.symlink_to(tmp_path / "another")
+    with pytest.raises(environment.SetupError, match="is a link"):
+        environment.make_venv(folder)
+    assert (packages / "kept.py").exists()
 
 
 def test_an_environment_without_its_settings_is_not_used(made):

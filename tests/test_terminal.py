@@ -62,7 +62,7 @@ def test_an_unexpected_error_is_one_line_and_a_file(tmp_path):
 def test_every_end_has_its_status(body, status, words):
     said = call(body)
     assert said.returncode == status and words in said.stderr
-    assert b"Traceback" not in said.stderr and b"no longer" not in said.stderr
+    assert b"Traceback" not in said.stderr
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-16", "utf-8"])
@@ -118,9 +118,10 @@ def test_a_full_disk_under_the_output_is_told():
     assert said.returncode == 1 and b"No space left" in said.stderr
 
 
-def test_a_module_that_cannot_be_imported_is_one_line():
+def test_a_module_that_cannot_be_imported_is_one_line(tmp_path):
     command = [sys.executable, "-m", "tools.terminal", "tools.no_such_command"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    variables = {**os.environ, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    said = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     assert said.returncode == 1 and "course.py no_such_command: ImportError" in said.stderr
     assert "Traceback" not in said.stderr
 

@@ -161,6 +161,11 @@ def make_venv(venv, python=sys.executable):
     What an environment of the same version holds is kept, so that nothing is downloaded again.
     """
     if venv.is_dir() and not same_version(venv):
+        if venv.is_symlink() and any(venv.iterdir()):
+            raise SetupError(
+                f"{venv.name} is a link to {os.readlink(venv)}, whose environment does not work here: "
+                "delete the link and run the same command again."
+            )
         for path in venv.iterdir():  # the folder itself may be a link, or a disk of its own
             remove(path)
     for link in venv_python(venv).parent.glob("python*"):
@@ -320,7 +325,9 @@ def dispatch(name, arguments, needs_venv):
     except SetupError as error:
         print(f"course.py: {error}", file=sys.stderr)
         return 1
-    except (OSError, subprocess.CalledProcessError) as error:
+    except BrokenPipeError:
+        raise  # not a fault of the set-up: our reader has left
+    except OSError as error:
         print(f"course.py: {error}\n{explain(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
