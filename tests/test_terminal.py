@@ -102,9 +102,7 @@ def test_closed_streams_are_empty_ones(closed):
 @POSIX
 def test_a_reader_that_leaves_ends_the_command_without_a_word():
     body = "for n in range(10**6): print(n)"
-    process = subprocess.Popen(
-        line(body), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(line(body), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.read(5)
     process.stdout.close()
     assert process.stderr.read() == b"" and process.wait(60) == terminal.LEFT
