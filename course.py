@@ -89,4 +89,8 @@ def main(arguments):
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    if LOWEST <= sys.version_info[:2] <= HIGHEST:
+        from tools.terminal import run_command
+
+        sys.exit(run_command(main, title="course.py"))
     sys.exit(main(sys.argv[1:]))

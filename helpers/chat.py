@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class ChatModel:
         **options: Any,
     ):
         check_whole("max_new_tokens", max_new_tokens, least=1)
-        self.name, self._load, self.prompt_format = name, load, prompt_format
+        self.name, self._load, self.prompt_format = name, cache(load), prompt_format
         self.max_new_tokens, self.options = max_new_tokens, options
         self.reset()
 

@@ -7,6 +7,7 @@ TensorFlow or `transformers`.
 Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
 """
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -198,7 +199,7 @@ class _Tensors:
 def _find_folder(name_or_path):
     if str(name_or_path) == "gpt2-weights":
         return fetch("gpt2-weights")
-    for folder in (Path(name_or_path).expanduser(), data_folder() / name_or_path):
+    for folder in (Path(os.path.expanduser(name_or_path)), data_folder() / name_or_path):
         if (folder / "config.json").is_file():
             return folder
     raise FileNotFoundError(

@@ -98,3 +98,19 @@ def test_an_error_that_nobody_expects_is_shown_as_well():
     window.wait()
     assert "KeyError" in answer(window) and "weights" in window.page.value
     assert window.stop_button.disabled and not window.busy
+
+
+def test_a_stream_that_fails_before_its_first_piece_is_shown():
+    class Plain:
+        name = "Slow"
+
+        def stream(self, text):
+            raise RuntimeError("no weights")
+
+        def reset(self):
+            pass
+
+    window = StreamingWindow(Plain())
+    window.send("hello")
+    window.wait()
+    assert "no weights" in answer(window) and window.stop_button.disabled

@@ -82,3 +82,28 @@ def test_the_window_stands_still_where_no_widget_runs():
     assert "You seem to be quite positive." in bundle["text/html"]
     view = bundle["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == window.view.model_id
+
+
+@pytest.mark.parametrize("error", [KeyError("weights"), ValueError("odd"), RuntimeError("no")])
+def test_any_error_is_an_answer_in_turn(error):
+    class Broken(Shouter):
+        def respond(self, text):
+            raise error
+
+    window = ChatWindow(Conversation({"broken": Broken(), "Shouter": Shouter()}))
+    window.box.value = "hello"
+    assert window.conversation.replies("Shouter") == ["HELLO"]
+    assert str(error) in window.conversation.replies("broken")[0]
+    assert window.page.value == window.conversation.html()
+
+
+def test_two_windows_do_not_share_what_was_said():
+    talker = Eliza.default()
+    first = ChatWindow(Conversation({"ELIZA": talker}))
+    first.send("yes")
+    second = ChatWindow(Conversation({"ELIZA": talker}))
+    second.send("yes")
+    assert second.conversation.replies("ELIZA") == first.conversation.replies("ELIZA")
+    first.send("yes")
+    second.clear()
+    assert first.conversation.talkers["ELIZA"] is talker and talker.turn == 2

@@ -152,15 +152,25 @@ runpy.run_module("venv", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for the Python")
 def test_a_python_without_venv_gets_one_without_pip(tmp_path, monkeypatch):
     """Debian without python3-venv: `python3 -m venv` fails half-way, `--without-pip` works."""
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake" / "venv.py").write_text(FAKE_VENV, "utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
-    environment.make_venv(tmp_path / "env")
-    monkeypatch.delenv("PYTHONPATH")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}/fake" exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    environment.make_venv(tmp_path / "env", python)
     assert environment.works(environment.venv_python(tmp_path / "env"))
+    really = environment.run
+
+    def without_ensurepip(command, **options):
+        return really([sys.executable, "-c", "1/0"] if "ensurepip" in command else command)
+
+    monkeypatch.setattr(environment, "run", without_ensurepip)
     assert "--python" in environment.pip_command(tmp_path / "env"), "pip comes from outside"
+    monkeypatch.undo()
+    assert "--python" not in environment.pip_command(tmp_path / "env"), "pip was put into it"
 
 
 @pytest.fixture
@@ -254,11 +264,11 @@ def answers(monkeypatch, report, card=False):
     def run(command, **options):
         if "--report" in command:
             Path(command[command.index("--report") + 1]).write_text(json.dumps(report))
-        return subprocess.CompletedProcess(command, 0, "", "")
+        return subprocess.CompletedProcess(command, 0, "")
 
     monkeypatch.setattr(environment.sys, "platform", "linux")
     monkeypatch.setattr(environment, "has_card", lambda: card)
-    monkeypatch.setattr(environment.subprocess, "run", run)
+    monkeypatch.setattr(environment, "run", run)
 
 
 CUDA = ["filelock", 'nvidia-cudnn-cu13==9.1; platform_system == "Linux"']

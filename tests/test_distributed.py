@@ -149,6 +149,20 @@ def test_alone_nothing_changes():
         shard(GPT(SHAPE))
 
 
+def test_what_a_launcher_left_behind_starts_nothing(monkeypatch):
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "SLURM_NTASKS": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with joined("cpu"):
+        assert n_processes() == 1
+    for name, value in {"LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "x"}.items():
+        monkeypatch.setenv(name, value)
+    for name, value in {"MASTER_PORT": "x", "RANK": "2", "WORLD_SIZE": "two"}.items():
+        monkeypatch.setenv("MASTER_PORT", "29512")
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ValueError, match=f"{name} is"), joined("cpu"):
+            pass
+
+
 def test_batches_that_cannot_be_shared_are_refused(monkeypatch):
     monkeypatch.setattr("helpers.fast.distributed.n_processes", lambda: 2)
     loader = DocumentLoader([[1], [2], [3]], 0, 3)

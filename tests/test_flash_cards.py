@@ -93,3 +93,13 @@ def test_the_window_asks_until_all_are_known():
     assert "No card is due" in window.page.value and window.turn_button.disabled
     bundle = window._repr_mimebundle_()
     assert "text/html" in bundle and "2 cards" in bundle["text/plain"]
+
+
+def test_two_presses_or_two_windows_grade_a_card_once():
+    cards = load_cards(15)[:1]
+    first, second = FlashCards(cards, TODAY), FlashCards(cards, TODAY)
+    for window in (first, second):
+        window.turn_button.click()
+        window.knew_button.click()
+        window.knew_button.click()  # on its way before the button was gray
+    assert box_of(cards[0]) == 2 and second.waiting == []

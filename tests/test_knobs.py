@@ -62,3 +62,11 @@ def test_a_button_calls_what_it_is_given():
 
 def test_a_card_is_spoken_and_has_its_own_ground():
     assert 'role="status"' in card("a") and "background:#fbfaf6" in card("a")
+
+
+def test_an_error_of_the_function_is_shown_on_the_page():
+    knobs = Knobs(lambda n=1: f"{12 // n}", n=range(3))
+    knobs.sliders["n"].value = 0
+    assert "ZeroDivisionError" in knobs.page.value
+    knobs.sliders["n"].value = 2
+    assert knobs.page.value == "6"

@@ -217,6 +217,19 @@ def test_nothing_points_to_one_machine():
     assert not wrong, listed(wrong)
 
 
+def test_git_ignores_no_module():
+    """A name in .gitignore without a slash before it hides folders of the packages as well."""
+    paths = [name(path) for path in CODE]
+    said = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        cwd=ROOT,
+        input="\n".join(paths),
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout == "", said.stdout
+
+
 # what tools check
 
 

@@ -293,3 +293,17 @@ def test_a_reader_without_a_kernel_sees_the_questions():
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.widget.model_id
     again = question_generator("softmax", 3, environment={})._repr_mimebundle_()
     assert again["text/html"] == bundle["text/html"]
+
+
+def test_any_error_of_a_writer_is_said():
+    class Broken:
+        name = "broken"
+
+        def reset(self):
+            pass
+
+        def respond(self, text):
+            raise RuntimeError("no weights")
+
+    found = make_set("attention", 2, writer=Broken())
+    assert "broken: RuntimeError: no weights" in found.words and len(found.questions) == 2

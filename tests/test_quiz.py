@@ -147,3 +147,10 @@ def test_questions_from_elsewhere_belong_to_a_topic():
     page = Quiz([dataclasses.replace(SHARP, lecture=None, topic="a < b")])
     assert "Question 1 of 1, on a &lt; b.<br>" in page.heading.value
     assert repr(page) == "Quiz(1 questions, on a < b)"
+
+
+def test_a_press_after_the_last_question_does_nothing():
+    page = Quiz(questions(lecture=15)[:1])
+    page.go_on()
+    page.buttons[0].click()
+    assert page.round.answers == {}

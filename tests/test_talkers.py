@@ -338,3 +338,10 @@ def test_gpt2_talks_with_packed_weights_where_they_can_be(monkeypatch):
     model, tokenizer = talkers._load_gpt2()
     packed = isinstance(model.output_head, PackedLinear)
     assert packed == can_pack(torch.ones(1)) and tokenizer == "its tokenizer"
+
+
+def test_what_looks_like_a_special_token_is_text(small_gpt):
+    model, _ = small_gpt
+    tokenizer = BPETokenizer.train("the cat sat. " * 20, 280, ("<|endoftext|>",))
+    gpt = BaseGPT("small", lambda: (model, tokenizer))
+    assert gpt.respond("What does <|endoftext|> mean?")

@@ -1,6 +1,7 @@
 """The training explorer without a browser: press Train, press Stop, train again."""
 
 import io
+import signal
 import sys
 import threading
 import time
@@ -181,3 +182,62 @@ def test_an_event_ends_the_run_after_the_step_it_is_at():
             Run(progress=False, on_evaluate=lambda *_: event.set()),
         )
     assert history.step == 4 == len(history.train_losses) and history.interrupted
+
+
+def test_an_error_in_the_thread_is_on_the_page():
+    explorer = TrainingExplorer(tiny(), TOKENS[:3], TOKENS[:60], CONFIG)
+    explorer.start()
+    explorer.wait()
+    assert "broken off" in explorer.words.value and not explorer.train_button.disabled
+
+
+def test_two_windows_do_not_train_one_model_at_once():
+    model = tiny()
+    first, second = (TrainingExplorer(model, TOKENS, TOKENS[:60], ENDLESS) for _ in range(2))
+    first.start()
+    second.start()
+    assert "Another window" in second.words.value and second.runs == []
+    first.stop()
+    first.wait()
+    second.start()
+    second.stop()
+    second.wait()
+    assert len(second.runs) == 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_end_training_after_the_step(name):
+    if not hasattr(signal, name):
+        pytest.skip(f"there is no {name} here")
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with StopButton() as stop:
+            signal.raise_signal(number)
+            if name != "SIGINT":
+                signal.raise_signal(number)  # the terminal and the process that waits both tell
+            assert stop.pressed
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_nohup_goes_on():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopButton() as stop:
+            signal.raise_signal(signal.SIGHUP)
+        assert not stop.pressed
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_terminal_that_is_gone_ends_no_training(monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    history = train(tiny(), TOKENS, TOKENS[:60], CONFIG, Run(progress=True))
+    assert history.step == CONFIG.steps

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from tools.lectures import ROOT
+from tools.terminal import STOPPED, run_command, wait_for
 
 SPEED = ("steps", "time_to_loss", "generation", "growth")
 
@@ -26,8 +27,11 @@ def names(folder=ROOT / "benchmarks"):
 
 def run(name, arguments=()):
     """Make one measurement in a process of its own; return its exit status."""
-    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
-    return subprocess.call(command, cwd=ROOT)
+    command = [sys.executable, "-m", "tools.terminal", f"benchmarks.{name}", *arguments]
+    status = wait_for(subprocess.Popen(command, cwd=ROOT))
+    if status == STOPPED:
+        raise KeyboardInterrupt  # the next one need not begin
+    return status
 
 
 def measure_speed(wanted=SPEED, folder=ROOT / "benchmarks"):
@@ -83,4 +87,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tools import book_assets, book_pages
 from tools.lectures import ROOT
+from tools.terminal import run_command
 
 STYLE = Path(__file__).parent / "book_style"
 TITLE = "Build a large language model from scratch"
@@ -97,4 +98,4 @@ def main(arguments=None, root=ROOT) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

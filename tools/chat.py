@@ -12,6 +12,7 @@ from helpers.chat import END_OF_TEXT, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
 from helpers.limits import check_number
+from tools.terminal import read_as_marked, run_command
 
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
 
@@ -79,9 +80,10 @@ def main(arguments=None):
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    read_as_marked(sys.stdin)
     converse(chat, sys.stdin.isatty())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

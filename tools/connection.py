@@ -7,10 +7,10 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from helpers import WAITING
+from tools.surroundings import output_of
 
 # JupyterLab's defaults in .venv; what a reader chooses in its settings wins
 LAB_DEFAULTS = {
@@ -52,11 +52,13 @@ def connect(venv, root):
     """Lets the environment find the course's packages, registers the kernel, quiets JupyterLab."""
     code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     python = str(venv_python(venv))
-    said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    (Path(said.stdout.strip()) / "course.pth").write_text(startup_line(root), "ascii")
+    said = output_of("Asking Python for the folder of its packages", [python, "-c", code])
+    # UTF-8 on both sides, whatever the locale: the same bytes name the same folder
+    place = os.fsdecode(said.strip().encode("utf-8", "surrogateescape"))
+    (Path(place) / "course.pth").write_text(startup_line(root), "ascii")
     if not (venv / "share/jupyter/kernels/python3/kernel.json").exists():
         command = [python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"]
-        subprocess.run(command, capture_output=True, check=True)
+        output_of("Registering the kernel", command)
     defaults = venv / "share/jupyter/lab/settings/overrides.d/course.json"
     defaults.parent.mkdir(parents=True, exist_ok=True)
     defaults.write_text(json.dumps(LAB_DEFAULTS, indent=1) + "\n", "utf-8")

@@ -6,6 +6,7 @@ import sys
 from helpers.texts.corpora import data_folder, fetch, verified_by
 from helpers.texts.downloads import CorpusError
 from helpers.texts.sources import CORPORA
+from tools.terminal import run_command
 
 
 def show(name):
@@ -41,4 +42,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -1,8 +1,11 @@
 """Makes and keeps the course's `.venv`, and runs commands in it. Standard library only."""
 
+import collections
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,49 +13,26 @@ import time
 import tomllib
 from pathlib import Path
 
-from helpers import shorten_spinning
 from tools.connection import connect, connection_hash, mend_moved, venv_python
+from tools.surroundings import SetupError, explain, for_command, for_python, last_lines, run
+from tools.terminal import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("lab", "test", "dev", "compare")
 LATER = ("book", "browser")  # extras that are installed when they are first needed
 BY_HAND = ("tensorboard",)  # extras that a reader installs who wants them
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
-
-# what pip says -> what to tell the reader
-EXPLANATIONS = (
-    (
-        ("No space left on device", "Errno 28", "not enough space on the disk", "WinError 112"),
-        "The disk is full. Free about 3 GB and run the same command again.",
-    ),
-    (
-        ("Permission denied", "Errno 13", "WinError 5"),
-        "A file could not be written. Close what uses .venv, check who owns the folder, try again.",
-    ),
-    (
-        (
-            "name resolution",
-            "Name or service not known",
-            "getaddrinfo failed",
-            "nodename nor servname",
-            "NewConnectionError",
-            "ConnectionError",
-            "ConnectTimeout",
-            "Read timed out",
-            "Max retries exceeded",
-            "Network is unreachable",
-            "ProxyError",
-            "SSLError",
-            "from versions: none",
-        ),
-        "The packages could not be downloaded. Check the network and run the same command again.",
-    ),
+# exits with 0 in a virtual environment of a Python that the course supports
+SUPPORTED = (
+    "import sys; sys.exit(sys.prefix == sys.base_prefix"
+    " or not (3, 11) <= sys.version_info[:2] <= (3, 13))"
 )
-
-
-class SetupError(Exception):
-    """Something in the way of the set-up that the reader can mend; its text says how."""
+# what `python -m venv` makes, in the order in which it does, and what the set-up adds
+PARTS = set(
+    "bin Scripts include Include lib lib64 Lib share etc pyvenv.cfg .gitignore CACHEDIR.TAG"
+    " setup.log torch.json course.json".split()
+)
+SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
 
 
 def requirements(root=ROOT, extras=EXTRAS):
@@ -73,66 +53,164 @@ def fingerprint(root=ROOT, extras=EXTRAS):
 def read_stamp(venv):
     """What the last finished set-up wrote, or nothing."""
     try:
-        return json.loads((venv / "course.json").read_text("utf-8"))
+        stamp = json.loads((venv / "course.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
+    return stamp if isinstance(stamp, dict) else {}
 
 
 def works(python):
-    """Whether this interpreter runs and is one the course supports."""
-    code = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
+    """Whether this interpreter runs, in an environment, and is one the course supports."""
     try:
-        return subprocess.run([python, "-c", code], capture_output=True, timeout=60).returncode == 0
+        return run([python, "-c", SUPPORTED], timeout=60).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
-def explain(text):
-    """Turns what a failed command said into one sentence that says what to do."""
-    for signs, sentence in EXPLANATIONS:
-        if any(sign in text for sign in signs):
-            return sentence
-    return "The lines above say why. If nothing helps, delete .venv and run the same command again."
+def check_place(venv):
+    """Raise SetupError where `.venv` is something that the set-up must neither use nor delete."""
+    if venv.is_symlink() and not venv.exists():
+        raise SetupError(
+            f"{venv.name} is a link to {os.readlink(venv)}, which does not exist: make that folder "
+            "or delete the link, and run the same command again."
+        )
+    if venv.exists() and not venv.is_dir():
+        raise SetupError(
+            f"{venv.name} is a file, and the set-up needs a folder of that name: move the file "
+            "away and run the same command again."
+        )
+    if venv.is_dir() and not (venv / "pyvenv.cfg").is_file():
+        strange = sorted({path.name for path in venv.iterdir()} - PARTS)
+        if strange:
+            raise SetupError(
+                f"{venv.name} is no virtual environment, but holds {strange[0]}: move it away and "
+                "run the same command again."
+            )
+
+
+def reason_to_make(venv):
+    """Why `.venv` has to be made, or nothing where it works; a fault elsewhere is a SetupError.
+
+    Only an environment without a Python, or with one of another version, is made again: whatever
+    else keeps it from starting would keep the next one from starting, too.
+    """
+    check_place(venv)
+    python = venv_python(venv)
+    if not python.exists():
+        return "its Python is missing" if venv.is_dir() and any(venv.iterdir()) else "it is new"
+    try:
+        said = run([python, "-c", f"print('runs'); {SUPPORTED}"], timeout=300)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"{python} does not start: {error}\n{explain(str(error))}") from None
+    if said.returncode == 0:
+        return ""
+    if said.stdout.strip().endswith("runs"):
+        return "it is not complete, or its Python is of another version"
+    raise SetupError(f"{python} does not start:\n{last_lines(said.stdout)}")
 
 
 def step(title, command, log):
-    """Runs one command with its output in a log file; shows the seconds, explains a failure."""
+    """Run one command, its output in a log file; show the seconds, and explain a failure."""
     print(f"  {title} ...", end="", flush=True)
     start = time.monotonic()
-    with log.open("a", encoding="utf-8", errors="replace") as stream:
-        place = stream.tell()
-        stream.write(f"$ {' '.join(map(str, command))}\n")
-        stream.flush()
-        code = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
+    command = list(map(str, command))
+    said = collections.deque(maxlen=200)  # kept here, too: a full disk takes no log
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open_log(log))
+        write_log(stream, f"$ {' '.join(command)}\n".encode("utf-8", "surrogateescape"))
+        process = subprocess.Popen(
+            command,
+            env=for_command(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            for line in process.stdout:
+                said.append(line)
+                write_log(stream, line)
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
     print(f" {time.monotonic() - start:.0f} s", flush=True)
     if code:
-        with log.open("rb") as stream:
-            stream.seek(place)
-            said = stream.read().decode("utf-8", errors="replace")
-        print("\n".join(said.splitlines()[-8:]), file=sys.stderr)
-        raise SetupError(f"{title}: that did not work. {explain(said)}")
+        text = b"".join(said).decode("utf-8", errors="replace")
+        print("\n".join(text.splitlines()[-8:]), file=sys.stderr)
+        raise SetupError(f"{title}: that did not work. {explain(text)}")
+
+
+def open_log(path):
+    """The log, to append to; where it cannot be written, nowhere: the log is no reason to stop."""
+    try:
+        return open(path, "ab", buffering=0)
+    except OSError:
+        return open(os.devnull, "wb", buffering=0)
+
+
+def write_log(stream, data):
+    """Write to the log as far as the disk allows."""
+    with contextlib.suppress(OSError):
+        stream.write(data)
 
 
 def make_venv(venv, python=sys.executable):
-    """Makes a virtual environment; where python3-venv is missing, one without its own pip."""
+    """Make a virtual environment; where python3-venv is missing, one without its own pip.
+
+    What an environment of the same version holds is kept, so that nothing is downloaded again.
+    """
+    if venv.is_dir() and not same_version(venv):
+        if venv.is_symlink() and any(venv.iterdir()):
+            raise SetupError(
+                f"{venv.name} is a link to {os.readlink(venv)}, whose environment does not work here: "
+                "delete the link and run the same command again."
+            )
+        for path in venv.iterdir():  # the folder itself may be a link, or a disk of its own
+            remove(path)
+    for link in venv_python(venv).parent.glob("python*"):
+        remove(link)
     for options in ([], ["--without-pip"]):
-        shutil.rmtree(venv, ignore_errors=True)
-        made = subprocess.run(
-            [python, "-m", "venv", *options, str(venv)], capture_output=True, text=True
-        )
+        made = run([python, "-m", "venv", *options, venv])
         if made.returncode == 0 and works(venv_python(venv)):
             return
-    said = made.stdout + made.stderr
-    raise SetupError(f"{venv.name} could not be made: {said.strip()}\n{explain(said)}")
+    raise SetupError(f"{venv.name} could not be made: {last_lines(made.stdout)}")
+
+
+def same_version(venv):
+    """Whether an environment was made for the version of Python that runs this."""
+    try:
+        text = (venv / "pyvenv.cfg").read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    made_for = re.search(r"^version\w* *= *(\d+)\.(\d+)", text, re.MULTILINE)
+    return bool(made_for) and tuple(map(int, made_for.groups())) == sys.version_info[:2]
+
+
+def remove(path):
+    """Remove a file, a link or a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def pip_command(venv):
     """How to call pip for this environment: its own, or the one of the Python that runs us."""
-    inside = [str(venv_python(venv)), "-m", "pip"]
-    outside = [sys.executable, "-m", "pip", "--python", str(venv_python(venv))]
+    python = venv_python(venv)
+    inside = [str(python), "-m", "pip"]
+    outside = [sys.executable, "-m", "pip", "--python", str(python)]
+    said = []
     for command in (inside, outside):
-        if subprocess.run([*command, "--version"], capture_output=True).returncode == 0:
+        found = run([*command, "--version"])
+        if found.returncode == 0:
             return [*command, "--disable-pip-version-check", "--no-input"]
+        said.append(found.stdout)
+        if command is inside and run([python, "-m", "ensurepip", "--default-pip"]).returncode == 0:
+            if run([*inside, "--version"]).returncode == 0:  # it was half made
+                return [*inside, "--disable-pip-version-check", "--no-input"]
+    if not all("No module named pip" in text for text in said):
+        raise SetupError(f"pip does not start:\n{last_lines(said[-1])}")
     raise SetupError(
         "There is no pip here. Install one first (Debian, Ubuntu: sudo apt install python3-venv) "
         "and run the same command again."
@@ -142,7 +220,7 @@ def pip_command(venv):
 def has_card():
     """Whether an NVIDIA card is at work here."""
     try:
-        said = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
+        said = run(["nvidia-smi", "-L"], timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return said.returncode == 0 and "GPU" in said.stdout
@@ -158,7 +236,7 @@ def torch_options(pip, torch, venv, constraints):
         return []
     report = venv / "torch.json"
     ask = [*pip, "install", "--dry-run", "--quiet", "--no-deps", "--report", str(report)]
-    if subprocess.run([*ask, "-c", constraints, torch], capture_output=True).returncode:
+    if run([*ask, "-c", constraints, torch]).returncode:
         return []  # the real installation will fail as well, and say why
     needed = [
         name
@@ -205,13 +283,14 @@ def ensure(root=ROOT):
     }
     if stamp == wanted and python.exists():
         return python
-    if works(python):
-        if stamp.get("folder", str(venv)) != str(venv):
-            mend_moved(venv, stamp["folder"])
+    why = reason_to_make(venv)
+    if not why:
+        if isinstance(before := stamp.get("folder"), str) and before != str(venv):
+            mend_moved(venv, before)
     else:
-        if shutil.disk_usage(root).free < SPACE_NEEDED:
+        if shutil.disk_usage(venv if venv.is_dir() else root).free < SPACE_NEEDED:
             raise SetupError("The set-up needs about 3 GB of free disk space; there is less here.")
-        print("Making .venv")
+        print(f"Making .venv ({why})")
         make_venv(venv)
         stamp = {}
     if stamp.get("requirements") != wanted["requirements"]:
@@ -246,7 +325,9 @@ def dispatch(name, arguments, needs_venv):
     except SetupError as error:
         print(f"course.py: {error}", file=sys.stderr)
         return 1
-    except (OSError, subprocess.CalledProcessError) as error:
+    except BrokenPipeError:
+        raise  # not a fault of the set-up: our reader has left
+    except OSError as error:
         print(f"course.py: {error}\n{explain(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -255,16 +336,9 @@ def dispatch(name, arguments, needs_venv):
     if name == "setup":
         print("Everything is installed. Next: python3 course.py lab")
         return 0
-    return wait([str(python), "-m", f"tools.{name}", *arguments])
+    return wait([str(python), "-m", "tools.terminal", f"tools.{name}", *arguments])
 
 
 def wait(command):
-    """Runs a command in the course's folder; Ctrl-C reaches it, and we wait until it has ended."""
-    # Windows: our files are UTF-8 everywhere
-    settings = shorten_spinning({"PYTHONUTF8": "1", **os.environ})
-    process = subprocess.Popen(command, cwd=ROOT, env=settings)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+    """Run a command in the course's folder and return its exit status."""
+    return wait_for(subprocess.Popen(command, cwd=ROOT, env=for_python()))

@@ -12,20 +12,27 @@ import sys
 from pathlib import Path
 
 from tools.lectures import ROOT
+from tools.terminal import run_command
 
 FOLDER = ROOT / "lecture_notes" / "figures"
+
+
+class UnknownLecture(ValueError):
+    """There are no figures of this lecture."""
 
 
 def figure_modules(folder=FOLDER, lectures=()):
     """Load the figure modules, all or those of the given lecture numbers; yields (number, module).
 
-    Raises ValueError for a lecture that has no module.
+    Raises UnknownLecture for one that has no module.
     """
     found = {path.stem.removeprefix("lecture_"): path for path in folder.glob("lecture_*.py")}
-    wanted = [f"{int(number):02d}" for number in lectures] or sorted(found)
+    wanted = [str(number).zfill(2) for number in lectures] or sorted(found)
     for number in wanted:
         if number not in found:
-            raise ValueError(f"lecture {number} has no figures: there is no lecture_{number}.py")
+            raise UnknownLecture(
+                f"lecture {number} has no figures: there is no lecture_{number}.py"
+            )
         spec = importlib.util.spec_from_file_location(f"lecture_{number}", found[number])
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -81,10 +88,14 @@ def main(arguments=None, folder=FOLDER) -> int:
     parser.add_argument("lectures", nargs="*", help="lecture numbers; none: all")
     parser.add_argument("--look", type=Path, help="write PNG pictures, faults and all, to a folder")
     options = parser.parse_args(arguments)
-    if options.look:
-        return look(options.look, folder, options.lectures)
-    return 1 if draw(folder, options.lectures) else 0
+    try:
+        if options.look:
+            return look(options.look, folder, options.lectures)
+        return 1 if draw(folder, options.lectures) else 0
+    except UnknownLecture as error:
+        print(f"course.py figures: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(run_command(main))

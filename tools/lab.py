@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tools import working_copy
 from tools.notebooks import chosen
+from tools.terminal import passing_on, run_command
 
 FIRST = "01"
 QUIET = "jupyterlab.NeverCheckForUpdate"  # works the same without a network
@@ -94,9 +95,15 @@ def main(arguments):
 
 
 def open_lab(page, options, work):
-    """Run JupyterLab until it ends, and print its address once it has one."""
+    """Run JupyterLab until it ends; return its exit status."""
     before = servers(work)
     process = subprocess.Popen(command(page, options, work), cwd=work)
+    with passing_on(process):
+        return show_address(process, page, work, before)
+
+
+def show_address(process, page, work, before):
+    """Print the address of a JupyterLab once it has one, and wait until it ends."""
     shown = False
     while True:
         try:
@@ -119,4 +126,4 @@ def open_lab(page, options, work):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main))

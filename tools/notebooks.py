@@ -11,6 +11,7 @@ import sys
 
 from tools import execute, lectures, notebook_parts
 from tools.lectures import ROOT
+from tools.terminal import run_command
 
 
 def chosen(numbers, folder=ROOT / "notebooks"):
@@ -77,4 +78,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

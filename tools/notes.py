@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tools.lectures import ROOT, Lecture, read_map, section_of
 from tools.note_numbers import FENCE, NO_PROSE, check_numbers
+from tools.terminal import run_command
 
 SECTIONS = (
     "The question",
@@ -252,4 +253,4 @@ def main(arguments) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(run_command(main))

@@ -8,6 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+from tools.terminal import run_command
+
 ROOT = Path(__file__).resolve().parent.parent
 LINE = re.compile(r'^repository = "(.*)"$', re.MULTILINE)
 NAME = re.compile(r"^(?:https://github\.com/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
@@ -75,4 +77,4 @@ def main(arguments, root=ROOT):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main))

@@ -12,6 +12,7 @@ from nbconvert import HTMLExporter
 from tools import execute, notebook_parts
 from tools.lectures import ROOT
 from tools.notebooks import chosen
+from tools.terminal import run_command
 
 # nbconvert sets code in Markdown outputs, as `show_source` makes it, in the font of its prose.
 CODE_STYLE = "<style>.highlight pre { font-family: monospace; }</style>\n</head>"
@@ -58,4 +59,4 @@ def main(arguments=None, folder=ROOT / "notebooks", build=ROOT / "build"):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

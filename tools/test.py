@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tools.lectures import ROOT
+from tools.terminal import run_command, wait_for
 
 WORKERS = 2
 FOLDERS = ("tests", "helpers", "classroom")  # with the examples in docstrings
@@ -70,13 +71,9 @@ def main(arguments):
         print(__doc__)
         return 0
     line, threads = command(arguments, os.cpu_count() or 1)
-    process = subprocess.Popen(line, cwd=ROOT, env=environment(threads))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # pytest got it too, and ends with a summary
+    # Ctrl-C: pytest gets it too, and ends with a summary
+    return wait_for(subprocess.Popen(line, cwd=ROOT, env=environment(threads)))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main))

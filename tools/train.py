@@ -44,6 +44,7 @@ from helpers.train import (
     saved_config,
     train,
 )
+from tools.terminal import run_command
 
 
 def run(
@@ -144,10 +145,11 @@ def save_curves(history, path):
 
 
 def _say(line):
-    """Print a line above the progress bar."""
+    """Print a line above the progress bar, while anyone reads; training goes on either way."""
     from tqdm.auto import tqdm
 
-    tqdm.write(line)
+    with contextlib.suppress(OSError):
+        tqdm.write(line)
 
 
 def _parser():
@@ -227,4 +229,4 @@ def _train_and_report(options):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -25,7 +25,9 @@ RECORD = ".originals.json"
 def folder():
     """Where the copy is: `LLM_COURSE_WORK`, or `my_course` beside the reader's progress."""
     chosen = os.environ.get("LLM_COURSE_WORK")
-    return Path(chosen).expanduser().resolve() if chosen else state_file().parent / "my_course"
+    return (
+        Path(os.path.expanduser(chosen)).resolve() if chosen else state_file().parent / "my_course"
+    )
 
 
 def update(work, root=ROOT):

@@ -1,8 +1,11 @@
 """`course.py zip`: writes course.zip, which a notebook on Colab takes the course from."""
 
+import argparse
 import sys
 import zipfile
 from pathlib import Path
+
+from tools.terminal import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 # what the notebooks use: the flash cards read their questions in the notes, plots read records
@@ -38,7 +41,13 @@ def write(target, root=ROOT):
     return target
 
 
-if __name__ == "__main__":
-    path = write(ROOT / "course.zip")
+def main(arguments=None, root=ROOT):
+    """Run the command: write the archive, and say where it is."""
+    argparse.ArgumentParser(prog="course.py zip", description=__doc__).parse_args(arguments)
+    path = write(root / "course.zip", root)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB): upload it beside a notebook on Colab.")
-    sys.exit(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

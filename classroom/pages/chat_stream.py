@@ -6,6 +6,7 @@ The answer is generated in its own thread, so that the notebook can react to the
 import threading
 
 from classroom.pages.chat_window import ChatWindow, Conversation
+from classroom.pages.knobs import in_words
 
 
 class StreamingWindow(ChatWindow):
@@ -18,8 +19,8 @@ class StreamingWindow(ChatWindow):
     def __init__(self, chat, suggestions=()):
         import ipywidgets as widgets
 
-        self.chat = chat
         super().__init__(Conversation({chat.name: chat}), suggestions)
+        (self.chat,) = self.conversation.talkers.values()
         self.stop_button = widgets.Button(
             description="Stop", disabled=True, layout={"width": "auto"}
         )
@@ -61,23 +62,21 @@ class StreamingWindow(ChatWindow):
     def _answer(self, text):
         said = {self.chat.name: ""}
         self.conversation.turns.append((text, said))
-        pieces = self.chat.stream(text)
+        pieces = ()
         try:
+            pieces = self.chat.stream(text)
             for piece in pieces:
                 said[self.chat.name] += piece
                 self.page.value = self.conversation.html()
                 if self._stopped.is_set():
                     said[self.chat.name] += " [stopped]"
                     break
-        except (ValueError, OSError) as error:
-            said[self.chat.name] = f"[{error}]"
-        except (
-            Exception
-        ) as error:  # an error in a thread appears in no cell, so it must be shown here
-            said[self.chat.name] += f"[{type(error).__name__}: {error}]"
+        except Exception as error:  # in a thread: it would appear in no cell
+            said[self.chat.name] += f"[{in_words(error)}]"
         finally:
-            pieces.close()
-            if self.chat.left_out:
-                said[self.chat.name] += f" [{self.chat.left_out}]"
+            if hasattr(pieces, "close"):
+                pieces.close()
+            if left_out := getattr(self.chat, "left_out", ""):
+                said[self.chat.name] += f" [{left_out}]"
             self.page.value = self.conversation.html()
             self.stop_button.disabled = True

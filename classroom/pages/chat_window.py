@@ -5,17 +5,25 @@ A talker is anything with `respond(text)` and `reset()`: `helpers.eliza.Eliza`, 
 `ChatWindow` puts it into a notebook. Where no widget can run, the same page is static.
 """
 
+import copy
 import html
+import weakref
 
-from classroom.pages.knobs import INK, LINE, PAPER, live_and_still
+from classroom.pages.knobs import INK, LINE, PAPER, in_words, live_and_still
 
 YOURS = "#d9e8f7"
 TINTS = ("#dbefdd", "#fbe6cc", "#e8def3", "#d3eceb")  # one per talker
 CELL = "text-align:left;vertical-align:top;padding:8px 12px;border:0;line-height:1.4"
 
 
+# the conversation that a talker, by its id, belongs to, for as long as there is one
+_TALKING = weakref.WeakValueDictionary()
+
+
 class Conversation:
     """What was said to several talkers, and what each replied.
+
+    Talkers remember, so two conversations never share one: the second gets a copy.
 
     >>> from helpers.eliza import Eliza
     >>> conversation = Conversation({"ELIZA": Eliza.default()})
@@ -26,22 +34,31 @@ class Conversation:
     def __init__(self, talkers):
         if not talkers:
             raise ValueError("a conversation needs at least one talker")
-        self.talkers = dict(talkers)
+        self.talkers = {name: self._our_own(talker) for name, talker in talkers.items()}
         self.turns = []
 
     def say(self, text):
         """Send a text to every talker; return their replies by name.
 
-        The reply of a talker that cannot be reached is its error message.
+        The reply of a talker that fails is its error message: an error in a window's callback
+        would appear in no cell.
         """
         replies = {}
         for name, talker in self.talkers.items():
             try:
                 replies[name] = talker.respond(text)
-            except OSError as error:
-                replies[name] = f"[{error}]"
+            except Exception as error:
+                replies[name] = f"[{in_words(error)}]"
         self.turns.append((text, replies))
         return replies
+
+    def _our_own(self, talker):
+        """The talker, or a copy that remembers nothing if another conversation has it already."""
+        if id(talker) in _TALKING:
+            talker = copy.copy(talker)
+            talker.reset()
+        _TALKING[id(talker)] = self
+        return talker
 
     def reset(self):
         """Forget everything and start again."""

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 import numpy as np
 
 from classroom.pages.embedding_view import nearest_words, plot_neighbors, principal_components
-from classroom.pages.knobs import card, live_and_still, make_button
+from classroom.pages.knobs import card, live_and_still, make_button, telling
 from helpers.limits import check_whole
 from helpers.plots import COLORS, image_tag, png_bytes
 
@@ -89,7 +89,7 @@ class EmbeddingExplorer:
         self.buttons = [make_button("", lambda n=n: self.go(n)) for n in range(MOST)]
         self.page, self.image = widgets.HTML(), widgets.Image(format="png")
         for control in (self.box, self.slider):
-            control.observe(self._changed, names="value")
+            control.observe(telling(self.page, self._changed), names="value")
         self._changed()
         rows = {"flex_flow": "row wrap", "width": "99%"}
         self.widget = widgets.VBox(

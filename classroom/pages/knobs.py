@@ -42,6 +42,29 @@ def card(inside):
     )
 
 
+def in_words(error):
+    """Say an error in one line; those of a kind that a reader causes are said without their kind.
+
+    >>> in_words(KeyError("weights"))
+    "KeyError: 'weights'"
+    """
+    said = str(error) or type(error).__name__
+    plain = isinstance(error, (ValueError, OSError)) and not isinstance(error, UnicodeError)
+    return said if plain else f"{type(error).__name__}: {error}"
+
+
+def telling(page, act):
+    """Return a callback for `act()`: its error, which no cell would show, appears on `page`."""
+
+    def called(*_):
+        try:
+            act()
+        except Exception as error:
+            page.value = card(html.escape(in_words(error)))
+
+    return called
+
+
 class Knobs:
     """Sliders for the parameters of a function, over the HTML that it returns for their values.
 
@@ -69,7 +92,7 @@ class Knobs:
             default = parameter.default
             start = values[name][0] if default is parameter.empty else default
             self.sliders[name] = make_slider(name, values[name], start)
-            self.sliders[name].observe(self._moved, names="value")
+            self.sliders[name].observe(telling(self.page, self._moved), names="value")
         self._moved()
         self.widget = widgets.VBox([*self.sliders.values(), self.page])
 

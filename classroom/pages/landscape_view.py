@@ -2,7 +2,7 @@
 
 import html
 
-from classroom.pages.knobs import card, live_and_still, make_slider
+from classroom.pages.knobs import card, live_and_still, make_slider, telling
 from helpers.plots import COLORS, INK, image_tag, new_axes, png_bytes
 
 LEVELS = 14
@@ -80,7 +80,7 @@ class LandscapeExplorer:
         }
         self.image, self.words = widgets.Image(format="png"), widgets.HTML()
         for slider in self.sliders.values():
-            slider.observe(self._moved, names="value")
+            slider.observe(telling(self.words, self._moved), names="value")
         self._moved()
         self.widget = widgets.VBox([*self.sliders.values(), self.words, self.image])
 

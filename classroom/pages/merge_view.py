@@ -3,7 +3,7 @@
 import html
 
 from classroom.pages.bpe_view import pair_places, replay_merges
-from classroom.pages.knobs import card, live_and_still, make_button
+from classroom.pages.knobs import card, live_and_still, make_button, telling
 from classroom.pages.token_view import token_strip, visible
 from helpers.bpe.train import compile_pattern
 from helpers.plots import INK, PAPER
@@ -35,8 +35,8 @@ class MergeExplorer:
         self.back = make_button("Back", lambda: self.go(-1), tooltip="undo one merge")
         self.forward = make_button("Merge the dark pair", lambda: self.go(1))
         self.page = widgets.HTML(layout={"width": "99%"})
-        self.box.observe(self._typed, names="value")
-        self.slider.observe(self._moved, names="value")
+        self.box.observe(telling(self.page, self._typed), names="value")
+        self.slider.observe(telling(self.page, self._moved), names="value")
         self._typed()
         buttons = widgets.HBox([self.back, self.forward])
         self.widget = widgets.VBox(

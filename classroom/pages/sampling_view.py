@@ -5,7 +5,7 @@ import html
 
 import torch
 
-from classroom.pages.knobs import live_and_still
+from classroom.pages.knobs import live_and_still, telling
 from helpers.generate import next_token_probabilities
 from helpers.plots import COLORS, INK, new_axes, png_bytes
 
@@ -83,8 +83,8 @@ class SamplingExplorer:
         self.button = widgets.Button(description="Draw a token")
         self.image, self.words = widgets.Image(format="png"), widgets.HTML()
         for slider in self.sliders.values():
-            slider.observe(self._moved, names="value")
-        self.button.on_click(self._drawn)
+            slider.observe(telling(self.words, self._moved), names="value")
+        self.button.on_click(telling(self.words, self._drawn))
         self._moved()
         parts = [*self.sliders.values(), self.button, self.words, self.image]
         self.widget = widgets.VBox(parts)

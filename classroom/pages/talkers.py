@@ -18,7 +18,7 @@ Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" con
 import json
 import os
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -50,7 +50,7 @@ class BaseGPT:
     kind = "base"
 
     def __init__(self, name, load, max_new_tokens=40, **options):
-        self.name, self._load, self.max_new_tokens = name, load, max_new_tokens
+        self.name, self._load, self.max_new_tokens = name, cache(load), max_new_tokens
         self.options = options or {"repetition_penalty": 1.2}
 
     @cached_property
@@ -75,7 +75,8 @@ class BaseGPT:
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, not {type(text).__name__}")
         end_of_text = self.tokenizer.special_tokens.get(END_OF_TEXT)
-        token_ids = self.tokenizer.encode(text) or [end_of_text or 0]
+        # what looks like a special token is text, too
+        token_ids = self.tokenizer.encode_ordinary(text) or [end_of_text or 0]
         new = [
             token.item()
             for token in generate(
@@ -114,7 +115,7 @@ def find_gpts(environment=None):
     environment = os.environ if environment is None else environment
     gpts = []
     if environment.get("LLM_COURSE_GPT"):
-        trained = Path(environment["LLM_COURSE_GPT"]).expanduser()
+        trained = Path(os.path.expanduser(environment["LLM_COURSE_GPT"]))
         gpts.append(BaseGPT(f"your GPT ({trained.name})", lambda: _faster(load_model(trained))))
     own, chat = ASSETS / "course_gpt", ASSETS / "chat_model"
     if (own / "model.safetensors").is_file():

@@ -2,7 +2,7 @@
 
 import html
 
-from classroom.pages.knobs import card, live_and_still
+from classroom.pages.knobs import card, in_words, live_and_still, telling
 from classroom.pages.token_view import token_strip
 from helpers.tokenizer import UNKNOWN
 
@@ -42,8 +42,8 @@ def compare_tokenizers(tokenizers, text, most=MOST_TOKENS):
     for name, tokenizer in tokenizers.items():
         try:
             tokens, token_ids = tokens_and_ids(tokenizer, text)
-        except ValueError as error:
-            strips.append(card(f"{html.escape(name)}: {html.escape(str(error))}"))
+        except Exception as error:  # a reader's own tokenizer may fail in any way
+            strips.append(card(html.escape(f"{name}: {in_words(error)}")))
             continue
         unknown = getattr(tokenizer, "vocab", {}).get(UNKNOWN)
         lost = [i for i, token_id in enumerate(token_ids) if token_id == unknown]
@@ -74,7 +74,7 @@ class TokenizerExplorer:
             value=text, description="text", layout={"width": "99%", "height": "64px"}
         )
         self.page = widgets.HTML(layout={"width": "99%"})
-        self.box.observe(self._typed, names="value")
+        self.box.observe(telling(self.page, self._typed), names="value")
         self._typed()
         self.widget = widgets.VBox([self.box, self.page], layout={"width": "99%"})
 

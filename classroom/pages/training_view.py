@@ -10,7 +10,7 @@ import sys
 import threading
 from dataclasses import dataclass, replace
 
-from classroom.pages.knobs import card, live_and_still, make_button, make_slider
+from classroom.pages.knobs import card, in_words, live_and_still, make_button, make_slider
 from helpers.plots import COLORS, INK, image_tag, new_axes, png_bytes
 from helpers.runs.progress import stop_when
 from helpers.runs.run import Run as Settings
@@ -18,6 +18,9 @@ from helpers.train import History, train
 
 FAINT = "#b9b4a5"
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)  # in addition to the one in the config
+
+
+_TRAINED = set()  # the ids of the models that a window trains now
 
 
 @dataclass
@@ -113,6 +116,9 @@ class TrainingExplorer:
         """Start a run and return at once; does nothing while one is going on."""
         if self.busy:
             return
+        if id(self.model) in _TRAINED:
+            self.words.value = card("Another window trains this model: stop that run first.")
+            return
         if "google.colab" in sys.modules:
             self.train()
             return
@@ -139,13 +145,14 @@ class TrainingExplorer:
         return describe_run(self.runs[-1], self.config.steps)
 
     def _prepare(self, hears_stop):
-        if self.busy:
-            raise RuntimeError("a run is going on: stop it first")
+        if self.busy or id(self.model) in _TRAINED:
+            raise RuntimeError("a run of this model is going on: stop it first")
         self._stopped.clear()
         self.train_button.disabled, self.stop_button.disabled = True, not hears_stop
         self.model.load_state_dict(self.first_weights)
         self.runs.append(Run(self.learning_rate.value, History()))
         self._draw()
+        _TRAINED.add(id(self.model))
 
     def _train(self):
         run = self.runs[-1]
@@ -163,7 +170,12 @@ class TrainingExplorer:
             run.ended = "stopped" if run.history.interrupted else "done"
         except FloatingPointError as error:
             run.ended = f"broken off: {error}"
+        except Exception as error:
+            run.ended = f"broken off: {in_words(error)}"
+            if threading.current_thread() is not self._thread:
+                raise  # the cell shows it as well
         finally:
+            _TRAINED.discard(id(self.model))
             self.model.eval()
             self.train_button.disabled, self.stop_button.disabled = False, True
             self._draw()

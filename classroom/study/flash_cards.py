@@ -141,8 +141,11 @@ class FlashCards:
         return cls(card for card in load_cards() if first <= card.lecture <= last)
 
     def _grade(self, knew_it):
+        if self.knew_button.disabled:
+            return  # a second press that was on its way
         card = self.waiting.pop(0)
-        grade(card, knew_it, self.today)
+        if due_cards([card], self.today):  # not graded in another window meanwhile
+            grade(card, knew_it, self.today)
         if not knew_it:
             self.waiting.append(card)
         self._show(turned=False)

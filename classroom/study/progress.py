@@ -18,7 +18,7 @@ from helpers.texts.corpora import data_folder
 def state_file() -> Path:
     """Return the path of the file."""
     chosen = os.environ.get("LLM_COURSE_STATE")
-    return Path(chosen).expanduser() if chosen else data_folder() / "progress.json"
+    return Path(os.path.expanduser(chosen)) if chosen else data_folder() / "progress.json"
 
 
 def read_state(section: str) -> dict:

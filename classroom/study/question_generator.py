@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from random import Random
 
-from classroom.pages.knobs import card, live_and_still, make_button
+from classroom.pages.knobs import card, in_words, live_and_still, make_button, telling
 from classroom.pages.talkers import ChatServer, find_gpts
 from classroom.study.question_writer import LONGEST_TOPIC, MOST, ask_for_questions, counted_kinds
 from classroom.study.quiz import Quiz
@@ -82,8 +82,9 @@ def make_set(topic, n=3, seed=0, writer=None):
     if writer is not None:
         try:
             found, problems = ask_for_questions(topic, n, server_judge(writer))
-        except (OSError, ValueError) as error:
-            named = str(error) if writer.name in str(error) else f"{writer.name}: {error}"
+        except Exception as error:  # any error of a writer is said, and the bank is used
+            said = in_words(error)
+            named = said if writer.name in said else f"{writer.name}: {said}"
             trouble = f"{named}. "
         else:
             words = (
@@ -150,10 +151,10 @@ class QuestionGenerator:
             description="written by", **wide,
         )  # fmt: skip
         self.menu.layout.display = "none" if len(names) == 1 else None
-        self.button = make_button("Generate", self.generate, button_style="primary")
+        self.button = make_button("Generate", self._press, button_style="primary")
         self.suggestions = [make_button("", lambda n=n: self.take(n)) for n in range(SUGGESTIONS)]
         self.said, self.quiz = widgets.HTML(layout={"width": "99%"}), Quiz(load_quiz()[:1])
-        self.box.observe(self._typed, names="value")
+        self.box.observe(telling(self.said, self._typed), names="value")
         self._show(make_set(topic, n))
         rows = {"flex_flow": "row wrap", "width": "99%"}
         knobs = widgets.HBox([self.box, self.slider, self.menu, self.button], layout=rows)
@@ -171,6 +172,9 @@ class QuestionGenerator:
             self._show(make_set(self.box.value, self.slider.value, self.presses, writer))
         finally:
             self.button.disabled = False
+
+    def _press(self):
+        telling(self.said, self.generate)()
 
     def take(self, number):
         """Use the topic on suggestion `number`; a button that is not shown does nothing."""

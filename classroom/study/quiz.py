@@ -130,6 +130,8 @@ class Quiz:
 
     def press(self, place):
         """Answer the question on the page; only the first answer to it counts."""
+        if self.number == len(self.questions):
+            return  # a press that was on its way as the last question went
         said = self.round.answer(self.number, place)
         answered, right = self.round.answers[self.number], self.round.places[self.number]
         self.buttons[answered].button_style = "warning"

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
+from helpers.limits import check_whole
 from helpers.model import GPT
 from helpers.runs.run import History, Run
 
@@ -50,13 +51,32 @@ def is_first() -> bool:
     return rank() == 0
 
 
+LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+
+
+def launched() -> bool:
+    """Whether a launcher started this process: it sets all of `LAUNCHER`.
+
+    Some of them alone are left over from elsewhere, for instance from a batch system, and mean
+    nothing. Raises ValueError for a value that is not a number, or a rank out of range.
+    """
+    if not all(os.environ.get(name) for name in LAUNCHER):
+        return False
+    for name in set(LAUNCHER) - {"MASTER_ADDR"}:
+        if not os.environ[name].isdecimal():
+            raise ValueError(f"the launcher's {name} is {os.environ[name]!r}; it must be a number")
+    check_whole("RANK", int(os.environ["RANK"]), least=0, most=int(os.environ["WORLD_SIZE"]) - 1)
+    return True
+
+
 @contextlib.contextmanager
 def joined(device_type: str) -> Iterator[None]:
     """Join the processes that torchrun started, for as long as the block lasts.
 
-    They talk by NCCL on "cuda" and by gloo elsewhere. Without torchrun nothing happens.
+    They talk by NCCL on "cuda" and by gloo elsewhere. Without torchrun nothing happens. Raises
+    ValueError for variables of a launcher that are not numbers.
     """
-    if "WORLD_SIZE" not in os.environ or distributed.is_initialized():
+    if distributed.is_initialized() or not launched():
         yield
         return
     # imported later, its functions would keep the group, whose threads would then outlive Python
@@ -65,7 +85,7 @@ def joined(device_type: str) -> Iterator[None]:
     if device_type == "cuda":
         torch.cuda.set_device(here)
     else:
-        cores = torch.get_num_threads() // int(os.environ["LOCAL_WORLD_SIZE"])
+        cores = torch.get_num_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         torch.set_num_threads(max(1, cores))
     distributed.init_process_group("nccl" if device_type == "cuda" else "gloo")
     try:

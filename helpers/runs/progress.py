@@ -42,9 +42,11 @@ class ProgressBar:
         from tqdm.auto import tqdm
 
         self.tokens_per_step = config.accumulate * loader.batch_size * loader.tokens_a_row
-        self.bar = tqdm(
-            total=config.steps, initial=done, unit="step", disable=not wanted, mininterval=0.5
-        )
+        options = {"total": config.steps, "initial": done, "unit": "step", "mininterval": 0.5}
+        try:
+            self.bar = tqdm(**options, disable=not wanted)
+        except OSError:  # nobody reads what we would draw
+            self.bar = tqdm(**options, disable=True)
         self.before, self.on_step = time.perf_counter(), on_step
 
     def update(self, step: int, loss: float, learning_rate: float) -> None:
@@ -53,7 +55,7 @@ class ProgressBar:
         speed = self.tokens_per_step / (now - self.before)
         self.before = now
         self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
-        self.bar.update()
+        self._draw(self.bar.update)
         if self.on_step is not None:
             self.on_step(step, loss, learning_rate, speed)
 
@@ -61,17 +63,25 @@ class ProgressBar:
         return self
 
     def __exit__(self, *_):
-        self.bar.close()
+        self._draw(self.bar.close)
+
+    def _draw(self, draw):
+        try:
+            draw()
+        except OSError:  # the terminal is gone; the training goes on without it
+            self.bar.disable = True
 
 
 class StopButton:
     """Ctrl-C once finishes the step and stops; twice stops at once, as usual.
 
-    The event of `stop_when` does what the first Ctrl-C does.
+    A request of the system to end (SIGTERM), a closed terminal (SIGHUP) and the event of
+    `stop_when` do what the first Ctrl-C does.
     """
 
     def __init__(self) -> None:
         self.interrupted, self.asked = False, _ASKED.get()
+        self.before: dict[int, Any] = {}
 
     @property
     def pressed(self) -> bool:
@@ -79,15 +89,19 @@ class StopButton:
         return self.interrupted or (self.asked is not None and self.asked.is_set())
 
     def __enter__(self):
-        self.handles = threading.current_thread() is threading.main_thread()
-        if self.handles:
-            self.before = signal.signal(signal.SIGINT, self._press)
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)  # Windows has no SIGHUP
+                ignored = signal.SIG_IGN if name == "SIGHUP" else None  # by nohup
+                if number is not None and signal.getsignal(number) != ignored:
+                    self.before[number] = signal.signal(number, self._press)
         return self
 
-    def _press(self, *_):
+    def _press(self, number, _):
         self.interrupted = True
-        signal.signal(signal.SIGINT, self.before)
+        if number == signal.SIGINT:  # a closed terminal may be told twice, which is not impatience
+            signal.signal(number, self.before[number])
 
     def __exit__(self, *_):
-        if self.handles:
-            signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

@@ -13,6 +13,7 @@ addresses, licenses and hashes is in `helpers.texts.sources`.
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,12 @@ def data_folder() -> Path:
     """The folder that holds downloads: `LLM_COURSE_DATA`, or this system's cache folder."""
     chosen = os.environ.get("LLM_COURSE_DATA")
     if chosen:
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     import pooch
 
-    return Path(pooch.os_cache("llm-course"))
+    if os.path.isabs(os.path.expanduser("~")) or os.environ.get("XDG_CACHE_HOME"):
+        return Path(pooch.os_cache("llm-course"))
+    return Path(tempfile.gettempdir()) / f"llm-course-{os.getuid()}"  # a user without a home
 
 
 def load_corpus(name: str) -> str:

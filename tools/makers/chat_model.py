@@ -29,6 +29,7 @@ from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
 from tools.makers.course_texts import draw_tasks
+from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.chat_model --out runs/chat_model"
 N_TASKS, TASKS_SEED, TEST_TASKS_SEED = 40_000, 1, 2
@@ -273,4 +274,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -32,6 +32,7 @@ from helpers.runs.run import Run
 from helpers.train import TrainConfig, evaluate_loss, train
 from tools.makers.course_rows import prepare
 from tools.makers.course_texts import HELD_OUT_TALES_SEED, course_sources
+from tools.terminal import run_command
 
 __all__ = ["HELD_OUT_TALES_SEED", "card", "measure", "prepare", "run"]
 
@@ -189,4 +190,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
