@@ -171,7 +171,7 @@ def make_venv(venv, python=sys.executable):
     for link in venv_python(venv).parent.glob("python*"):
         remove(link)
     for options in ([], ["--without-pip"]):
-        made = run([python, "-m", "venv", *options, venv])
+        made = run([python, "-m", "venv", *options, venv.resolve()])  # venv itself refuses links
         if made.returncode == 0 and works(venv_python(venv)):
             return
     raise SetupError(f"{venv.name} could not be made: {last_lines(made.stdout)}")
