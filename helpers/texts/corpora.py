@@ -7,8 +7,7 @@ in one folder (`data_folder()`), so the second time is instant:
     text = load_corpus("the-verdict")     # downloaded once, then read from the folder
     python3 course.py data                # lists the texts, and which of them you have
 
-A file that is truncated, altered or not the expected one is never kept. The table of names,
-addresses, licenses and hashes is in `helpers.texts.sources`.
+A file that is truncated, altered or not the expected one is never kept; see `texts.sources`.
 """
 
 import json

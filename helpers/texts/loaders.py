@@ -6,10 +6,8 @@ A language model learns to predict the next token. So the targets are the inputs
     inputs     In  the  heart  of  the            (T,)
     targets        the  heart  of  the  city      (T,)
 
-The sequence may be a list, a tensor, or a file that is larger than memory (`write_tokens`,
-`read_tokens`). The order of batches depends only on the seed and the epoch, so a training run that
-was interrupted continues with exactly the batch that would have come next.
-
+The sequence may be a list, a tensor, or a file that is larger than memory (`write_tokens`). The
+order of batches depends only on seed and epoch, so that an interrupted run continues exactly.
 Shapes: B batch, T context length.
 """
 
