@@ -147,7 +147,7 @@ def test_bad_input_is_refused():
         finetune(small(), (rows, [0]), None, config)
     with pytest.raises(ValueError, match="no texts to learn"):
         finetune(small(), ([], []), None, config)
-    with pytest.raises(ValueError, match="no texts to sort"):
+    with pytest.raises(ValueError, match="no texts to classify"):
         predict(small(), [])
     with pytest.raises(ValueError, match="unknown part"):
         choose_trainable(small(), "nose")

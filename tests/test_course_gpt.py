@@ -28,6 +28,8 @@ def quick(monkeypatch):
         "notes": Source(["Attention mixes values. " * 30] * 3, ["A query asks. " * 40], times=2),
     }
     monkeypatch.setattr(course_gpt, "course_sources", lambda n_tales: sources)
+    # both runs of a test must choose the same precision, also on a busy machine
+    monkeypatch.setattr("helpers.device.bfloat16_speedup", lambda device: 1.0)
     monkeypatch.setitem(PRESETS, "course", GPTConfig(600, 256, 32, 4, 2, dropout=0.0))
     monkeypatch.setattr(
         course_gpt,
