@@ -1,6 +1,8 @@
 """The decorator `your_turn`: what the cell says, what the notebook goes on with, what is kept."""
 
 import json
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -10,11 +12,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
 from classroom.turns import guard, kept
 from classroom.turns.guard import OutOfTime, limited
 from classroom.turns.kept import Kept, keep, kept_turns
+from classroom.turns.registry import Wrong
+from classroom.turns.trial import Trial
 from classroom.turns.turn import Slow, Turns
 from tests.turn_cells import run_cell
 from tools import execute
@@ -460,3 +465,36 @@ def test_in_a_script(tmp_path):
         [sys.executable, str(script)], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert "text_to_tokens: right" in done.stdout and "1 ['a', '.']" in done.stdout, done
+
+
+def test_a_check_of_tensors_says_how_they_differ():
+    gives = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
+    other = torch.ones(40)
+    wrong = [
+        (lambda: None, gives, "return"),
+        (lambda: gives.T.clone(), gives, "transposed"),
+        (lambda: gives[0], gives, "shape"),
+        (lambda: gives.tolist(), gives, "tensor"),
+        (lambda: (gives,), (gives, gives), "2 values"),
+        (lambda: (gives, gives.T), (gives, gives), "value 2 of 2"),
+        (lambda: gives.long(), gives, "type"),
+        (lambda: float("nan"), 0.5, "0.5"),
+        (lambda: "0.5", 0.5, "number"),
+        (lambda: other * float("nan"), other, "40 of 40"),
+        (lambda: torch.cat([other[:39], torch.tensor([2.0])]), other, "[39]"),
+    ]
+    for attempt, right, said in wrong:
+        trial = Trial("mix", attempt)
+        with pytest.raises(Wrong, match=re.escape(said)):
+            trial.close(gives=right, why="it mixes", mistakes=[(gives.T, "it is transposed")])
+    trial = Trial("mix", lambda: (gives + 1e-7, 0.5))
+    trial.close(gives=(gives, 0.5), why="it mixes")
+    assert trial.checks == 1
+
+
+def test_a_check_leaves_the_random_numbers_as_they_were():
+    torch.manual_seed(1)
+    random.seed(1)
+    before = torch.get_rng_state(), random.getstate()
+    limited(lambda: (torch.rand(3), random.random(), torch.manual_seed(7)))
+    assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]

@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import ctypes
 import io
+import random
 import signal
 import sys
 import threading
@@ -66,7 +67,7 @@ def limited(work, seconds=SECONDS, characters=CHARACTERS):
     limit = _Alarm if main and hasattr(signal, "setitimer") else _Watch
     start = time.perf_counter()
     try:
-        with _no_questions(), contextlib.redirect_stdout(printed):
+        with _no_questions(), _same_chance(), contextlib.redirect_stdout(printed):
             with contextlib.redirect_stderr(printed), limit(seconds):
                 outcome.value = _inside(work)
     except KeyboardInterrupt:
@@ -91,6 +92,23 @@ def _no_questions():
         yield
     finally:
         builtins.input = asked
+
+
+@contextlib.contextmanager
+def _same_chance():
+    """A check may draw random numbers; the notebook's own draws stay what they were."""
+    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    before = random.getstate()
+    numpy_before = numpy.random.get_state() if numpy else None
+    torch_before = torch.get_rng_state() if torch else None
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        if numpy:
+            numpy.random.set_state(numpy_before)
+        if torch:
+            torch.set_rng_state(torch_before)
 
 
 def _inside(work):
