@@ -6,9 +6,9 @@ import re
 import nbformat
 
 from tests.turn_cells import SOLUTION, turns_of
-from tools.lectures import BEFORE, ROOT
+from tools.lectures import ROOT
 
-PATH = ROOT / "notebooks" / f"{BEFORE}.ipynb"
+PATH = ROOT / "notebooks" / "00_ground.ipynb"
 PARTS = """dot softmax Value backward dot_node surprise_node random_matrix multiply Adam train_model
 softmax_node look_back normalize add positive gpt_weights gpt_scores gpt_surprises write to_ids"""
 

@@ -76,8 +76,7 @@ def slugs(path):
 
 
 def test_every_notebook_and_note_is_in_the_map():
-    taught = {lecture.notebook for lecture in MAP} | {lectures.BEFORE}
-    assert {path.stem for path in NOTEBOOKS} <= taught
+    assert {path.stem for path in NOTEBOOKS} <= {lecture.notebook for lecture in MAP}
     assert {path.name for path in NOTES} <= {lecture.note for lecture in MAP}
 
 
@@ -97,7 +96,7 @@ def test_notebooks_have_their_lectures_headings():
     for path in NOTEBOOKS:
         titles = {lecture.number: lecture.title for lecture in MAP if lecture.notebook == path.stem}
         found = lectures.sections(path)
-        if not found and path.stem != lectures.BEFORE:
+        if not found:
             wrong.append(f"{path.name} has no section of a lecture")
         if list(found) != sorted(found):
             wrong.append(f"{path.name}: the lectures are not in order")

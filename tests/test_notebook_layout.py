@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from helpers.texts.corpora import CORPORA
-from tools.lectures import BEFORE, ROOT, read_map
+from tools.lectures import ROOT, read_map
 from tools.notebook_parts import clean, repository, setup_source, with_badge, with_links
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -107,8 +107,6 @@ def test_generated_parts_are_up_to_date(path):
 def test_they_close_as_they_should(path):
     headings = re.findall(r"^## (.+)$", markdown(path), re.MULTILINE)
     lectures = [heading for heading in headings if heading.startswith("Lecture ")]
-    if path.stem == BEFORE:  # before lecture 1: sections of its own
-        lectures = [heading for heading in headings if heading not in CLOSING]
     if headings != [*lectures, *CLOSING]:
         yield f"one section a lecture, then {', '.join(CLOSING)}: {headings}"
 

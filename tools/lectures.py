@@ -14,7 +14,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "lecture_notes/README.md"
-BEFORE = "00_ground"  # the notebook before lecture 1, with sections of its own
 SECTION = re.compile(r"^## Lecture (\d\d) · (.+?)\s*$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
@@ -26,7 +25,7 @@ class Lecture:
     number: str  # "07"
     title: str  # in the headings of note and notebook
     video_title: str
-    video: str
+    video: str  # empty for what comes before the series
     notebook: str  # without its ending; empty where no notebook teaches the lecture
     note: str
     modules: tuple[str, ...]
@@ -96,7 +95,7 @@ def index(root=ROOT):
         notebook = f"[{lecture.notebook}](../{section})" if section else "not written yet"
         names = ((PurePosixPath(module).stem, module) for module in lecture.modules)
         modules = ", ".join(f"[`{name}`](../{module})" for name, module in names)
-        video = f"[{lecture.video_title}]({lecture.video})"
+        video = f"[{lecture.video_title}]({lecture.video})" if lecture.video else ""
         cells = (lecture.number, note, video, notebook if lecture.notebook else "", modules)
         rows.append(f"| {' | '.join(cells)} |")
     return INTRODUCTION + "\n".join(rows) + "\n"

@@ -18,7 +18,7 @@ from tools.lectures import ROOT, read_map
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 BADGE_LINE = re.compile(r"\n*\[!\[Open in Colab\][^\n]*\n?")
-LINKS_LINE = re.compile(r"\n*^\[Video\]\([^\n]*$", re.MULTILINE)
+LINKS_LINE = re.compile(r"\n*^\[(?:Video|Lecture note)\]\([^\n]*$", re.MULTILINE)
 HEADING = re.compile(r"^## Lecture (\d\d) · .*$", re.MULTILINE)
 # the set-up cell is folded away: in JupyterLab, and in Colab, which then shows its title
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
@@ -59,7 +59,7 @@ def with_links(source, lectures, root=ROOT):
         lecture = lectures.get(match[1])
         if lecture is None:
             return match[0]
-        links = [f"[Video]({lecture.video})"]
+        links = [f"[Video]({lecture.video})"] if lecture.video else []
         if lecture.note and (root / "lecture_notes" / lecture.note).exists():
             links.append(f"[Lecture note](../lecture_notes/{lecture.note})")
         return f"{match[0]}\n\n{' · '.join(links)}"

@@ -52,13 +52,13 @@ def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
     after = lectures[place + 1] if place + 1 < len(lectures) else None
     parts = [
         _to_note(before, "← {0.number} · {0.title}", root),
-        f"[Video]({lecture.video})",
+        f"[Video]({lecture.video})" if lecture.video else "",
         _to_notebook(lecture, root),
         "[Glossary](glossary.md)",
         _to_note(after, "{0.number} · {0.title} →", root),
     ]
     title, _, rest = text.partition("\n")
-    rest = re.sub(r"^\n*(?:[^\n]*\[Video\]\([^\n]*\n)?\n*", "\n", rest)
+    rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
     rest = re.sub(r"\n*(?:---\n\nNext: [^\n]*)?\s*\Z", "\n", rest)
     next_note = _to_note(after, "Lecture {0.number} · {0.title}", root)
     last = f"\n---\n\nNext: {next_note}\n" if next_note else ""

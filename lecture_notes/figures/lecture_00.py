@@ -1,4 +1,4 @@
-"""The picture of the whole course, for the README."""
+"""The picture of the whole course, for the README, and the figures of the ground."""
 
 from classroom.whiteboard import Board
 
@@ -52,4 +52,51 @@ def course_map():
     around = [(796, 130), (796, 343), (100, 343)]
     board.arrow(bars[0], (100, 308), via=around, color="red")
     board.text(345, 330, "choose one, put it behind the text, go again", 14, "red")
+    return board
+
+
+def one_step():
+    """The circle of training: forward, loss, slopes, a small move of every weight."""
+    board = Board(
+        780, 360, "One step of training",
+        "Four boxes in a circle. Examples go forward through the model with its weights. The loss "
+        "says how wrong the prediction was. Backpropagation gives the slope of the loss for every "
+        "weight. Every weight moves a little against its slope, and the next step begins.",
+    )  # fmt: skip
+    examples = board.box(30, 110, 110, 56, "examples", fill="gray")
+    model = board.box(210, 100, 170, 76, "the model:\nmany weights", fill="blue")
+    loss = board.box(500, 100, 210, 76, "loss: how wrong\nwas the prediction?", fill="orange")
+    slopes = board.box(500, 256, 210, 66, "a slope\nfor every weight", fill="purple")
+    move = board.box(190, 256, 210, 66, "move each weight\nagainst its slope", fill="green")
+    board.arrow(examples, model)
+    board.arrow(model, loss, "forward")
+    board.arrow(loss, slopes, color="red")
+    board.text(650, 216, "backward", 14, "red")
+    board.arrow(slopes, move, "times the rate")
+    board.arrow(move, model)
+    board.text(230, 216, "a little better", 14, "gray")
+    return board
+
+
+def backward():
+    """The graph of d = a·b + a with its slopes, and the gradients that arrive."""
+    board = Board(
+        760, 400, "Backward through d = a · b + a",
+        "Boxes for a = 2 and b = -3 on the left, their product c = -6 in the middle and the sum "
+        "d = -4 on the right. On the arrows are the slopes: -3 from a to c, 2 from b to c, 1 from c "
+        "to d and 1 from a to d. Gradients in red: 1 for d and c, 2 for b, and -3 + 1 = -2 for a.",
+    )  # fmt: skip
+    a = board.box(60, 100, 110, 50, "a = 2", fill="blue")
+    b = board.box(60, 270, 110, 50, "b = -3", fill="blue")
+    c = board.box(330, 250, 130, 50, "c = a · b = -6", fill="gray", size=14)
+    d = board.box(580, 130, 130, 50, "d = c + a = -4", fill="orange", size=14)
+    board.arrow(a, c, "-3", color="purple")
+    board.arrow(b, c, "2", color="purple")
+    board.arrow(c, d, "1", color="purple")
+    board.arrow(a, d, "1", color="purple")
+    board.text(115, 174, "gradient: 1 - 3 = -2", 14, "red")
+    board.text(115, 344, "gradient: 2", 14, "red")
+    board.text(395, 324, "gradient: 1", 14, "red")
+    board.text(645, 204, "gradient: 1", 14, "red")
+    board.text(380, 372, "slopes on the arrows; what arrives on two ways is added", 13, "gray")
     return board
