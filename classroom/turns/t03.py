@@ -4,7 +4,7 @@ A token is a `bytes` object, a word is a tuple of tokens, and a merge is a pair 
 """
 
 import inspect
-from collections import Counter, defaultdict
+from collections import Counter
 from itertools import pairwise
 
 import regex
@@ -58,7 +58,7 @@ def split_pretokens(text):
 
 
 def train_merges_fast(pretoken_counts, n_merges):
-    words, counts, holders, merges = {}, Counter(), defaultdict(set), []
+    words, counts, holders, merges = {}, Counter(), {}, []
     changes = {text: tuple(bytes([value]) for value in text.encode()) for text in pretoken_counts}
     while True:
         for text, new in changes.items():
@@ -66,7 +66,7 @@ def train_merges_fast(pretoken_counts, n_merges):
             for word, change in ((words.get(text, ()), -count), (new, count)):
                 for pair in pairwise(word):
                     counts[pair] += change
-                    holders[pair].add(text)
+                    holders.setdefault(pair, set()).add(text)
             words[text] = new
         most = max(counts.values(), default=0)
         if most == 0 or len(merges) >= n_merges:
