@@ -116,7 +116,8 @@ def train_merges_fast(pretoken_counts, n_merges):
 """
 NAIVE = function(
     "train_merges_fast", "pretoken_counts, n_merges",
-    "return train_merges(pretoken_counts, n_merges)",
+    "found = [train_merges(pretoken_counts, n_merges) for _ in range(3)]",  # too slow on any machine
+    "return found[0]",
 )  # fmt: skip
 
 
@@ -322,7 +323,7 @@ WRONG = [
     (train(words="words = {tuple(t): n for t, n in pretoken_counts.items()}"), "tokens are bytes"),
     (train(best="pair = max(counts, key=counts.get)"), "the greater one"),
     (train(best="pair = min(counts, key=lambda pair: (-counts[pair], pair))"), "the greater one"),
-    (train(stop="False"), "ValueError"),
+    (train(stop="False"), "no pair is left: stop there"),
     (train(stop="not counts or max(counts.values()) < 2"), "occurs once"),
     (train().replace("range(n_merges)", "range(max(1, n_merges))"), "0 merges"),
     (train(words=WORDS.replace("t.encode()", "t.encode('latin-1')")), "é is two bytes"),
@@ -347,7 +348,7 @@ WRONG = [
     (split_without(r"\s+(?!\S)|\s+", r" +(?!\S)|\s+"), "the last character goes"),
     (split_without(r"|\s+(?!\S)|\s+", r"|\s+(?!\S)"), "left over"),
     (split_without(r"\s+(?!\S)|\s+", r"\s+(?=\s\S)|\s"), "at the end is one piece"),
-    (NAIVE, "right, but more than 6 times slower"),
+    (NAIVE, "visit only the words that hold the pair"),
     (FAST.replace("sign * numbers[i]", "sign"), "should give"),
     (FAST.replace("max(pair for", "min(pair for"), "the greater one"),
     (FAST.replace("add(i, -1)", "pass"), "should give"),
@@ -368,6 +369,7 @@ WRONG = [
     (CLASS.replace("= left + right", "= right + left"), "makes token 256"),
     (CLASS.replace("name.encode()", "name"), "as bytes"),
     (CLASS.replace("right] = rank", "right] = 256 + rank"), "has rank 0"),
+    (CLASS.replace("self.ranks", "ranks"), "has no ranks"),
     (CLASS.replace("for value in byte_order", "for value in range(256)"), "first of byte_order"),
     (CLASS.replace(f"        {SPECIAL_IDS}\n", "").replace("name.encode()\n\n", f"name.encode()\n        {SPECIAL_IDS}\n\n"), "plain text"),
     (
