@@ -11,7 +11,7 @@ def targets(result):
     """Return each target as (what, measured, relation, limit)."""
     seconds = {name: row["seconds"] for name, row in result["training"].items()}
     rust = min(s for name, s in seconds.items() if "Hugging" in name and "4096" in name)
-    naive = seconds["naive trainer of notebook 03, 512 tokens"]
+    naive = seconds["naive trainer, 512 tokens"]
     speed, curve = result["encoding"], result["curve"]
     ours, theirs = speed["helpers"], speed["Hugging Face"]
     grown = [

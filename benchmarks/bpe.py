@@ -8,7 +8,6 @@ and the section 'Byte pair encoding' of benchmarks/README.md, and fails where a 
 """
 
 import argparse
-import ast
 import json
 import os
 import statistics
@@ -16,6 +15,8 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import regex
@@ -31,7 +32,6 @@ from tools.execute import measured
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "bpe.json"
-NOTEBOOK = HERE.parent / "notebooks" / "03_byte_pair_encoding.ipynb"
 CODE = [
     "benchmarks/bpe.py",
     *(f"helpers/bpe/{name}.py" for name in ("tokenizer", "train", "merge")),
@@ -86,18 +86,28 @@ def best_seconds(run, repeats):
     return min(times), result
 
 
-def naive_trainer():
-    """Return `learn_naively` as notebook 03 defines it."""
-    wanted = {"count_pairs", "merge_pair", "best_pair", "learn_naively"}
-    namespace = {}
-    exec("from collections import Counter\nfrom itertools import pairwise", namespace)
-    for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and any(f"def {name}(" in source for name in wanted):
-            for node in ast.parse(source).body:
-                if isinstance(node, ast.FunctionDef) and node.name in wanted:
-                    exec(ast.unparse(node), namespace)
-    return namespace["learn_naively"]
+def learn_naively(words, n_merges):
+    """Learn merges from words, lists of tokens, each as often as it occurs in the text."""
+    merges = []
+    for _ in range(n_merges):
+        counts = Counter()
+        for word in words:
+            counts.update(pairwise(word))
+        if not counts:
+            break
+        merges.append(max(counts, key=lambda pair: (counts[pair], pair)))
+        words = [merge_pair(word, merges[-1]) for word in words]
+    return merges
+
+
+def merge_pair(word, pair):
+    """Replace a pair of neighbors by one token, from left to right."""
+    merged, i = [], 0
+    while i < len(word):
+        is_pair = tuple(word[i : i + 2]) == pair
+        merged.append(pair[0] + pair[1] if is_pair else word[i])
+        i += 2 if is_pair else 1
+    return merged
 
 
 def train_with_hugging_face(texts, vocab_size):
@@ -129,12 +139,11 @@ def measure_training(text):
             )
             assert theirs.get_vocab_size() == ours.vocab_size == size
             rows[f"Hugging Face ({kind}), {size} tokens"] = {"seconds": seconds}
-    learn = naive_trainer()
     pretokens = regex.findall(GPT2_SPLIT_PATTERN, text)
     words = [[bytes([value]) for value in pretoken.encode()] for pretoken in pretokens]
-    seconds, merges = best_seconds(lambda: learn(words, 512 - 257), 1)
+    seconds, merges = best_seconds(lambda: learn_naively(words, 512 - 257), 1)
     assert merges == BPETokenizer.train(text, 512).merges
-    rows["naive trainer of notebook 03, 512 tokens"] = {"seconds": seconds}
+    rows["naive trainer, 512 tokens"] = {"seconds": seconds}
     return rows
 
 

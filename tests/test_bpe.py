@@ -713,10 +713,11 @@ def test_the_recorded_figures_meet_their_targets_and_are_what_the_readme_says():
     assert report.section(result) in report.README.read_text("utf-8") + "\n"
 
 
-def test_the_benchmark_takes_the_naive_trainer_from_the_notebook():
-    from benchmarks.bpe import naive_trainer
+def test_the_naive_trainer_of_the_benchmark_is_right_and_stops():
+    from benchmarks.bpe import learn_naively
 
     words = [
         [bytes([value]) for value in word.encode()] for word in WORDS for _ in range(WORDS[word])
     ]
-    assert naive_trainer()(words, 6) == learn_merges(WORDS, 6)
+    assert learn_naively(words, 6) == learn_merges(WORDS, 6)
+    assert len(learn_naively(words, 100)) == len(learn_merges(WORDS, 100)) < 100

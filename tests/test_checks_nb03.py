@@ -155,6 +155,34 @@ def forgets_the_rest(tokenizer, token_ids):
         yield decoder.decode(tokenizer.decode_bytes([token_id]))
 
 
+def freezes_at_a_bad_byte(tokenizer, token_ids):
+    waiting, frozen = b"", False
+    for token_id in token_ids:
+        waiting += tokenizer.decode_bytes([token_id])
+        try:
+            yield "" if frozen else waiting.decode()
+            waiting = b"" if not frozen else waiting
+        except UnicodeDecodeError as error:
+            frozen = error.reason == "invalid start byte"
+            yield ""
+    if waiting:
+        yield waiting.decode(errors="replace")
+
+
+def keeps_a_buffer(tokenizer, token_ids):
+    waiting = b""
+    for token_id in token_ids:
+        waiting += tokenizer.decode_bytes([token_id])
+        try:
+            piece, waiting = waiting.decode(), b""
+        except UnicodeDecodeError as error:
+            whole = error.start if error.reason == "unexpected end of data" else len(waiting)
+            piece, waiting = waiting[:whole].decode(errors="replace"), waiting[whole:]
+        yield piece
+    if waiting:
+        yield waiting.decode(errors="replace")
+
+
 def skips_empty(tokenizer, token_ids):
     yield from filter(None, stream(tokenizer, token_ids))
 
@@ -244,6 +272,7 @@ MISTAKES = [
     ("03.5", each_alone, "must wait for each other"),
     ("03.5", all_at_once, "one piece for each id; do not wait"),
     ("03.5", forgets_the_rest, "must come out too"),
+    ("03.5", freezes_at_a_bad_byte, "must not wait for the end"),
     ("03.5", skips_empty, "empty while a character is unfinished"),
     ("03.5", reads_ahead, "before the first piece"),
     ("03.6", no_dropout, "200 seeds gave the same"),
@@ -257,6 +286,10 @@ MISTAKES = [
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_answers_pass(name):
     assert judge(name, RIGHT[name]).startswith("Right: ")
+
+
+def test_a_buffer_of_bytes_is_right_too():
+    assert judge("03.5", keeps_a_buffer).startswith("Right: ")
 
 
 @pytest.mark.parametrize("name", RIGHT)

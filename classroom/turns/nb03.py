@@ -150,6 +150,12 @@ def text_while_written(stream):
                 f"ids {token_ids} decode to {tokenizer.decode(token_ids)!r}, your pieces join to"
                 f" {joined!r}; what is unfinished at the end must come out too"
             )
+    pieces = list(stream(tokenizer, [97, 255, 98, 99]))
+    if pieces[3:4] != ["c"] or "b" not in "".join(pieces[:3]):
+        wrong(
+            f"ids [97, 255, 98, 99] gave {pieces}: byte 255 can never become text, so what follows"
+            " it must not wait for the end"
+        )
     asked = []
 
     def watched():
