@@ -450,6 +450,26 @@ def _tokenizer(trial, *arguments):
 @TURNS.turn(BytePairTokenizer)
 def check_byte_pair_tokenizer(trial):
     tokenizer = _tokenizer(trial, _MERGES[:3], (END_OF_TEXT,))
+    _check_attributes(trial, tokenizer)
+    _check_decode(trial, tokenizer)
+    other = _tokenizer(trial, [(b"a", b"b")], ("<a>", "<b>"), [*range(255, -1, -1)])
+    trial.that(
+        other.vocab[0] == b"\xff" and other.ids.get(b"a") == 158,
+        "the byte with id 0 is the first of byte_order, and so on",
+    )
+    trial.that(
+        other.special_tokens == {"<a>": 257, "<b>": 258},
+        "several special tokens get the next ids, in the order given",
+    )
+    trial.that(tokenizer.vocab[256] == b"we", "a second tokenizer must not change the first")
+    plain = _tokenizer(trial, [])
+    trial.that(
+        len(plain.vocab) == 256 and plain.special_tokens == {},
+        "BytePairTokenizer([]) has the 256 bytes and no special token",
+    )
+
+
+def _check_attributes(trial, tokenizer):
     for name in ("vocab", "ids", "merges", "ranks", "special_tokens"):
         trial.that(hasattr(tokenizer, name), f"the tokenizer has no {name}: set self.{name}")
     vocab = tokenizer.vocab
@@ -479,10 +499,13 @@ def check_byte_pair_tokenizer(trial):
             f"tokenizer.{name} is {shown(found)}, and should be {shown(right)}: {why}",
         )
     found = tokenizer.ids
-    right = {token: i for i, token in list(vocab.items())[:259]}
+    right = {vocab[i]: i for i in range(259)}
     if isinstance(found, dict) and END_OF_TEXT.encode() in found:
         wrong("tokenizer.ids holds the special token; it is for the tokens of plain text")
     trial.that(found == right, f"tokenizer.ids is {shown(found)}, and should map tokens to ids")
+
+
+def _check_decode(trial, tokenizer):
     back = {"function": tokenizer.decode, "name": "tokenizer.decode"}
     trial.equal([108, 111, 258], gives="lowes", why="the tokens' bytes are joined", **back)
     trial.equal([259, 104], gives=f"{END_OF_TEXT}h", why="a special token is its name", **back)
@@ -502,21 +525,6 @@ def check_byte_pair_tokenizer(trial):
     )
     trial.equal([98, 255, 98], gives="b\ufffdb", why="a byte that is no text is replaced", **back)
     trial.equal([], gives="", why="no ids are an empty text", **back)
-    other = _tokenizer(trial, [(b"a", b"b")], ("<a>", "<b>"), [*range(255, -1, -1)])
-    trial.that(
-        other.vocab[0] == b"\xff" and other.ids.get(b"a") == 158,
-        "the byte with id 0 is the first of byte_order, and so on",
-    )
-    trial.that(
-        other.special_tokens == {"<a>": 257, "<b>": 258},
-        "several special tokens get the next ids, in the order given",
-    )
-    trial.that(tokenizer.vocab[256] == b"we", "a second tokenizer must not change the first")
-    plain = _tokenizer(trial, [])
-    trial.that(
-        len(plain.vocab) == 256 and plain.special_tokens == {},
-        "BytePairTokenizer([]) has the 256 bytes and no special token",
-    )
 
 
 @TURNS.turn(BytePairTokenizer.encode, of="BytePairTokenizer")
@@ -548,6 +556,19 @@ def check_encode(trial):
         function=crossing.encode,
         name="tokenizer.encode",
     )
+    _check_special(trial, tokenizer, here)
+    trial.equal("", gives=[], why="an empty text has no ids", **here)
+    swapped = _tokenizer(trial, [(b"a", b"b")], (), [*range(255, -1, -1)])
+    trial.equal(
+        "abc",
+        gives=[256, 156],
+        why="the id of a byte is what tokenizer.ids says",
+        function=swapped.encode,
+        name="tokenizer.encode",
+    )
+
+
+def _check_special(trial, tokenizer, here):
     text = f"low{END_OF_TEXT}low"
     trial.checks += 1
     try:
@@ -572,15 +593,6 @@ def check_encode(trial):
     except ValueError:
         pass
     trial.equal("<|user|>", ["<|user|>"], gives=[262], why="special_tokens has its id", **here)
-    trial.equal("", gives=[], why="an empty text has no ids", **here)
-    swapped = _tokenizer(trial, [(b"a", b"b")], (), [*range(255, -1, -1)])
-    trial.equal(
-        "abc",
-        gives=[256, 156],
-        why="the id of a byte is what tokenizer.ids says",
-        function=swapped.encode,
-        name="tokenizer.encode",
-    )
 
 
 @TURNS.turn(BytePairTokenizer.__dict__["train"], of="BytePairTokenizer")
