@@ -230,13 +230,10 @@ def _shuffled(trial):
         orders[0] != inputs[:, 0].tolist(), "with seed 0 the windows come in order; 0 is a seed too"
     )
     first = orders[0]
+    together = sum(later - earlier == 3 for earlier, later in itertools.pairwise(first))
     trial.that(
-        any(
-            abs(a - b) > 3
-            for batch in zip(*[iter(first)] * 5, strict=True)
-            for a, b in itertools.pairwise(batch)
-        ),
-        "the batches are shuffled but neighbors stay together; shuffle the windows themselves",
+        together < 25,
+        "the order changes, but neighbors in the text stay neighbors; shuffle single windows",
     )
     trial.that(first == orders[1], "seed 0 gave two different orders; a run could not be repeated")
     trial.that(first != orders[2], "seeds 0 and 1 gave the same order; use the seed")
@@ -348,6 +345,10 @@ def check_most_similar(trial):
             ([0, 2], "a row is always most similar to itself: leave row `index` out"),
             ([2], "it asks for `count` others: leave the row itself out before you cut"),
             ([1, 2], "the long row [5, 5] came first: divide by the lengths before comparing"),
+            (
+                [2, 3],
+                "these are the nearest points; compare directions, so that lengths do not count",
+            ),
             ([3, 4], "row 3 points the opposite way, its cosine is -1: sort from large to small"),
         ],
     )
@@ -483,6 +484,14 @@ def _rotated(x, positions, base=10000.0, sign=1.0):
     )
 
 
+def _lengthened(x, positions):
+    """With a plus where the first number of a pair takes a minus."""
+    angles = _angles(positions, x.shape[-1])
+    first, second = x[..., 0::2].double(), x[..., 1::2].double()
+    yield first * angles.cos() + second * angles.sin()
+    yield first * angles.sin() + second * angles.cos()
+
+
 def _in_halves(x, positions):
     order = torch.arange(x.shape[-1]).reshape(2, -1).T.flatten()
     return _rotated(x[..., order], positions)[..., order.argsort()]
@@ -505,26 +514,23 @@ def check_rotate(trial):
     )
     generator = torch.Generator().manual_seed(0)
     x, positions = torch.randn(4, 6, generator=generator), torch.tensor([0, 1, 2, 7])
-    found = trial.close(
+    trial.close(
         x,
         positions,
         gives=_rotated(x, positions),
         why="pair i is rotated by the angle position / base^(2i / D)",
         tolerance=1e-3,
         mistakes=[
+            (
+                _side_by_side(*_lengthened(x, positions)),
+                "a rotation keeps the length of every pair; check the signs of the two sines",
+            ),
             (_in_halves(x, positions), "the pairs are neighbors here, (x0, x1), (x2, x3), ..."),
             (
                 _rotated(x, torch.arange(4)),
                 "use the positions that are given, not the numbers of the rows",
             ),
         ],
-    )
-    trial.same(
-        found.norm(dim=1),
-        x.norm(dim=1),
-        "the length of each rotated row",
-        "a rotation keeps lengths",
-        tolerance=1e-4,
     )
     x = torch.randn(2, 3, 4, 8, generator=generator)
     trial.close(
@@ -541,15 +547,6 @@ def check_rotate(trial):
         gives=_rotated(x[0, 0], positions, 100.0),
         why="the base is an argument; Llama's newer models use a larger one",
         tolerance=1e-3,
-    )
-    query, key = torch.randn(2, 1, 8, generator=generator)
-    products = [
-        (trial.call(query, torch.tensor([p])) * trial.call(key, torch.tensor([p + 3]))).sum()
-        for p in (0, 1, 10, 50)
-    ]
-    trial.that(
-        bool(max(products) - min(products) < 1e-2),
-        "the product of a query and a key 3 positions apart must be the same anywhere in the text",
     )
 
 
@@ -568,7 +565,6 @@ def check_overlap(trial):
             (3.0, "that is how many they share; divide by how many there are in both together"),
         ],
     )
-    trial.close("a b a b a", "a b", 2, gives=1 / 2, why="a shingle counts once in each text")
     trial.close(
         "to be or not",
         "not or be to",
@@ -576,6 +572,7 @@ def check_overlap(trial):
         gives=0.0,
         why="the order within a shingle counts: the same words in another order are another text",
     )
+    trial.close("a b a b a", "a b", 2, gives=1 / 2, why="a shingle counts once in each text")
     trial.close(
         "To be\nor  not", "to be or not", 2, gives=1.0, why="capitals and spacing do not count"
     )
@@ -623,7 +620,7 @@ def check_without_copies(trial):
 
 @TURNS.turn(mixture)
 def check_mixture(trial):
-    sources = {"web": [f"w{n}" for n in range(1000)], "books": ["b0", "b1", "b2"]}
+    sources = {"web": [f"w{n}" for n in range(2000)], "books": ["b0", "b1", "b2"]}
     found = trial.call(sources, {"books": 3, "web": 1}, 4000, 0)
     trial.that(isinstance(found, list), "mixture(...) should return a list of documents")
     trial.that(len(found) == 4000, f"it should return `count` documents, 4000, not {len(found)}")
@@ -633,7 +630,7 @@ def check_mixture(trial):
         "the weights went to the wrong sources: take weights[name], the two may be in any order",
     )
     trial.that(
-        abs(books - 3 / 1003) > 0.01,
+        abs(books - 3 / 2003) > 0.01,
         "the sources come by their size; the weights must decide, so that good text comes often",
     )
     trial.that(
