@@ -100,9 +100,10 @@ def show_rotation(arrows):
 def show_scores(scores):
     """Show matrices of scores (T, T) of queries and keys side by side, in one color scale."""
     axes = new_axes(9, 3.7, columns=len(scores))
-    largest = max(float(np.abs(table).max()) for table in scores.values())
+    tables = np.stack([np.asarray(table) for table in scores.values()])
+    lowest, highest = tables.min(), tables.max()
     for ax, (name, table) in zip(axes, scores.items(), strict=True):
-        image = ax.imshow(table, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        image = ax.imshow(table, cmap="viridis", vmin=lowest, vmax=highest)
         ax.set_title(name, fontsize=10)
         ax.set(xlabel="position of the key", ylabel="position of the query")
         ax.grid(False)

@@ -137,7 +137,7 @@ class EmbeddingExplorer:
         names = self.choices()
         near = set(nearest_in_plane(self.word, self.points, self.labels, len(names)))
         outside = int((~within_reach(self.points)[1]).sum())
-        crosses = f" {outside} far from all others are crosses on its edge." if outside else ""
+        crosses = f" {outside} far from all others: crosses on its edge." if outside else ""
         return (
             f"The cosine is taken in all {self.vectors.shape[1]} dimensions. The plane shows "
             f"{self.plane_share:.0%} of the variance of {len(self.labels):,} words; by the "

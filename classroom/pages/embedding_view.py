@@ -169,7 +169,8 @@ def plot_neighbors(
     ax = ax if ax is not None else new_axes(4.8, 4.4)
     points, inside = within_reach(points)
     ax.scatter(*points[inside].T, s=6, color="#b9b6ac", linewidths=0)
-    ax.scatter(*points[~inside].T, s=18, color="#8c897f", marker="x", linewidths=1)
+    if not inside.all():
+        ax.scatter(*points[~inside].T, s=18, color="#8c897f", marker="x", linewidths=1)
     marked = points[[rows[name] for name in names]]
     width, height = (float(size) or 1.0 for size in np.ptp(points, axis=0))
     column = marked[:, 0].max(initial=-np.inf) + width / 12
