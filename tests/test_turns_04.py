@@ -300,7 +300,7 @@ WRONG = [
     ),
     (
         product("return torch.eye(len(table))[token_ids] @ table.detach()"),
-        "does not require grad",
+        "could never learn",
     ),
     (
         product("return torch.stack([row @ table for row in torch.eye(len(table))[token_ids]])"),
@@ -340,7 +340,7 @@ WRONG = [
         embedding(
             "nn.Parameter(torch.randn(n_rows, dimensions))", "self.weight[token_ids].detach()"
         ),
-        "does not require grad",
+        "could never learn",
     ),
     (
         embedding(
@@ -420,7 +420,7 @@ WRONG = [
     ),
     (
         embed(*CHECKED, "return (token_table[token_ids] + position_table[past:length].detach())"),
-        "gradient",
+        "could never learn",
     ),
     (sinusoidal(*WAVES, "return torch.cat([angles.sin(), angles.cos()], dim=1)"), "side by side"),
     (
