@@ -89,7 +89,7 @@ def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
     ]
     for part, words, color, outside in zip(parts, groups.values(), colors, far, strict=True):
         ax.scatter(*part.T, s=22, color=color, alpha=0.8, linewidths=0)
-        written += [(*part[n], words[n], color, "normal") for n in np.flatnonzero(outside)]
+        written += [(*part[n], words[n], color, "normal") for n in np.flatnonzero(outside).tolist()]
     places = np.array([entry[:2] for entry in written], dtype=float)
     labels = [entry[2] for entry in written]
     heights = _spread(places, labels, letter=width / 60, line=height / 20)
