@@ -50,11 +50,11 @@ def show_word_map(vectors, groups):
 
 def show_learned_positions(steps, accuracies):
     """Show how often each kind of model names its position, against steps."""
-    ax = new_axes(6.5, 3.4)
+    ax = new_axes(8.5, 3.4)
     for kind, values in accuracies.items():
         ax.plot(steps, [100 * value for value in values], label=kind)
     ax.set(xlabel="steps", ylabel="positions named correctly (%)", ylim=(0, 104))
-    ax.legend(frameon=False, loc="center right")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     ends = ", ".join(f"{kind} {values[-1]:.0%}" for kind, values in accuracies.items())
     show(ax, alt=f"Positions that a model names correctly, against steps. At the end: {ends}.")
 
