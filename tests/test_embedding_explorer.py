@@ -97,6 +97,20 @@ def test_word_and_neighbors_are_marked_and_named():
         plot_neighbors(points, LABELS, "north", ["down"])
 
 
+def test_points_far_from_all_others_do_not_shrink_the_picture():
+    rng = np.random.default_rng(0)
+    vectors = rng.uniform(-3, 3, size=(300, 2))
+    vectors[0] = [500, 0]
+    labels = [f"word{n}" for n in range(300)]
+    ax = plot_neighbors(principal_components(vectors), labels, "word1", ["word2"])
+    near, crosses = (np.asarray(dots.get_offsets()) for dots in ax.collections[:2])
+    assert len(near) == 299 and len(crosses) == 1
+    assert np.ptp(near, axis=0).min() > 4 and np.ptp(ax.get_xlim()) < 15
+    view = EmbeddingExplorer(vectors, labels, "word1")
+    assert "1 far from all others: crosses on its edge." in view.describe()
+    assert "crosses" not in explorer().describe()
+
+
 def test_names_in_the_column_do_not_cover_each_other():
     crowd = np.random.default_rng(0).normal(0, 0.01, (MOST + 1, 2))
     points = np.concatenate([crowd, [[-5, -5], [5, 5], [-5, 0.02]]])

@@ -40,11 +40,12 @@ def test_principal_components_keep_a_plane():
     assert points[:, 0].var() >= points[:, 1].var()
 
 
-def test_words_are_written_beside_their_points():
+def test_groups_are_named_on_the_map_and_their_words_listed():
     groups = {"colors": ["red", "blue"], "days": ["monday"]}
     ax = plot_words(torch.eye(3), groups)
-    assert [text.get_text() for text in ax.texts] == ["red", "blue", "monday"]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["colors", "days"]
+    listed = ["colors: red, blue", "days: monday"]
+    assert [text.get_text() for text in ax.texts] == ["colors", "days", *listed]
+    assert [len(dots.get_offsets()) for dots in ax.collections] == [2, 1]
     with pytest.raises(ValueError, match="2 vectors do not fit 3 words"):
         plot_words(torch.eye(2), groups)
 
@@ -59,10 +60,18 @@ def test_the_pipeline_adds_up():
     assert "'The cat sat'" in written and "·cat" in written and "6" in written
 
 
+def test_a_word_far_from_its_group_is_named():
+    rng = np.random.default_rng(0)
+    vectors = np.concatenate([rng.normal(0, 0.1, (9, 5)), rng.normal(3, 0.1, (9, 5))])
+    vectors[4] = 1.5
+    ax = plot_words(vectors, {"a": list("abcdefghi"), "b": list("rstuvwxyz")})
+    assert [text.get_text() for text in ax.texts][:3] == ["a", "b", "e"]
+
+
 def test_names_do_not_cover_each_other():
     rng = np.random.default_rng(0)
-    groups = {"a": [f"word{n}" for n in range(12)], "b": [f"other{n}" for n in range(12)]}
-    vectors = np.concatenate([rng.normal(0, 0.02, (12, 5)), rng.normal(1, 0.02, (12, 5))])
+    groups = {f"group{k}": [f"word{k}{n}" for n in range(7)] for k in range(8)}
+    vectors = np.concatenate([rng.normal(k % 2, 0.1, (7, 5)) for k in range(8)])
     ax = plot_words(vectors, groups)
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts]

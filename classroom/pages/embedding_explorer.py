@@ -9,7 +9,12 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from classroom.pages.embedding_view import nearest_words, plot_neighbors, principal_components
+from classroom.pages.embedding_view import (
+    nearest_words,
+    plot_neighbors,
+    principal_components,
+    within_reach,
+)
 from classroom.pages.knobs import card, live_and_still, make_button, telling
 from helpers.limits import check_whole
 from helpers.plots import COLORS, image_tag, png_bytes
@@ -131,10 +136,12 @@ class EmbeddingExplorer:
         """How reliable the picture is."""
         names = self.choices()
         near = set(nearest_in_plane(self.word, self.points, self.labels, len(names)))
+        outside = int((~within_reach(self.points)[1]).sum())
+        crosses = f" {outside} far from all others: crosses on its edge." if outside else ""
         return (
             f"The cosine is taken in all {self.vectors.shape[1]} dimensions. The plane shows "
             f"{self.plane_share:.0%} of the variance of {len(self.labels):,} words; by the "
-            f"distance in it, {len(near & set(names))} of these {len(names)} would be found."
+            f"distance in it, {len(near & set(names))} of these {len(names)} would be found.{crosses}"
         )
 
     def html(self):

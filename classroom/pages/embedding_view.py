@@ -4,6 +4,7 @@ Shapes: N vectors, T tokens, C embedding dimensions.
 """
 
 import itertools
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,7 +41,7 @@ def plot_windows(n_tokens: int, context_length: int, stride: int, ax=None):
     ax.set_ylim(len(starts), 0)
     ax.set_xticks(np.arange(n_tokens) + 0.5, range(n_tokens))
     ax.set_yticks(np.arange(len(starts)) + 0.5, range(len(starts)))
-    ax.set_xlabel("place in the text")
+    ax.set_xlabel("position in the text")
     ax.set_ylabel("window")
     ax.grid(False)
     return ax
@@ -67,33 +68,64 @@ def principal_components(vectors, count: int = 2) -> np.ndarray:
 def plot_words(vectors, groups: dict[str, Sequence[str]], ax=None):
     """Draw a map of word vectors, one color per group; vectors (N, C) in the order of the groups.
 
-    The map shows the first two principal components. A name that would cover another is moved up
-    or down, with a thin line to its point. Raises ValueError if there is not one vector per word.
+    The map shows the first two principal components. Each group's name is beside the middle of its
+    points, a word's name only beside a point far from the middle of its group, and all words are
+    listed on the right. Raises ValueError if there is not one vector per word.
     """
     names = [word for words in groups.values() for word in words]
     points = principal_components(vectors)
     if len(points) != len(names):
         raise ValueError(f"{len(points)} vectors do not fit {len(names)} words")
-    ax = ax if ax is not None else new_axes(9, 6.5)
+    ax = ax if ax is not None else new_axes(9.5, 5.5)
     width, height = np.ptp(points, axis=0)
-    heights = _spread(points, names, letter=width / 90, line=height / 42)
-    start = 0
-    for number, (group, words) in enumerate(groups.items()):
-        color = COLORS[number % len(COLORS)]
-        rows = range(start, start + len(words))
-        ax.scatter(*points[rows.start : rows.stop].T, s=12, color=color, label=group)
-        for row in rows:
-            x, y = points[row]
-            ax.plot([x, x + width / 90], [y, heights[row]], color=color, linewidth=0.5)
-            ax.text(x + width / 80, heights[row], names[row], size=8, color=color, va="center")
-        start += len(words)
+    colors = [COLORS[number % len(COLORS)] for number in range(len(groups))]
+    ends = np.cumsum([len(words) for words in groups.values()])
+    parts = np.split(points, ends[:-1])
+    middles = np.array([np.median(part, axis=0) for part in parts])
+    far = _far_from_their_middle(parts, middles)
+    written = [
+        (*middle, group, color, "bold")
+        for middle, group, color in zip(middles, groups, colors, strict=True)
+    ]
+    for part, words, color, outside in zip(parts, groups.values(), colors, far, strict=True):
+        ax.scatter(*part.T, s=22, color=color, alpha=0.8, linewidths=0)
+        written += [(*part[n], words[n], color, "normal") for n in np.flatnonzero(outside).tolist()]
+    places = np.array([entry[:2] for entry in written], dtype=float)
+    labels = [entry[2] for entry in written]
+    heights = _spread(places, labels, letter=width / 60, line=height / 20)
+    for (x, _, label, color, weight), moved in zip(written, heights, strict=True):
+        paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.75}
+        options = {"color": color, "weight": weight, "size": 9.5, "va": "center", "bbox": paper}
+        ax.text(x + width / 50, moved, label, **options)
+    _list_groups(ax, groups, colors)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
-    ax.legend(frameon=False, fontsize=8, loc="upper center", ncols=len(groups))
-    ax.set_ylim(points[:, 1].min() - height / 20, points[:, 1].max() + height / 8)
-    ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 8)
+    low, high = min(points[:, 1].min(), min(heights)), points[:, 1].max()
+    ax.set_ylim(low - height / 20, high + height / 20)
+    ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 5)
     return ax
+
+
+def _far_from_their_middle(parts, middles):
+    """For each group, which points are over three times as far from its middle as is usual."""
+    away = [
+        np.linalg.norm(part - middle, axis=1) for part, middle in zip(parts, middles, strict=True)
+    ]
+    usual = np.median(np.concatenate(away))
+    return [distances > 3 * usual for distances in away]
+
+
+def _list_groups(ax, groups, colors):
+    """List the words of each group on the right of the axes, in its color."""
+    lines = []
+    for (group, words), color in zip(groups.items(), colors, strict=True):
+        wrapped = textwrap.wrap(f"{group}: {', '.join(words)}", 34, subsequent_indent="  ")
+        lines += [(line, color) for line in wrapped]
+    for number, (line, color) in enumerate(lines):
+        height = 1 - (number + 0.5) / max(len(lines), 12)
+        options = {"color": color, "size": 8.5, "va": "center", "transform": ax.transAxes}
+        ax.text(1.02, height, line, **options)
 
 
 def nearest_words(word, vectors, labels: Sequence[str], count: int = 5) -> list[tuple[str, float]]:
@@ -126,15 +158,19 @@ def plot_neighbors(
 ):
     """Draw N points (N, 2), those of a word and its neighbors in color, their names in a column.
 
-    The word is red and bold. Without a word, only the points are drawn. Raises ValueError for a
-    name that is not a label.
+    The word is red and bold. Without a word, only the points are drawn. Points far from all others
+    are drawn as crosses on the edge, so that the others fill the picture; see `within_reach`.
+    Raises ValueError for a name that is not a label.
     """
     rows = {label: row for row, label in enumerate(labels)}
     names = [] if word is None else [word, *neighbors]
     if missing := [name for name in names if name not in rows]:
         raise ValueError(f"{missing[0]!r} is not among the {len(labels)} words")
     ax = ax if ax is not None else new_axes(4.8, 4.4)
-    ax.scatter(*points.T, s=6, color="#b9b6ac", linewidths=0)
+    points, inside = within_reach(points)
+    ax.scatter(*points[inside].T, s=6, color="#b9b6ac", linewidths=0)
+    if not inside.all():
+        ax.scatter(*points[~inside].T, s=18, color="#8c897f", marker="x", linewidths=1)
     marked = points[[rows[name] for name in names]]
     width, height = (float(size) or 1.0 for size in np.ptp(points, axis=0))
     column = marked[:, 0].max(initial=-np.inf) + width / 12
@@ -152,6 +188,22 @@ def plot_neighbors(
     ax.set_xlim(points[:, 0].min() - width / 30, points[:, 0].max() + width / 2.8)
     ax.set_ylim(points[:, 1].min() - height / 30, points[:, 1].max() + height / 30)
     return ax
+
+
+def within_reach(points) -> tuple[np.ndarray, np.ndarray]:
+    """Move points (N, 2) that lie far from all others to an edge; return also which lie inside it.
+
+    The edge is a quarter of the spread of the middle 98 percent beyond them.
+
+    >>> points, inside = within_reach([[n, n] for n in range(200)] + [[9999, 0]])
+    >>> bool(points[-1, 0] < 250), int(inside.sum())
+    (True, 200)
+    """
+    points = np.asarray(points, dtype=np.float64)
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    low, high = low - (high - low) / 4, high + (high - low) / 4
+    moved = points.clip(low, high)
+    return moved, (moved == points).all(axis=1)
 
 
 def _column(heights, line: float, low: float, high: float) -> np.ndarray:

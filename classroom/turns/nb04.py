@@ -1,7 +1,8 @@
 """Checks for notebook 04: windows, embeddings and their gradients, positions."""
 
+import random
+
 import torch
-import torch.nn.functional as F
 
 from classroom.turns.registry import attempted, exercise, wrong
 
@@ -50,86 +51,34 @@ def gradient_of_a_lookup(gradient_of):
     return "each use of a token adds to its row; all other rows stay zero."
 
 
-@exercise("04.3", "The most similar rows")
-def most_similar_rows(similar):
-    table = torch.tensor([[1.0, 0.0], [5.0, 5.0], [0.9, 0.1], [-1.0, 0.0], [0.0, 9.0]])
-    found = attempted(similar(table, 0, 2))
-    found = found.tolist() if isinstance(found, torch.Tensor) else list(found)
-    if 0 in found:
-        wrong("a row is always most similar to itself: leave row `index` out")
-    if found == [1, 2]:
-        wrong("the long row [5, 5] came first: divide each row by its length before comparing")
-    if found[:1] == [3]:
-        wrong("row 3 points in the opposite direction, its cosine is -1: sort from large to small")
-    if found != [2, 1]:
-        wrong(f"nearest to row 0 are the rows [2, 1], best first; yours gives {found}")
-    table = torch.randn(30, 8, generator=torch.Generator().manual_seed(1))
-    cosines = F.cosine_similarity(table, table[7:8], dim=1)
-    expected = [n for n in cosines.argsort(descending=True).tolist() if n != 7]
-    for count in (1, 5, 29):
-        if [int(number) for number in similar(table, 7, count)] != expected[:count]:
-            wrong(f"with 30 random rows and count {count} the order differs, or the number of rows")
-    return "directions are compared, and lengths do not matter."
+@exercise("04.3", "MinHash")
+def minhash(estimate):
+    one, other = {1, 2, 3, 4}, {3, 4, 5, 6}  # overlap 2 of 6
 
+    def order(*numbers):  # the first of these that a set has is its smallest
+        return lambda shingle: numbers.index(shingle)
 
-@exercise("04.4", "Waves for any places")
-def waves_for_any_places(waves_at):
-    places = torch.tensor([1000, 0, 3])
-    found = attempted(waves_at(places, 6))
-    if tuple(found.shape) != (3, 6):
-        wrong(f"three positions and six dimensions make (3, 6), not {tuple(found.shape)}")
-    angles = places[:, None].double() / 10000 ** (torch.arange(0, 6, 2).double() / 6)
-    expected = torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
-    found = found.double()
-    if torch.allclose(found, torch.cat([angles.sin(), angles.cos()], dim=1), atol=1e-3):
-        wrong("all sines and then all cosines: here, sine and cosine of a wave are side by side")
-    if torch.allclose(
-        found, torch.stack([angles.cos(), angles.sin()], dim=2).flatten(1), atol=1e-3
-    ):
-        wrong("the sine comes first, at the even dimension; position 0 begins 0, 1, 0, 1")
-    if torch.allclose(found[1:], expected[1:], atol=1e-3) and not torch.allclose(
-        found, expected, atol=1e-2
-    ):
-        wrong("position 1000 is wrong: use the positions themselves, not their order in the tensor")
-    if not torch.allclose(found, expected, atol=1e-2):
-        wrong(
-            "the numbers differ; the angle of dimensions 2i and 2i+1 is position / 10000^(2i / C)"
-        )
-    if tuple(waves_at(torch.tensor([5]), 2).shape) != (1, 2):
-        wrong("one position and two dimensions should give the shape (1, 2)")
-    return "each position directly, without those before it."
-
-
-@exercise("04.5", "The next step: turn instead of add")
-def turn_instead_of_add(turn):
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4, 6, generator=generator)
-    found = attempted(turn(x, torch.arange(4)))
-    if tuple(found.shape) != (4, 6):
-        wrong(f"a rotation keeps the shape: (4, 6), not {tuple(found.shape)}")
-    if not torch.allclose(found[0], x[0], atol=1e-5):
-        wrong("at position 0 every angle is 0, so nothing may change there")
-    if not torch.allclose(found.norm(dim=1), x.norm(dim=1), atol=1e-4):
-        wrong("a rotation must not change a vector's length: check the signs of the two sines")
-    one = turn(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0]
-    if torch.allclose(one, torch.tensor([0.5403, -0.8415]), atol=1e-3):
-        wrong("it rotates the wrong way: [1, 0] at position 1 should become [cos 1, sin 1]")
-    if not torch.allclose(one, torch.tensor([0.5403, 0.8415]), atol=1e-3):
-        wrong(f"[1, 0] at position 1 should become [cos 1, sin 1], yours gives {one.tolist()}")
-    query, key = torch.randn(2, 1, 6, generator=generator)
-    products = [
-        (turn(query, torch.tensor([place])) * turn(key, torch.tensor([place + 3]))).sum()
-        for place in (0, 1, 10, 50)
+    hashes = [
+        order(3, 1, 2, 4, 5, 6),
+        order(4, 3, 2, 1, 6, 5),
+        order(1, 3, 4, 2, 5, 6),
+        order(5, 3, 4, 6, 1, 2),
     ]
-    if max(products) - min(products) > 1e-2:
-        wrong(
-            "the product of two vectors 3 positions apart should be the same anywhere in the text"
-        )
-    angles = torch.arange(4)[:, None] / 10000 ** (torch.arange(0, 6, 2) / 6)
-    a, b = x[:, 0::2], x[:, 1::2]
-    expected = [a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()]
-    if not torch.allclose(found, torch.stack(expected, dim=2).flatten(1), atol=1e-3):
-        wrong(
-            "pairs are neighbors, (x0, x1), (x2, x3); pair i rotates by position / 10000^(2i / C)"
-        )
-    return "lengths stay, and products depend only on the distance: this is rotary embedding."
+    found = attempted(estimate(one, other, hashes))
+    if isinstance(found, int) and found == 2:
+        wrong("2 is how many functions agree: divide by the number of functions")
+    if abs(found - 1 / 3) < 1e-6:
+        wrong("that is the exact overlap of the sets; compare only the smallest numbers")
+    if found == sum(max(map(f, one)) == max(map(f, other)) for f in hashes) / 4:
+        wrong("take the smallest number of each function: min, for both sets")
+    if abs(found - 1 / 2) > 1e-6:
+        wrong(f"2 of these 4 functions have the same smallest number in both sets, not {found:.2f}")
+    if estimate(one, other, hashes[2:]) != 0 or estimate(one, set(one), hashes) != 1:
+        wrong("sets that share no smallest number should give 0, and equal sets 1")
+    generator = random.Random(0)
+    words = range(60)
+    hashes = [dict(zip(words, generator.sample(range(1000), 60), strict=True)) for _ in range(600)]
+    found = estimate(set(words[:45]), set(words[15:]), [table.__getitem__ for table in hashes])
+    if abs(found - 0.5) > 0.08:
+        wrong(f"600 random functions should find an overlap of about 0.5, yours finds {found:.2f}")
+    return "the same smallest number is as likely as the overlap is large."
