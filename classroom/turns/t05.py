@@ -185,12 +185,14 @@ def check_softmax(trial):
         mistakes=[
             (nan_row, "e to the power of 1000 is inf; subtract each row's largest score first")
         ],
+        tolerance=1e-3,
     )
     small = torch.tensor([-1000.0, -1001.0])
     trial.close(
         small,
         gives=small.softmax(-1),
         why="where all scores are far below 0 every power is 0; subtract the largest, whatever it is",
+        tolerance=1e-3,
     )
     trial.close(
         torch.tensor([[0.0, -torch.inf, 0.0]]),
@@ -301,7 +303,9 @@ def check_causal_mask(trial):
 
 @TURNS.turn(attend)
 def check_attend(trial):
-    queries, keys, values = _random(3, 4), _random(3, 4, seed=1), _random(3, 2, seed=2)
+    queries = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    keys = torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]])
+    values = torch.tensor([[1.0], [2.0], [4.0]])
     right = package.attend(queries, keys, values)
     undivided = (queries @ keys.T).softmax(-1)
     trial.close(
@@ -317,7 +321,7 @@ def check_attend(trial):
         ],
     )
     mask = package.causal_mask(3, 3)
-    scores = queries @ keys.T / 2
+    scores = queries @ keys.T / 2**0.5
     zeros = scores.masked_fill(~mask, 0.0).softmax(-1)
     later, turned = right[1] * mask, package.attend(queries, keys, values, mask.T)
     trial.close(
@@ -329,7 +333,11 @@ def check_attend(trial):
         why="a score where the mask is False becomes -inf before softmax",
         mistakes=[
             (right, "the mask is not used: tokens look ahead"),
-            (turned, "the mask is turned around: True is where a query may look"),
+            (turned, "the mask is transposed: rows are queries, columns are keys"),
+            (
+                package.attend(queries, keys, values, ~mask),
+                "True is where a query may look; forbid where the mask is False, ~mask",
+            ),
             ((zeros @ values, zeros), "e to the power of 0 is 1: the future leaks in; use -inf"),
             (
                 (later @ values, later),
@@ -451,6 +459,10 @@ def check_multi_head_attention(trial):
             f"{found.get(different[0][0], 'missing') if different else ''} in yours and "
             f"{right.get(different[0][0], 'not there') if different else ''} in helpers",
         )
+    trial.that(
+        getattr(layer, "n_heads", None) == 2,
+        "keep the number of heads in self.n_heads: the next turn asks the layer for it",
+    )
     torch.manual_seed(0)
     reference = package.MultiHeadAttention(SMALL).eval()
     state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
