@@ -70,9 +70,8 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x):
         layers = (self.query, self.key, self.value)
         queries, keys, values = (split_heads(layer(x), self.n_heads) for layer in layers)
-        dropout = self.dropout if self.training else 0.0
         context = F.scaled_dot_product_attention(
-            queries, keys, values, dropout_p=dropout, is_causal=True
+            queries, keys, values, dropout_p=self.dropout * self.training, is_causal=True
         )
         return self.output(join_heads(context))
 
