@@ -344,6 +344,10 @@ def check_attend(trial):
             ),
         ],
     )
+    _attend_with_any_mask(trial, queries, keys, values, mask)
+
+
+def _attend_with_any_mask(trial, queries, keys, values, mask):
     some = torch.tensor([[True, False, True], [False, True, True], [True, True, False]])
     trial.close(
         queries,
@@ -443,25 +447,7 @@ def _on(config, weights, way, scale=True):
 
 @TURNS.turn(MultiHeadAttention)
 def check_multi_head_attention(trial):
-    for config in (SMALL, DROPPING):
-        layer = trial.call(config)
-        trial.that(isinstance(layer, nn.Module), "it must be an nn.Module")
-        right = {
-            n: tuple(p.shape) for n, p in package.MultiHeadAttention(config).named_parameters()
-        }
-        found = {n: tuple(t.shape) for n, t in layer.state_dict().items()}
-        different = sorted(set(right.items()) ^ set(found.items()))
-        trial.that(
-            not different,
-            f"with qkv_bias={config.qkv_bias} its weights must be those of helpers' class, so that "
-            f"trained ones can be loaded; {different[0][0] if different else ''} is "
-            f"{found.get(different[0][0], 'missing') if different else ''} in yours and "
-            f"{right.get(different[0][0], 'not there') if different else ''} in helpers",
-        )
-    trial.that(
-        getattr(layer, "n_heads", None) == 2,
-        "keep the number of heads in self.n_heads: the next turn asks the layer for it",
-    )
+    _check_names(trial)
     torch.manual_seed(0)
     reference = package.MultiHeadAttention(SMALL).eval()
     state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
@@ -513,6 +499,32 @@ def check_multi_head_attention(trial):
         "training goes through it; keep to tensor operations",
     )
     _check_dropout(trial)
+    _check_device(trial)
+
+
+def _check_names(trial):
+    for config in (SMALL, DROPPING):
+        layer = trial.call(config)
+        trial.that(isinstance(layer, nn.Module), "it must be an nn.Module")
+        right = {
+            n: tuple(p.shape) for n, p in package.MultiHeadAttention(config).named_parameters()
+        }
+        found = {n: tuple(t.shape) for n, t in layer.state_dict().items()}
+        different = sorted(set(right.items()) ^ set(found.items()))
+        trial.that(
+            not different,
+            f"with qkv_bias={config.qkv_bias} its weights must be those of helpers' class, so that "
+            f"trained ones can be loaded; {different[0][0] if different else ''} is "
+            f"{found.get(different[0][0], 'missing') if different else ''} in yours and "
+            f"{right.get(different[0][0], 'not there') if different else ''} in helpers",
+        )
+    trial.that(
+        getattr(layer, "n_heads", None) == 2,
+        "keep the number of heads in self.n_heads: the next turn asks the layer for it",
+    )
+
+
+def _check_device(trial):
     layer = trial.call(SMALL).to("meta")  # a device without memory, there on every machine
     try:
         layer(torch.zeros(1, 3, 6, device="meta"))
@@ -698,6 +710,10 @@ def check_attend_in_blocks(trial):
             why=f"{what} scores overflow or vanish: subtract the largest score so far, which is "
             "-inf at the start, before the exponential",
         )
+    _check_count(trial, query, exact)
+
+
+def _check_count(trial, query, exact):
     for n_keys, block in ((40, 4), (7, 3), (5, 8), (3, 1)):
         keys, values = _random(n_keys, 3, seed=3), _random(n_keys, 2, seed=4)
         with _Watch(keys, values) as watch:
