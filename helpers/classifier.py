@@ -18,6 +18,7 @@ from helpers.bpe import BPETokenizer
 from helpers.limits import check_number, check_whole
 from helpers.model import GPT
 from helpers.optim import create_optimizer
+from helpers.runs.safety import check_gradients
 from helpers.tokenizer import END_OF_TEXT
 from helpers.train import TrainConfig, training_step
 
@@ -188,7 +189,8 @@ def finetune(
     `training` and `validation` are pairs: rows of token ids as `encode_texts` makes them, and
     class numbers. The steps are those of pretraining, with another loss. Raises ValueError for no
     texts, for another number of labels than texts, and for a class number that the head does not
-    have; FloatingPointError for a loss that is NaN or inf.
+    have; FloatingPointError for a loss or a gradient that is NaN or inf: the weights are then those
+    before that step.
     """
     from tqdm.auto import tqdm
 
@@ -208,6 +210,7 @@ def finetune(
     torch.manual_seed(config.seed)
     history = FinetuneHistory()
     classifier.train()
+    optimizer.register_step_pre_hook(lambda *_: check_gradients(classifier, step))
     for step in tqdm(range(plan.steps), unit="step", disable=not progress):
         loss = training_step(classifier, optimizer, batches, plan, step, classification_loss)
         history.losses.append(loss)
