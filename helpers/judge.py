@@ -144,7 +144,7 @@ def mean_score(results: Iterable[dict[str, Any]]) -> tuple[float, int]:
     >>> mean_score([{"score": 80}, {"score": None}, {"score": 60}])
     (70.0, 2)
     """
-    scores = [result["score"] for result in results if result["score"] is not None]
+    scores = [result["score"] for result in results if result.get("score") is not None]
     wrong = [score for score in scores if not _is_score(score)]
     if wrong:
         raise ValueError(f"the score {wrong[0]!r} is not a number from 0 to 100")

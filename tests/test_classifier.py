@@ -153,7 +153,7 @@ def test_bad_input_is_refused():
     config, rows = FinetuneConfig(epochs=1), [[1, 2], [3, 4]]
     with pytest.raises(ValueError, match="n_classes is 1"):
         small(1)
-    with pytest.raises(ValueError, match="label 2 is outside 0 to 1"):
+    with pytest.raises(ValueError, match="label is 2; it must be 0 to 1"):
         finetune(small(), (rows, [0, 2]), None, config)
     with pytest.raises(ValueError, match="2 texts have 1 labels"):
         finetune(small(), (rows, [0]), None, config)

@@ -54,7 +54,7 @@ def read_stamp(venv):
     """What the last finished set-up wrote, or nothing."""
     try:
         stamp = json.loads((venv / "course.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
 
