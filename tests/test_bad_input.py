@@ -65,9 +65,10 @@ from tests.refused_calls import (
     WORDS,
     new,
 )
-from tools import chat
+from tools import bench, chat, figures, lab, notebooks, repo, run
 from tools import data as texts_command
 from tools import train as training
+from tools import zip as zip_command
 from tools.makers import chat_model, course_gpt
 
 SQUARE = [[0, 1], [1, 0], [0, -1], [-1, 0]]
@@ -436,6 +437,33 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (chat, "--model saved --temperature inf", "inf"),
     (chat, "--model saved --max-new-tokens 0", "max_new_tokens 0 1"),
     (texts_command, "nothing", "corpus nothing story"),
+    (texts_command, "../etc", "corpus ../etc story"),
+    (training, "--stream", "--stream --text"),
+    (training, "--out /dev/null/x", "/dev/null"),
+    (training, "--device cuda:99", "cuda:99"),
+    (training, "--seed 9999999999", "9999999999 4294967295"),
+    (training, "--learning-rate 1e400", "learning_rate inf"),
+    (training, "--text utf-16", "utf-16 UTF-8"),
+    (training, "--text latin-1", "latin-1 UTF-8"),
+    (training, "--text short", "40 64 65"),
+    (training, "--text saved/model.safetensors", "UTF-8"),
+    (chat, "--model empty", "empty"),
+    (chat, "--model saved --max-new-tokens -5", "max_new_tokens -5 1"),
+    (chat, "--model saved --temperature nan", "nan"),
+    (lab, "99", "99 01_eliza_vs_gpt"),
+    (lab, "--take", "--take 05"),
+    (lab, "--take x", "x 01_eliza_vs_gpt"),
+    (notebooks, "99", "99 01_eliza_vs_gpt"),
+    (run, "xx", "xx 01_eliza_vs_gpt"),
+    (figures, "99", "99"),
+    (figures, "x", "0x"),
+    (bench, "nothing", "nothing generation"),
+    (repo, "x", "x OWNER/NAME"),
+    (repo, "a/b/c", "a/b/c OWNER/NAME"),
+    (repo, "../..", "OWNER/NAME"),
+    (repo, "a/..", "a/.. OWNER/NAME"),
+    (repo, "https://elsewhere.example/a/b", "OWNER/NAME"),
+    (repo, "é/b", "é/b OWNER/NAME"),
 ]
 
 
@@ -446,6 +474,9 @@ def quick(tmp_path, monkeypatch):
     monkeypatch.setattr("helpers.device.bfloat16_speedup", lambda device: 1.0)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "utf-16").write_text("a text of words\n" * 99, "utf-16")
+    (tmp_path / "latin-1").write_text("un café noir\n" * 99, "latin-1")
+    (tmp_path / "short").write_text("a text of words\n" * 9)
     save_model(tmp_path / "saved", MODEL, BYTES)
     save_model(tmp_path / "unspoken", MODEL)
 
@@ -469,6 +500,11 @@ UNREADABLE = [
     (course_gpt, "--tales many"),
     (chat_model, "--tasks many"),
     (chat, "--max-new-tokens all"),
+    (chat, "--temperature warm"),
+    (training, "--stream yes"),
+    (zip_command, "--fast"),
+    (run, "--timeout soon"),
+    (notebooks, "--no-runs"),
 ]
 
 
