@@ -281,16 +281,14 @@ def _write_header(file, dtype: np.dtype, count: int) -> None:
 
 def _chunks(token_ids: Iterable[int]) -> Iterator[np.ndarray]:
     if isinstance(token_ids, torch.Tensor | np.ndarray):
-        token_ids = as_array(token_ids)
-        for start in range(0, len(token_ids), _CHUNK):
-            yield token_ids[start : start + _CHUNK]
+        yield from in_batches(as_array(token_ids), _CHUNK)
         return
     iterator = iter(token_ids)
     while len(chunk := _integers(itertools.islice(iterator, _CHUNK))):
         yield chunk
 
 
-def as_array(tokens) -> np.ndarray:
+def as_array(tokens: Any) -> np.ndarray:
     """Token ids as an array of one dimension; a memory map stays one."""
     if isinstance(tokens, torch.Tensor):
         tokens = tokens.detach().cpu().numpy()
@@ -315,6 +313,7 @@ def _integers(tokens: Iterable[int]) -> np.ndarray:
 
 
 def check_range(tokens: np.ndarray, limit: int | None) -> None:
+    """Raise ValueError for a token id below 0, or not below `limit`."""
     if tokens.dtype.kind == "i" and tokens.size and tokens.min() < 0:
         raise ValueError(f"token id {tokens.min()} is below 0")
     if limit is not None and tokens.size and tokens.max() >= limit:
