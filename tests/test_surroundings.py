@@ -160,6 +160,11 @@ def test_a_damaged_stamp_is_none(made, text):
     assert environment.read_stamp(folder).get("requirements") is None
 
 
+def test_the_end_of_a_long_output_is_short():
+    said = surroundings.end_of("\n".join(["first", *["p" * 999] * 9, "the reason"]))
+    assert said.endswith("the reason") and len(said) < 1700 and "first" not in said
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_hides_no_output(capsys):
     code = "print('the reason'); raise SystemExit('[Errno 28] No space left on device')"
