@@ -1,4 +1,4 @@
-"""Files of another kind at every reader: an error names the file, or the reader begins anew.
+"""Files of another kind at every reader: an error names the file, or the reader begins again.
 
 The same ways to be wrong go to every reader of JSON; weights and token files have their own.
 """
@@ -6,6 +6,7 @@ The same ways to be wrong go to every reader of JSON; weights and token files ha
 import contextlib
 import json
 import shutil
+import socket
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_a_byte_order_mark_is_no_fault(saved):
 # what only remembers: a file that cannot be read is kept aside, and nothing stops
 
 
-def test_a_state_of_another_kind_is_kept_aside_and_begun_anew(tmp_path, monkeypatch):
+def test_a_state_of_another_kind_is_kept_aside_and_begun_again(tmp_path, monkeypatch):
     path, cards = tmp_path / "state.json", load_cards(15)
     monkeypatch.setenv("LLM_COURSE_STATE", str(path))
     for kind, content in NOT_JSON.items():
@@ -136,6 +137,16 @@ def test_a_state_of_another_kind_is_kept_aside_and_begun_anew(tmp_path, monkeypa
         assert len(due_cards(cards)) == len(cards)
         grade(cards[0], True)
         assert progress.read_state("exercises") == {"01.1": "2026-01-01"}, entry
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a file that is no file")
+def test_a_state_that_is_no_file_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the name of a socket is short
+    with socket.socket(socket.AF_UNIX) as place:
+        place.bind("state.json")
+        monkeypatch.setenv("LLM_COURSE_STATE", "state.json")
+        assert progress.read_state("cards") == {} and not progress.remember("cards", "15.1", 1)
+        assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_other_memories_of_another_kind_are_empty(tmp_path, monkeypatch):
