@@ -1,9 +1,15 @@
 """A turn's cell with an error that comes before its check: in a real kernel, where it would end Run All."""
 
+from types import SimpleNamespace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_notebook
 
 from classroom.turns import rescue
+from classroom.turns.turn import Turns
 from tools import execute
 from tools.lectures import ROOT
 
@@ -137,3 +143,28 @@ def test_the_place_of_an_error_is_marked():
 def test_without_a_notebook_nothing_is_watched():
     rescue.watch_cells()
     assert rescue.names_in("@your_turn\n# a word\ndef double(number:\n") == [("double", 0)]
+
+
+CODE = st.lists(
+    st.sampled_from(
+        ["@your_turn\n", "@your_turn(of=A)\n", "def f(x):\n", "class A:\n", "    return x\n", "return", "x",
+         "(", ")", "\n", "    ", "\t", "'", '"""', "\\", "%time ", "!ls\n", "?", "await x\n", "import", "=", ":"]
+    )
+    | st.text(max_size=3),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(CODE.map("".join))
+@settings(deadline=None)
+def test_a_cell_of_anything_can_be_read_after_the_rescue(text):
+    """What Python and the shell can read stays as it is; anything else becomes one call."""
+    shell = SimpleNamespace(
+        user_ns={"your_turn": Turns("99").your_turn},
+        transform_cell=TransformerManager().transform_cell,
+    )
+    cell = f"{text}\n@your_turn\n{text}"
+    lines = rescue.Rescue(shell)(cell.splitlines(keepends=True))
+    if "".join(lines) != cell:
+        assert len(lines) == 1 and lines[0].startswith("your_turn.__self__.go_on([")
+    rescue.compiled(shell.transform_cell("".join(lines)))
