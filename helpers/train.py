@@ -6,6 +6,7 @@ Shapes: B sequences, T tokens, V tokens in the vocabulary. Losses are in nats pe
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +222,13 @@ def as_loader(tokens: Any, model: GPT, batch_size: int, **options: Any) -> Any:
 def _held_out(tokens, model, config):
     """The loader of the held-out part, made and checked before the first step."""
     try:
-        return as_loader(tokens, model, config.batch_size, shuffle=False, drop_last=False)
+        loader = as_loader(tokens, model, config.batch_size, shuffle=False, drop_last=False)
     except ValueError as error:
         raise ValueError(f"the held-out part: {error}") from None
+    read = islice(loader, config.evaluate_batches)
+    if not any((targets != IGNORED).any() for _, targets in read):
+        raise ValueError("the held-out part: nothing is scored in the batches that are evaluated")
+    return loader
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
