@@ -16,7 +16,7 @@ from helpers.generate import generate
 from helpers.instructions import PromptFormat, fit_prompt, format_chat
 from helpers.limits import check_whole
 from helpers.model import GPT
-from helpers.tokenizer import END_OF_TEXT
+from helpers.tokenizer import end_of_text_id
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
@@ -72,7 +72,7 @@ class ChatModel:
             raise ValueError("there is no text to answer")
         model, tokenizer = self._parts
         token_ids = torch.tensor([self._prompt(text.strip())])
-        end_id = tokenizer.special_tokens[END_OF_TEXT]
+        end_id = end_of_text_id(tokenizer)
         # A token may end within a character: the decoder waits for the rest of its bytes.
         decoder, said = codecs.getincrementaldecoder("utf-8")("replace"), ""
         options = {"stop_id": end_id, **self.options}
@@ -90,7 +90,7 @@ class ChatModel:
     def _prompt(self, text):
         """The conversation as token ids: the newest text, and as many whole turns as fit."""
         model, tokenizer = self._parts
-        end_id = tokenizer.special_tokens[END_OF_TEXT]
+        end_id = end_of_text_id(tokenizer)
         limit = model.config.context_length
         room = min(self.max_new_tokens, limit // 2)
         newest = tokenizer.encode_ordinary(self.prompt_format(text))

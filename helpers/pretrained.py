@@ -36,6 +36,7 @@ _RENAMED = {
     "mlp.c_fc": "feed_forward.expand",
     "mlp.c_proj": "feed_forward.project",
 }
+FLOATS = ("F64", "F32", "F16", "BF16")
 _MASKS = (".attn.bias", ".attn.masked_bias")  # causal masks that old files contain
 
 
@@ -45,8 +46,8 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
     `name_or_path` is a folder with `config.json` and `model.safetensors` (or its shards and
     `model.safetensors.index.json`), a folder of that name inside the course's data folder, or
     "gpt2-weights", which is downloaded the first time (548 MB).
-    Raises FileNotFoundError if there is no such folder or file; ValueError, naming the tensor and
-    both shapes, if the weights do not fit, or naming a setting that our model does not implement.
+    Raises FileNotFoundError if there is no such folder or file; ValueError, naming the tensor, if
+    the weights do not fit or are whole numbers, or naming a setting that our model does not implement.
     Source: Radford et al. 2019; the layout is that of Hugging Face's `openai-community/gpt2`.
 
     >>> load_gpt2("no-such-model")  # doctest: +IGNORE_EXCEPTION_DETAIL
@@ -57,6 +58,7 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
     config = config_from_gpt2(read_json(folder / "config.json"))
     with _Tensors(folder) as tensors:
         _check_shapes(tensors.shapes, gpt2_shapes(config))
+        _check_dtypes(tensors)
         if config.tie_weights:
             _check_tied(tensors)
         weights = convert_gpt2(tensors, config)
@@ -89,12 +91,12 @@ def config_from_gpt2(settings: Mapping[str, Any]) -> GPTConfig:
     missing = [name for name in sizes if name not in settings]
     if missing:
         raise ValueError(f"config.json has no {', '.join(missing)}")
-    width = settings["n_embd"]
-    if settings.get("n_inner") not in (None, 4 * width):
-        raise ValueError(f"n_inner is {settings['n_inner']}; this model has {4 * width}")
     for name in sizes:
         if type(settings[name]) is not int:
             raise ValueError(f"{name} is {settings[name]!r}; it must be a whole number")
+    width = settings["n_embd"]
+    if settings.get("n_inner") not in (None, 4 * width):
+        raise ValueError(f"n_inner is {settings['n_inner']}; this model has {4 * width}")
     dropout, tied = settings.get("resid_pdrop", 0.1), settings.get("tie_word_embeddings", True)
     if not isinstance(tied, bool) or type(dropout) not in (int, float):
         raise ValueError(f"resid_pdrop is {dropout!r} and tie_word_embeddings {tied!r}")
@@ -241,6 +243,15 @@ def _check_shapes(found, expected):
     for name in found.keys() - expected.keys() - {"lm_head.weight"}:
         if not name.endswith(_MASKS):
             raise ValueError(f"tensor {name} of shape {found[name]} does not belong to the model")
+
+
+def _check_dtypes(tensors):
+    """Weights are numbers of floating point; whole numbers would be taken for them silently."""
+    for name, (file, stored) in tensors.places.items():
+        if (dtype := file.get_slice(stored).get_dtype()) not in FLOATS and not name.endswith(
+            _MASKS
+        ):
+            raise ValueError(f"tensor {name} holds {dtype}, which are no weights")
 
 
 def _check_tied(tensors):

@@ -8,10 +8,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from helpers.chat import END_OF_TEXT, ChatModel, load_chat_model
+from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
 from helpers.limits import check_number
+from helpers.tokenizer import END_OF_TEXT
 from tools.terminal import read_as_marked, run_command
 
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."

@@ -14,7 +14,15 @@ import tomllib
 from pathlib import Path
 
 from tools.connection import connect, connection_hash, mend_moved, venv_python
-from tools.surroundings import SetupError, explain, for_command, for_python, last_lines, run
+from tools.surroundings import (
+    SetupError,
+    end_of,
+    explain,
+    for_command,
+    for_python,
+    last_lines,
+    run,
+)
 from tools.terminal import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +62,7 @@ def read_stamp(venv):
     """What the last finished set-up wrote, or nothing."""
     try:
         stamp = json.loads((venv / "course.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
 
@@ -137,7 +145,7 @@ def step(title, command, log):
     print(f" {time.monotonic() - start:.0f} s", flush=True)
     if code:
         text = b"".join(said).decode("utf-8", errors="replace")
-        print("\n".join(text.splitlines()[-8:]), file=sys.stderr)
+        print(end_of(text), file=sys.stderr)
         raise SetupError(f"{title}: that did not work. {explain(text)}")
 
 

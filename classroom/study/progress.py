@@ -68,7 +68,7 @@ def _write(state: dict) -> bool:
     path = state_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
+        if path.is_file():  # no device, which `write_whole` refuses
             try:
                 read_json(path)
             except ValueError:
