@@ -128,7 +128,8 @@ def plot_counts(models, ax=None, what="parameters", ours=None):
         )  # fmt: skip
     if ours is not None:
         ax.axhline(ours, color=COLORS[1], linestyle="--", linewidth=1)
-        ax.text(min(years), ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1])
+        end = max(years) + 1.8
+        ax.text(end, ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1], ha="right")
     ax.set(xlim=(min(years) - 0.3, max(years) + 1.9), ylabel=what)
     ax.set_ylim(top=max(counts) * 3)
     ax.set_xticks(range(math.floor(min(years)), math.ceil(max(years)) + 1))
@@ -194,7 +195,7 @@ def plot_open_and_closed(open_models, closed_models, ax=None):
                 ha="right" if crowded else "left", textcoords="offset points", fontsize=8.5,
                 color=color,
             )  # fmt: skip
-    ax.set(ylabel="MMLU, % right", ylim=(25, 96))
+    ax.set(ylabel="MMLU, % right", ylim=(25, 96), xlim=(None, end + 0.2))
     ax.set_xticks(range(2022, math.floor(end) + 1))
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     return ax
