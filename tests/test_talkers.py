@@ -21,6 +21,7 @@ from classroom.pages.talkers import (
     BaseGPT,
     ChatServer,
     choose_gpt,
+    find_gpt,
     find_gpts,
     gpt2_tokenizer,
     tidy_end,
@@ -345,3 +346,12 @@ def test_what_looks_like_a_special_token_is_text(small_gpt):
     tokenizer = BPETokenizer.train("the cat sat. " * 20, 280, ("<|endoftext|>",))
     gpt = BaseGPT("small", lambda: (model, tokenizer))
     assert gpt.respond("What does <|endoftext|> mean?")
+
+
+def test_a_gpt_is_found_by_its_name_or_one_line_says_what_is_missing(capsys):
+    nothing_named = {}
+    assert find_gpt("chat model", "a talk", nothing_named).name == "the course's chat model"
+    assert find_gpt("NoSuchModel", "a talk with it", nothing_named) is None
+    assert capsys.readouterr().out == (
+        "This cell shows a talk with it, where NoSuchModel is on this computer.\n"
+    )

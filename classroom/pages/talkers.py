@@ -2,6 +2,7 @@
 
     find_gpts()      all of them, in this order
     choose_gpt()     the first
+    find_gpt("GPT-2", shows="...")     the first of that name, or None and a line that says so
 
 1. The course's own small GPT, and its chat model. They are always available. `LLM_COURSE_GPT` may
    name the folder of a GPT that you trained with `helpers.train`; it comes first.
@@ -143,6 +144,18 @@ def choose_gpt(environment=None):
             "course again, or name a server in LLM_COURSE_CHAT_URL and LLM_COURSE_CHAT_MODEL"
         )
     return gpts[0]
+
+
+def find_gpt(name, shows, environment=None):
+    """Return the first of `find_gpts` whose name holds `name`, or None after one printed line.
+
+    `shows` says what a notebook's cell would have shown: "the same talk with SmolLM2".
+    """
+    for gpt in find_gpts(environment):
+        if name.lower() in gpt.name.lower():
+            return gpt
+    print(f"This cell shows {shows}, where {name} is on this computer.")
+    return None
 
 
 def _faster(loaded):
