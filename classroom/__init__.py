@@ -10,6 +10,7 @@ drawing: whiteboard.ink whiteboard.geometry whiteboard.ledger whiteboard.faults 
 board: whiteboard.paper whiteboard.shapes whiteboard.chart whiteboard.board whiteboard.six_tokens
 pictures: pages.token_view pages.embedding_view pages.attention_view pages.bpe_view
 drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy drawings.blueprints drawings.plots_field drawings.token_plots
+figures: drawings.architecture_plots
 progress: study.progress turns.registry turns.guard turns.source turns.kept turns.trial turns.turn turns
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
 talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream
