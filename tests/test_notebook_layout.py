@@ -181,6 +181,8 @@ def public_names():
 @every_notebook
 def test_they_redefine_nothing_of_the_packages(path):
     for cell in code_cells(path):
+        if "@your_turn" in cell.source:  # the reader writes what the package has, under its name
+            continue
         for name in defined(ast.parse(cell.source)):
             if name in public_names():
                 yield f"{name} is in {public_names()[name]}"
