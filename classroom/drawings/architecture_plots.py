@@ -99,7 +99,7 @@ def plot_stream(curves):
         color = COLORS[seen.index(family)]
         ax.semilogy(range(len(sizes)), sizes, style, color=color, label=name)
     ax.set(xlabel="blocks passed", ylabel="size of the stream (log scale)")
-    ax.legend(frameon=False, fontsize=8, loc="center right")
+    ax.legend(frameon=False, fontsize=8, loc=(0.66, 0.38))
     ends = ", ".join(f"{name} from {s[0]:.2f} to {s[-1]:.2f}" for name, s in curves.items())
     show(ax, alt=f"The size of the residual stream block by block: {ends}.")
 
