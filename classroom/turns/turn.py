@@ -56,10 +56,14 @@ class Turn:
 
 
 class Turns:
-    """The turns of one notebook, in order; `your_turn` is the decorator that its cells use."""
+    """The turns of one notebook, in order; `your_turn` is the decorator that its cells use.
 
-    def __init__(self, notebook):
+    `given` maps the names that the notebook takes from the turns of earlier ones to their values.
+    """
+
+    def __init__(self, notebook, given=()):
         self.notebook = notebook
+        self.given = dict(given)
         self.turns = {}
         watch_cells()
 
@@ -135,7 +139,8 @@ class Turns:
         return (missing or [*self.turns.values()])[0]
 
     def _earlier(self, turn):
-        return [name for name, other in self.turns.items() if other.order < turn.order]
+        written = [name for name, other in self.turns.items() if other.order < turn.order]
+        return [*self.given, *written]
 
     def _verdict(self, turn, thing, of, written):
         """The sentence to print, and the version to use."""
@@ -186,7 +191,7 @@ class Turns:
             name=turn.name,
             source=written.source,
             imports=list(written.imports),
-            uses=[name for name in written.names if name in self.turns],
+            uses=[name for name in written.names if name in {**self.given, **self.turns}],
             checks=checks,
             date=datetime.date.today().isoformat(),
         )
