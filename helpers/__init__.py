@@ -15,6 +15,7 @@ training: optim checkpoint compression runs.progress runs.log runs.safety runs.b
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference
 talking: evaluate judge chat
+llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
 """
 

@@ -55,10 +55,10 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
     """
     folder = _find_folder(name_or_path)
     config = config_from_gpt2(read_json(folder / "config.json"))
-    with _Tensors(folder) as tensors:
-        _check_shapes(tensors.shapes, gpt2_shapes(config))
+    with TensorFiles(folder, "transformer.") as tensors:
+        check_shapes(tensors.shapes, gpt2_shapes(config), allowed=_MASKS)
         if config.tie_weights:
-            _check_tied(tensors)
+            check_tied(tensors, "wte.weight")
         weights = convert_gpt2(tensors, config)
     with torch.device("meta"):  # shapes only: no time or memory for random weights
         model = GPT(config)
@@ -168,11 +168,15 @@ def convert_gpt2(tensors: Mapping[str, torch.Tensor], config: GPTConfig) -> dict
     return ours
 
 
-class _Tensors:
-    """The tensors of one file or of many shards, by name without the `transformer.` prefix."""
+class TensorFiles:
+    """The tensors of one safetensors file or of many shards, by name without their `prefix`.
 
-    def __init__(self, folder):
-        self.folder, self.stack = folder, ExitStack()
+    Use it in a `with` block; `shapes` are known before a tensor is read. Raises FileNotFoundError
+    where a file is missing, and ValueError for one that is truncated or no safetensors file.
+    """
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self.folder, self.prefix, self.stack = folder, prefix, ExitStack()
 
     def __enter__(self):
         with ExitStack() as stack:  # closes the open files if a shard fails
@@ -180,7 +184,7 @@ class _Tensors:
             for path in _files(self.folder):
                 file = stack.enter_context(_open(path))
                 for name in file.keys():  # noqa: SIM118 (no dictionary: it cannot be iterated)
-                    self.places[name.removeprefix("transformer.")] = (file, name)
+                    self.places[name.removeprefix(self.prefix)] = (file, name)
             self.stack = stack.pop_all()
         self.shapes = {
             name: tuple(file.get_slice(stored).get_shape())
@@ -232,25 +236,33 @@ def _open(path):
         raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from error
 
 
-def _check_shapes(found, expected):
+def check_shapes(
+    found: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, tuple[int, ...]],
+    allowed: tuple[str, ...] = (),
+) -> None:
+    """Raise ValueError for a tensor that is missing, of another shape, or foreign to the model.
+
+    Names that end in one of `allowed` may be there; a tied head may be repeated.
+    """
     for name, shape in expected.items():
         if name not in found:
             raise ValueError(f"tensor {name} of shape {shape} is missing")
         if found[name] != shape:
             raise ValueError(f"tensor {name} has shape {found[name]}; the model needs {shape}")
     for name in found.keys() - expected.keys() - {"lm_head.weight"}:
-        if not name.endswith(_MASKS):
+        if not name.endswith(allowed):
             raise ValueError(f"tensor {name} of shape {found[name]} does not belong to the model")
 
 
-def _check_tied(tensors):
+def check_tied(tensors: TensorFiles, embedding: str) -> None:
     """A file may repeat the tied head, but a head that differs from the embedding is an error."""
     found = tensors.shapes.get("lm_head.weight")
     if found is not None and (
-        found != tensors.shapes["wte.weight"]
-        or not torch.equal(tensors["lm_head.weight"], tensors["wte.weight"])
+        found != tensors.shapes[embedding]
+        or not torch.equal(tensors["lm_head.weight"], tensors[embedding])
     ):
         raise ValueError(
-            f"tensor lm_head.weight of shape {found} is not wte.weight of shape "
-            f"{tensors.shapes['wte.weight']}, though config.json ties them"
+            f"tensor lm_head.weight of shape {found} is not {embedding} of shape "
+            f"{tensors.shapes[embedding]}, though config.json ties them"
         )
