@@ -30,9 +30,7 @@ class LlamaChat(ChatModel):
     Loading raises OSError or ValueError where the file is missing, damaged or of another format.
     """
 
-    def __init__(
-        self, name: str, path: Path | str, system: str = SYSTEM, **options: Any
-    ) -> None:
+    def __init__(self, name: str, path: Path | str, system: str = SYSTEM, **options: Any) -> None:
         super().__init__(name, lambda: self._load_file(path), **options)
         self.system = system
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from helpers.llama.blocks import FORMATS, UNKNOWN_NAMES, BlockFormat, unpack
 
-NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+# the types of numbers in settings, as Python's `struct` writes them
+NUMBERS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 STRING, ARRAY = 8, 9
 MOST_DIMENSIONS = 4
 
@@ -31,7 +32,7 @@ class Cursor:
     """Reads values one after another from bytes; raises ValueError past their end."""
 
     def __init__(self, data: np.ndarray) -> None:
-        self.data, self.position = memoryview(data), 0
+        self.data, self.position = data.data, 0
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
@@ -91,8 +92,9 @@ class GGUFFile:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        size = os.path.getsize(self.path)
-        self.data = np.asarray(np.memmap(self.path, np.uint8, "r")) if size else np.empty(0, np.uint8)
+        if os.path.getsize(self.path) == 0:
+            raise ValueError(f"{path} is empty")
+        self.data = np.asarray(np.memmap(self.path, np.uint8, "r"))  # read where it is needed
         try:
             self.settings, self.tensors = read_header(self.data)
         except (ValueError, OverflowError) as error:
@@ -134,7 +136,9 @@ def read_entry(cursor: Cursor) -> tuple[str, tuple[int, ...], BlockFormat, int, 
     """The next tensor's name, shape, format, offset, and how many bytes its numbers take."""
     name, n_dimensions = cursor.string(), cursor.number("I")
     if not 1 <= n_dimensions <= MOST_DIMENSIONS:
-        raise ValueError(f"tensor {name} has {n_dimensions} dimensions; 1 to {MOST_DIMENSIONS} can be")
+        raise ValueError(
+            f"tensor {name} has {n_dimensions} dimensions; 1 to {MOST_DIMENSIONS} can be"
+        )
     shape = tuple(cursor.number("Q") for _ in range(n_dimensions))[::-1]
     kind, offset = cursor.number("I"), cursor.number("Q")
     if kind not in FORMATS:

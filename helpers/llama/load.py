@@ -142,15 +142,15 @@ def expected_shapes(
     """
     last = theirs(f"blocks.{config.n_layers - 1}.norm_attention.scale", format_number)
     if last not in found:
-        raise ValueError(f"tensor {last} is missing, though there should be {config.n_layers} layers")
+        raise ValueError(
+            f"tensor {last} is missing, though there should be {config.n_layers} layers"
+        )
     with torch.device("meta"):  # shapes only
         parameters = Llama(config).named_parameters()
     return {theirs(name, format_number): tuple(each.shape) for name, each in parameters}
 
 
-def fill(
-    config: LlamaConfig, read: Callable[[str], torch.Tensor], dtype: torch.dtype
-) -> Llama:
+def fill(config: LlamaConfig, read: Callable[[str], torch.Tensor], dtype: torch.dtype) -> Llama:
     """Make a `Llama` whose parameters are what `read` returns for their names."""
     with torch.device("meta"):  # no time or memory for random weights
         model = Llama(config)

@@ -133,9 +133,7 @@ class GroupedQueryAttention(nn.Module):
         shared_by = self.n_heads // self.n_kv_heads
         return x if shared_by == 1 else x.repeat_interleave(shared_by, dim=1)
 
-    def weights(
-        self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
+    def weights(self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """The attention weights (B, H, T, T) for (B, T, C), by the readable `attend`."""
         queries, keys, values = self.project(x, angles)
         mask = causal_mask(x.shape[1], x.shape[1]).to(x.device)
