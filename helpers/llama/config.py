@@ -57,7 +57,7 @@ class LlamaConfig:
                 f"n_heads {self.n_heads} is not divisible by n_kv_heads {self.kv_heads}"
             )
         if self.head_dim % 2:
-            raise ValueError(f"head_dim is {self.head_dim}; rotary positions need an even number")
+            raise ValueError(f"head_size is {self.head_dim}; rotary positions need an even number")
         check_number("rope_base", self.rope_base, above=1)
         check_number("norm_epsilon", self.norm_epsilon, least=0, below=1)
         for divisor in self.rope_divisors or ():

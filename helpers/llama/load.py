@@ -154,7 +154,12 @@ def fill(config: LlamaConfig, read: Callable[[str], torch.Tensor], dtype: torch.
     """Make a `Llama` whose parameters are what `read` returns for their names."""
     with torch.device("meta"):  # no time or memory for random weights
         model = Llama(config)
-    weights = {name: read(name).to(dtype).contiguous() for name, _ in model.named_parameters()}
+    weights = {}
+    for name, _ in model.named_parameters():
+        weight = read(name)
+        if not weight.is_floating_point():
+            raise ValueError(f"the tensor of {name} holds {weight.dtype}, which are no weights")
+        weights[name] = weight.to(dtype).contiguous()
     if config.tie_weights:
         weights["output_head.weight"] = weights["token_embedding.weight"]
     model.load_state_dict(weights, assign=True)
@@ -172,9 +177,9 @@ def config_from_hf(settings: Mapping[str, Any]) -> LlamaConfig:
     for name, allowed in _MUST_BE.items():
         if settings.get(name, allowed[-1]) not in allowed:
             raise ValueError(f"{name} is {settings[name]!r}; this model has {allowed[0]!r}")
-    layers = settings.get("layer_types") or ["full_attention"]
-    if set(layers) != {"full_attention"}:
-        raise ValueError(f"layer_types has {sorted(set(layers))}; this model has full_attention")
+    layers = settings.get("layer_types") or []
+    if not isinstance(layers, list) or any(layer != "full_attention" for layer in layers):
+        raise ValueError(f"layer_types is {layers!r}; this model has full_attention everywhere")
     heads, head_size = settings.get("num_attention_heads"), settings.get("head_dim")
     rope = _rope_settings(settings)
     sizes = {
