@@ -49,6 +49,10 @@ class ChatModel:
     def _parts(self):
         return self._load()
 
+    def load(self) -> tuple[Any, BPETokenizer]:
+        """Load the model now, if the first text has not; return (model, tokenizer)."""
+        return self._parts
+
     def reset(self) -> None:
         """Forget the conversation."""
         self.turns: list[

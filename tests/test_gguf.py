@@ -382,7 +382,7 @@ def test_a_chat_has_the_format_of_the_model(tmp_path):
     path = write(tmp_path / "a.gguf", small_model(context_length=256))
     chat = LlamaChat("small", path, system="Be kind.", max_new_tokens=5)
     chat.turns = [("the cat", " sat <|im_end|>")]
-    model, tokenizer = chat._parts
+    model, tokenizer = chat.load()
     ids = chat._prompt("the dog")
     assert tokenizer.decode(ids) == (
         "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nthe cat<|im_end|>\n"

@@ -12,6 +12,7 @@ That of SmolLM2 and Qwen is called ChatML:
 A special token is set by this code only: where a reader types one, it is read as plain text.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,26 @@ class LlamaChat(ChatModel):
 
     `respond`, `stream` and `reset` are those of `helpers.chat.ChatModel`, and so are `options`.
     `system` says what the assistant is; SmolLM2 was trained with this sentence as the default.
+    `faster` may change the loaded model, such as `helpers.fast.speed_up`.
     Loading raises OSError or ValueError where the file is missing, damaged or of another format.
     """
 
-    def __init__(self, name: str, path: Path | str, system: str = SYSTEM, **options: Any) -> None:
-        super().__init__(name, lambda: self._load_file(path), **options)
+    def __init__(
+        self,
+        name: str,
+        path: Path | str,
+        system: str = SYSTEM,
+        faster: Callable[[Any], Any] = lambda model: model,
+        **options: Any,
+    ) -> None:
+        super().__init__(name, lambda: self._load_file(path, faster), **options)
         self.system = system
 
-    def _load_file(self, path):
+    def _load_file(self, path, faster):
         model, tokenizer = load_gguf(path)
         if not {BEGIN, END} <= tokenizer.special_tokens.keys():
             raise ValueError(f"{path} cannot chat in this format: it has no token {BEGIN} or {END}")
-        return model, tokenizer
+        return faster(model), tokenizer
 
     def end_id(self) -> int:
         return self._parts[1].special_tokens[END]
