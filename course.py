@@ -12,7 +12,7 @@ LOWEST, HIGHEST = (3, 11), (3, 13)
 # name, needs the course's .venv, what it does
 COMMANDS = (
     ("lab", True, "set up, then open your copy of the notebooks in JupyterLab: lab [NN]"),
-    ("setup", True, "make .venv, install the tested packages, fetch a chat model; --small: without"),
+    ("setup", True, "make .venv with the tested packages, fetch a chat model (--small: do not)"),
     ("test", True, "unit tests and every notebook; --quick, --browser, --colab: see test --help"),
     ("chat", True, "talk to SmolLM2 or the course's chat model; --model FOLDER for one of yours"),
     ("train", True, "train a GPT: train --corpus pydocs --preset laptop; see train --help"),

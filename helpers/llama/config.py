@@ -114,7 +114,7 @@ def llama3_divisors(
     Source: Grattafiori et al. 2024 (Llama 3), section 3.4.2, and Meta's code for the three ranges.
 
     >>> [round(x, 3) for x in llama3_divisors(8, 10_000.0, 8.0, 1.0, 4.0, 128)]
-    [1.0, 1.552, 8.0, 8.0]
+    [1.0, 2.339, 8.0, 8.0]
     """
     divisors = []
     for frequency in rope_frequencies(head_dim, base):
