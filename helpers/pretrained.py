@@ -8,12 +8,13 @@ Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
 """
 
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from helpers.config import GPTConfig
 from helpers.files import read_json
@@ -60,7 +61,7 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
         if config.tie_weights:
             check_tied(tensors, "wte.weight")
         weights = convert_gpt2(tensors, config)
-    with torch.device("meta"):  # shapes only: no time or memory for random weights
+    with shapes_only():
         model = GPT(config)
     weights = {name: weight.to(dtype).contiguous() for name, weight in weights.items()}
     model.load_state_dict(weights, assign=True)
@@ -166,6 +167,30 @@ def convert_gpt2(tensors: Mapping[str, torch.Tensor], config: GPTConfig) -> dict
             ours[f"{block}{new}.{weight}"] = tensors[f"{theirs}{old}.weight"].t()
             ours[f"{block}{new}.{bias}"] = tensors[f"{theirs}{old}.bias"]
     return ours
+
+
+class _NoRandomNumbers(TorchFunctionMode):
+    """Within it, the functions of `torch.nn.init` leave a tensor as it is."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Within it, a new module has shapes and no numbers: it takes no time and no memory.
+
+    Random numbers on PyTorch's meta device would load its compiler first, which takes a second.
+
+    >>> with shapes_only():
+    ...     torch.nn.Linear(10**6, 10**6).weight.is_meta
+    True
+    """
+    with torch.device("meta"), _NoRandomNumbers():
+        yield
 
 
 class TensorFiles:

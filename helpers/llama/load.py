@@ -17,7 +17,7 @@ from helpers.llama.config import LlamaConfig, linear_divisors, llama3_divisors
 from helpers.llama.gguf import GGUFFile
 from helpers.llama.model import Llama
 from helpers.llama.tokens import FileTokenizer, tokenizer_from_gguf
-from helpers.pretrained import TensorFiles, check_shapes, check_tied
+from helpers.pretrained import TensorFiles, check_shapes, check_tied, shapes_only
 
 # Our name, the name in safetensors (after `model.`), the name in GGUF.
 OUTER_NAMES = {
@@ -145,14 +145,14 @@ def expected_shapes(
         raise ValueError(
             f"tensor {last} is missing, though there should be {config.n_layers} layers"
         )
-    with torch.device("meta"):  # shapes only
+    with shapes_only():
         parameters = Llama(config).named_parameters()
     return {theirs(name, format_number): tuple(each.shape) for name, each in parameters}
 
 
 def fill(config: LlamaConfig, read: Callable[[str], torch.Tensor], dtype: torch.dtype) -> Llama:
     """Make a `Llama` whose parameters are what `read` returns for their names."""
-    with torch.device("meta"):  # no time or memory for random weights
+    with shapes_only():
         model = Llama(config)
     weights = {}
     for name, _ in model.named_parameters():
