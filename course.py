@@ -12,15 +12,15 @@ LOWEST, HIGHEST = (3, 11), (3, 13)
 # name, needs the course's .venv, what it does
 COMMANDS = (
     ("lab", True, "set up, then open your copy of the notebooks in JupyterLab: lab [NN]"),
-    ("setup", True, "make .venv and install the tested packages, nothing else"),
+    ("setup", True, "make .venv with the tested packages, fetch a chat model (--small: do not)"),
     ("test", True, "unit tests and every notebook; --quick, --browser, --colab: see test --help"),
-    ("chat", True, "talk to the course's chat model; --model FOLDER for one of yours"),
+    ("chat", True, "talk to SmolLM2 or the course's chat model; --model FOLDER for one of yours"),
     ("train", True, "train a GPT: train --corpus pydocs --preset laptop; see train --help"),
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),
     ("book", True, "the notes and notebooks as a website, the notes as a PDF, in build/book/"),
-    ("data", True, "list the texts to download, or download one: data NAME"),
+    ("data", True, "list the texts and models to download, or download one: data NAME"),
     ("bench", True, "measure the speed, or one thing: bench NAME; --list lists them"),
     ("zip", False, "write course.zip, to upload to Colab"),
     ("repo", True, "say where the course is published: repo OWNER/NAME"),
