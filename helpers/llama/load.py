@@ -17,7 +17,7 @@ from helpers.llama.config import LlamaConfig, linear_divisors, llama3_divisors
 from helpers.llama.gguf import GGUFFile
 from helpers.llama.model import Llama
 from helpers.llama.tokens import FileTokenizer, tokenizer_from_gguf
-from helpers.pretrained import TensorFiles, check_dtypes, check_shapes, check_tied, shapes_only
+from helpers.pretrained import TensorFiles, check_shapes, check_tied, shapes_only
 
 # Our name, the name in safetensors (after `model.`), the name in GGUF.
 OUTER_NAMES = {
@@ -85,7 +85,6 @@ def load_llama(folder: Path | str, dtype: torch.dtype = torch.float32) -> Llama:
     with TensorFiles(folder, "model.") as tensors:
         expected = expected_shapes(config, SAFETENSORS, tensors.shapes)
         check_shapes(tensors.shapes, expected, allowed=("rotary_emb.inv_freq",))
-        check_dtypes(tensors)
         if config.tie_weights:
             check_tied(tensors, theirs("token_embedding.weight", SAFETENSORS))
         return fill(config, lambda name: tensors[theirs(name, SAFETENSORS)], dtype)
