@@ -93,7 +93,7 @@ def test_by_upload_and_download(machine, monkeypatch, capsys):
     files.upload = lambda: {"my_turns (1).zip": archive}
     carry.bring("upload")
     assert written().keys() == {"encode"}
-    files.upload = dict  # cancelled
+    files.upload = dict  # the reader chose no file
     carry.bring("upload")
     assert "1 of your turns" in capsys.readouterr().out
 

@@ -23,7 +23,7 @@ from classroom.turns.kept import Kept, kept_turns
 
 HERE, NOTEBOOKS = Path(__file__).parent, Path(__file__).parents[2] / "notebooks"
 PARTS = "settings tokenizer data model sampling files training command".split()
-# the turns that may stand in the file, by notebook; a class brings its methods
+# the turns that may be in the file, by notebook; a class brings its methods
 TURNS = {
     "03": "count_pairs merge_pair train_merges split_pretokens train_merges_fast encode_word "
     "split_at_special BytePairTokenizer byte_characters",
@@ -38,7 +38,7 @@ LINE_LENGTH = 100
 
 @dataclass(frozen=True)
 class Piece:
-    """One turn as it stands in the file: its name, whose it is, its source and its imports."""
+    """One turn as it is in the file: its name, whose it is, its source and its imports."""
 
     notebook: str
     name: str
@@ -86,7 +86,7 @@ def assemble(kept=None) -> Assembled:
 
 
 def _pieces(kept):
-    """Every turn that may stand in the file, by its name, and remarks about damaged ones."""
+    """Every turn that may be in the file, by its name, and remarks about damaged ones."""
     pieces, remarks = {}, []
     for notebook, names in TURNS.items():
         for name in _registered(notebook):
