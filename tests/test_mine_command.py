@@ -10,9 +10,15 @@ import time
 
 import pytest
 
+from classroom.mine import desk, measure
 from classroom.mine.assemble import assemble
+from classroom.study import progress as study
 from classroom.turns.kept import Kept
+from classroom.worlds import tales
+from helpers.checkpoint import load_model
+from helpers.compression import bits_per_byte
 from helpers.texts import load_corpus
+from helpers.texts.prepare import split_text
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +133,31 @@ def test_a_stop_saves_and_the_same_command_goes_on(place):
     state = json.loads((place / "my_llm" / "step-00000100" / "state.json").read_text())["state"]
     assert state["step"] == len(state["losses"]) == 100
     assert state["losses"][-1] < state["losses"][0] - 1
+
+
+def test_the_desk_trains_measures_and_puts_a_finished_run_aside(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    folder = tmp_path / "work"
+    desk.write(folder)
+    measure.write_tales(folder, 150)
+    assert desk.train(folder, None, "--preset", "tiny", "--steps", "20") == 0
+    figures = study.read_state("model")["figures"]
+    assert figures["text"] == "tales.txt" and figures["steps"] == 20
+    documents = tales.sample(100, 2)
+    floor = -sum(map(tales.log_prob, documents)) / sum(len(d.encode()) for d in documents)
+    assert figures["floor"] == round(floor, 3) < figures["bits_per_byte"]
+    assert figures["xz"] < figures["gzip"] and figures["tokens_per_second"] > 0
+    assert 1 < figures["bytes_per_token"] < 8
+    story = tmp_path / "story.txt"
+    story.write_text(load_corpus("story"), "utf-8")
+    assert desk.train(folder, story, "--preset", "tiny", "--steps", "1") == 0
+    assert "The finished run is now" in capfd.readouterr().out and (folder / "my_llm-1").is_dir()
+    figures = study.read_state("model")["figures"]
+    assert figures["text"] == "story.txt" and "floor" not in figures
+    model, tokenizer = load_model(folder / "my_llm" / "model")
+    held_out = split_text(load_corpus("story"))[1]
+    assert abs(figures["bits_per_byte"] - bits_per_byte(model, tokenizer, held_out)) < 2e-3
 
 
 # what was kept

@@ -38,10 +38,10 @@ def main(arguments=None):
     try:
         if options.report:
             report = read_report()
-            write_whole(folder / PAGE, as_html(report)) if folder.exists() else None
             print(as_text(report))
-            if folder.exists():
-                print(f"\nAs a page to keep: {folder / PAGE}")
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / PAGE, as_html(report))
+            print(f"\nAs a page to keep: {folder / PAGE}")
             return 0
         if options.text and not options.text.is_file():
             raise ValueError(f"there is no file {options.text}")

@@ -47,12 +47,22 @@ def described(made: Assembled, path: Path) -> str:
 def train(folder: Path, text: Path | None = None, *options: str) -> int:
     """Train my_llm.py of a folder on a text (default: tales), measure the model; return the status."""
     path = write_tales(folder) if text is None else text.absolute()
+    if (folder / RUN / "model").exists():
+        print(f"The finished run is now {_put_aside(folder / RUN)}.", flush=True)
     command = [sys.executable, FILE, "train", str(path), "--out", RUN, *options]
     status = subprocess.call(command, cwd=folder)
     if status == 0:
         print("Measuring it.", flush=True)
         study.remember("model", "figures", measure(folder / FILE, folder / RUN / "model", path))
     return status
+
+
+def _put_aside(run: Path) -> Path:
+    """Rename the folder of a finished run, so that a new one can begin."""
+    number = 1
+    while (aside := run.with_name(f"{run.name}-{number}")).exists():
+        number += 1
+    return run.rename(aside)
 
 
 def talk(folder: Path, *options: str) -> int:
