@@ -78,6 +78,8 @@ def assemble(kept=None) -> Assembled:
             return _assembled(turns, remarks)
         except Clash as clash:  # two of the reader's turns use one name for two modules
             piece = turns[clash.name]
+            if piece.kept is None:
+                raise ValueError(f"two of the course's parts clash: {clash}") from None
             remarks.append(
                 f"{piece.name}: it imports {clash.bound} from elsewhere than another part; "
                 "the course's version is used."

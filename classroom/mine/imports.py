@@ -43,7 +43,7 @@ class Imports:
                 bound, target = alias.asname or alias.name, (node.module, alias.name)
             else:
                 bound = alias.asname or alias.name.partition(".")[0]
-                target = (alias.name, None)
+                target = (alias.name if alias.asname else bound, None)  # a.b binds a
             if names is not None and bound not in names:
                 continue
             before = self.bound.setdefault(bound, target)
