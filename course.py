@@ -16,6 +16,7 @@ COMMANDS = (
     ("test", True, "unit tests and every notebook; --quick, --browser, --colab: see test --help"),
     ("chat", True, "talk to SmolLM2 or the course's chat model; --model FOLDER for one of yours"),
     ("train", True, "train a GPT: train --corpus pydocs --preset laptop; see train --help"),
+    ("mine", True, "write my_llm.py from what you wrote; mine train, mine talk, mine --report"),
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),

@@ -13,21 +13,22 @@ import os
 import re
 from pathlib import Path
 
-from classroom.study.progress import state_file
+from classroom.study.progress import state_file, taken_along
 from helpers.files import read_json, write_whole
 from tools.lectures import ROOT
 
 SOURCES = ("helpers", "classroom", "tools")
 SOURCE_LINK = re.compile(rf"\]\(\.\./(?=(?:{'|'.join(SOURCES)})/)")
-RECORD = ".originals.json"
+NAME, RECORD = "my_course", ".originals.json"
 
 
 def folder():
     """Where the copy is: `LLM_COURSE_WORK`, or `my_course` beside the reader's progress."""
-    chosen = os.environ.get("LLM_COURSE_WORK")
-    return (
-        Path(os.path.expanduser(chosen)).resolve() if chosen else state_file().parent / "my_course"
-    )
+    if chosen := os.environ.get("LLM_COURSE_WORK"):
+        return Path(os.path.expanduser(chosen)).resolve()
+    if os.environ.get("LLM_COURSE_STATE"):
+        return state_file().with_name(NAME)
+    return taken_along(NAME)
 
 
 def update(work, root=ROOT):
