@@ -60,7 +60,7 @@ def download(name: str, item: Download, path: Path, progress: bool) -> None:
                 failures[url] = _in_words(error)
     reasons = "\n".join(f"  {url}\n    {reason}" for url, reason in failures.items())
     raise CorpusError(
-        f"{name!r} could not be downloaded (tried {ROUNDS} times):\n{reasons}\n"
+        f"{name!r} could not be downloaded (tries: {ROUNDS}):\n{reasons}\n"
         f"Nothing was kept. Check the internet connection and try again, or download the file on "
         f"another computer and put it at {path}" + (" (unpacked)." if item.unpack else ".")
     )
