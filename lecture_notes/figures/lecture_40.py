@@ -61,12 +61,11 @@ def size_and_skill():
     )  # fmt: skip
     counts = [_count(name) for name in SIZES]
     chart = board.chart(
-        110, 95, 440, 230, (7.9, 9.3), (40, 70), x_label="parameters (each step is a factor)",
-        x_ticks=[(math.log10(n), f"{n / 1e6:.0f}M") for n in counts], y_ticks=[40, 50, 60, 70],
+        110, 95, 440, 230, (7.9, 9.3), (0, 70), x_label="parameters (each step is a factor)",
+        x_ticks=[(math.log10(n), f"{n / 1e6:.0f}M") for n in counts], y_ticks=[0, 20, 40, 60],
         y_label="percent right",
     )  # fmt: skip
     places = [math.log10(n) for n in counts]
-    chart.curve(places, LAMBADA, "gray", dashed=True)
     chart.dots(places, LAMBADA, "blue")
     for place, score in zip(places, LAMBADA, strict=True):
         x, y = chart.at(place, score)
