@@ -80,7 +80,7 @@ def size_and_skill():
 
 
 def where_the_memory_goes():
-    """Bars of memory for GPT-2 medium: in use, in training on short rows, on full rows."""
+    """Bars of memory for GPT-2 medium: at inference, in training on short rows, on full rows."""
     config = PRESETS["gpt2-medium"]
     weights = 4 * _count("gpt2-medium") / GIGA
     board = Board(
@@ -91,7 +91,7 @@ def where_the_memory_goes():
     )  # fmt: skip
     x, unit, y = 130, 16.5, 88
     for name, T in (
-        ("in use", 0),
+        ("at inference", 0),
         ("training,\n8 rows of 61", 61),
         ("training,\n8 rows of 1,024", 1024),
     ):
