@@ -31,7 +31,7 @@ def names_and_shapes():
         ("wte.weight", "token_embedding, output_head", "green", "one table, two places"),
         ("wpe.weight", "position_embedding", "gray", ""),
         ("h.0.ln_1.weight", "norm_attention.scale", "gray", ""),
-        ("h.0.attn.c_attn.weight", "query, key, value", "orange", "split in three, transpose"),
+        ("h.0.attn.c_attn.weight", "query, key, value", "orange", "split, transpose"),
         ("h.0.attn.c_proj.weight", "output", "blue", "transpose"),
         ("h.0.mlp.c_fc.weight", "expand", "blue", "transpose"),
         ("h.0.mlp.c_proj.weight", "project", "blue", "transpose"),

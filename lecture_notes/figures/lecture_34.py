@@ -80,7 +80,7 @@ def where_to_read():
         (words + padding, 2, "read the last real token", "the same as with\nno padding at all",
          "green"),
         (padding + words, 5, "padding on the left, hidden", "the same too: always\nat the last "
-         "place", "green"),
+         "position", "green"),
     ]  # fmt: skip
     for place, (row, read, name, remark, color) in enumerate(rows):
         y = 112 + 104 * place
