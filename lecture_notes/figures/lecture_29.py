@@ -15,23 +15,16 @@ def _at(temperature):
 def the_same_scores():
     """Nine probabilities at three temperatures."""
     board = Board(
-        760, 400, "One list of scores, three temperatures",
+        760, 500, "One list of scores, three temperatures",
         "Three bar charts of the same nine words. At temperature 0.1 the word forward takes nearly "
         "everything. At 1 forward and toward share most of it. At 5 all words have a visible bar.",
     )  # fmt: skip
     for place, (temperature, color) in enumerate(((0.1, "blue"), (1.0, "green"), (5.0, "orange"))):
-        left = 70 + 235 * place
-        chart = board.chart(left, 110, 200, 190, (0, 9), (0, 1), y_ticks=[0, 0.5, 1])
-        p = _at(temperature)
-        for i, value in enumerate(p.tolist()):
-            chart.curve([i + 0.5, i + 0.5], [0, value], color)
-            x, _ = chart.at(i + 0.5, 0)
-            board.text(x, 318, WORDS[i][0], 12, color)
-        best = int(p.argmax())
-        board.text(left + 100, 92, f"temperature {temperature:g}", 15, color, bold=True)
-        board.text(left + 100, 348, f"{WORDS[best]}: {p[best]:.3f}", 14, color)
-    board.text(380, 378, "closer · every · effort · forward · inches · moves · pizza · toward · you",
-               12, "gray")  # fmt: skip
+        chart = board.chart(200, 70 + 132 * place, 530, 92, (-0.6, 8.6), (0, 1.15))
+        p = _at(temperature).tolist()
+        labels = [f"{value:.2f}" for value in p]
+        chart.bars(p, WORDS, [color] * len(WORDS), labels, size=13)
+        board.text(100, 118 + 132 * place, f"temperature {temperature:g}", 15, color, bold=True)
     return board
 
 

@@ -59,19 +59,31 @@ def three_is_not_always_right():
 
 
 def the_order_of_the_knobs():
-    """Penalty, temperature, top-k, top-p, die."""
+    """Temperature before and after top-p: the words that are kept, and their probabilities."""
     board = Board(
-        760, 250, "The order of the knobs",
-        "A row of boxes from left to right: repetition penalty, temperature, top-k, softmax, "
-        "top-p, die. The first three work on scores, the others on probabilities.",
+        760, 400, "Temperature 5 and top-p 0.9, in both orders",
+        "Two bar charts of nine words, sorted. With temperature first the distribution is flat and "
+        "top-p keeps seven words. With temperature last top-p keeps two, forward and toward, which "
+        "then share the probability nearly equally.",
     )  # fmt: skip
-    names = (("repetition\npenalty", "red"), ("÷ temper-\nature", "orange"), ("top-k", "blue"),
-             ("softmax", "green"), ("top-p", "blue"), ("die", "purple"))  # fmt: skip
-    boxes = [
-        board.box(26 + 122 * i, 100, 98, 58, n, size=14, fill=c) for i, (n, c) in enumerate(names)
-    ]
-    for a, b in zip(boxes, boxes[1:], strict=False):
-        board.arrow(a, b)
-    board.brace((26, 172), (368, 172), "scores")
-    board.brace((392, 172), (734, 172), "probabilities")
+    first = next_token_probabilities(SCORES, temperature=5.0, top_p=0.9)
+    kept = next_token_probabilities(SCORES, top_p=0.9) > 0
+    last = (SCORES / 5).where(kept, -torch.inf).softmax(-1)
+    order = SCORES.sort(descending=True).indices.tolist()
+    panels = (
+        (60, first, "temperature first, as here", "orange"),
+        (420, last, "temperature last, as in llama.cpp", "blue"),
+    )
+    for left, p, title, color in panels:
+        chart = board.chart(left, 120, 310, 180, (0, 9), (0, 0.6), y_ticks=[0, 0.5])
+        for i, word in enumerate(order):
+            x, y = chart.at(i + 0.5, 0)
+            if p[word] > 0:
+                chart.curve([i + 0.5, i + 0.5], [0, float(p[word])], color)
+                board.text(
+                    x, chart.at(0, float(p[word]))[1] - 12, f"{float(p[word]):.2f}", 12, color
+                )
+            board.text(x, y + 16 + 18 * (i % 2), WORDS[word], 12, color if p[word] > 0 else "gray")
+        board.text(left + 155, 92, title, 15, bold=True)
+        board.text(left + 155, 362, f"{int((p > 0).sum())} words can be drawn", 14, color)
     return board

@@ -24,17 +24,17 @@ def names_and_shapes():
         760, 480, "Where each tensor goes",
         "On the left eight kinds of tensors in GPT-2's file with their shapes, on the right their "
         "places in our model. The embedding goes to two places, the packed attention matrix is cut "
-        "in three, all matrices of the blocks are turned, the rest stays as it is.",
+        "in three, all matrices of the blocks are transposed, the rest stays as it is.",
     )  # fmt: skip
     shapes = gpt2_shapes(GPTConfig())
     rows = [
         ("wte.weight", "token_embedding, output_head", "green", "one table, two places"),
         ("wpe.weight", "position_embedding", "gray", ""),
         ("h.0.ln_1.weight", "norm_attention.scale", "gray", ""),
-        ("h.0.attn.c_attn.weight", "query, key, value", "orange", "cut in three, turn"),
-        ("h.0.attn.c_proj.weight", "output", "blue", "turn"),
-        ("h.0.mlp.c_fc.weight", "expand", "blue", "turn"),
-        ("h.0.mlp.c_proj.weight", "project", "blue", "turn"),
+        ("h.0.attn.c_attn.weight", "query, key, value", "orange", "split, transpose"),
+        ("h.0.attn.c_proj.weight", "output", "blue", "transpose"),
+        ("h.0.mlp.c_fc.weight", "expand", "blue", "transpose"),
+        ("h.0.mlp.c_proj.weight", "project", "blue", "transpose"),
         ("ln_f.weight", "final_norm.scale", "gray", ""),
     ]
     board.text(182, 82, "in the file", 15, bold=True)
@@ -44,19 +44,19 @@ def names_and_shapes():
         left = board.box(24, y, 316, 34, f"{name}  {shape}", fill=fill, size=13)
         if label.startswith("cut"):
             ours, shape = f"{ours}  each", (shape[0], shape[1] // 3)
-        right = board.box(496, y, 244, 34, f"{ours}  {shape[::-1]}" if label.endswith("turn")
+        right = board.box(496, y, 244, 34, f"{ours}  {shape[::-1]}" if label.endswith("transpose")
                           else ours, fill=fill, size=13)  # fmt: skip
         board.arrow(left, right, label, color="ink" if fill == "gray" else fill, size=12)
     return board
 
 
 def cut_and_turn():
-    """The packed matrix of the worked example: cut into three, each part turned."""
+    """The packed matrix of the worked example: cut into three, each part transposed."""
     board = Board(
-        760, 390, "Cut in three, then turn",
+        760, 390, "Split in three, then transpose",
         "Above, a matrix of two rows and six columns: two columns for the queries, two for the "
         "keys, two for the values. Below, three matrices of two rows and two columns, each the "
-        "turned part: what was a column is a row now.",
+        "transposed part: what was a column is a row now.",
     )  # fmt: skip
     fills = {(i, j): FILLS[j // 2] for i in range(2) for j in range(6)}
     packed = board.matrix(
@@ -83,7 +83,7 @@ def what_nobody_reports():
         760, 430, "Mistakes that load without a word",
         "Bars on a scale of powers of ten: how far logits move when a mistake is made in loading. "
         "A little, but more than rounding, with another epsilon or GELU; as much as the logits "
-        "themselves with other heads, queries and keys swapped, or a matrix not turned.",
+        "themselves with other heads, queries and keys swapped, or a matrix not transposed.",
     )  # fmt: skip
     left, unit, low = 300, 50, -7
     for power in range(low, 2):
@@ -118,7 +118,7 @@ def _differences():
         "the exact GELU": _loaded(right),
         "8 heads instead of 4": _loaded(right, replace(SMALL, n_heads=8)),
         "queries and keys swapped": _loaded(right | {query: right[key], key: right[query]}),
-        "a square not turned": _loaded(right | {square: right[square].T}),
+        "one not transposed": _loaded(right | {square: right[square].T}),
     }
     for block in models["epsilon 1e-6 in the norms"].blocks:
         block.norm_attention.epsilon = block.norm_feed_forward.epsilon = 1e-6

@@ -66,21 +66,21 @@ def three_ways_to_fill():
 
 
 def where_to_read():
-    """Three places from which the answer can be read, and what each of them sees."""
+    """Three positions from which the answer can be read, and what each of them sees."""
     board = Board(
         760, 420, "Where is the answer read?",
-        "The message 'call me later' three times in a row of six places. Padded on the right and "
-        "read at the last place, which is padding. Padded on the right and read at the last real "
-        "token. Padded on the left, hidden, and read at the last place.",
+        "The message 'call me later' three times in a row of six positions. Padded on the right and "
+        "read at the last position, which is padding. Padded on the right and read at the last real "
+        "token. Padded on the left, hidden, and read at the last position.",
     )  # fmt: skip
     words, padding = ["call", "me", "later"], ["pad"] * 3
     rows = [
-        (words + padding, 5, "read the last place", "the head reads a padding\ntoken: works, but "
+        (words + padding, 5, "read the last position", "the head reads a padding\ntoken: works, but "
          "depends\non how much padding", "orange"),
         (words + padding, 2, "read the last real token", "the same as with\nno padding at all",
          "green"),
         (padding + words, 5, "padding on the left, hidden", "the same too: always\nat the last "
-         "place", "green"),
+         "position", "green"),
     ]  # fmt: skip
     for place, (row, read, name, remark, color) in enumerate(rows):
         y = 112 + 104 * place

@@ -92,22 +92,23 @@ def lora():
     x = board.box(40, 172, 60, 60, "x\n(C,)", fill="gray", size=14)
     frozen = board.box(180, 84, 150, 110, f"W, frozen\n{width} · {width}\n= {width * width:,}",
                        fill="gray", size=14)  # fmt: skip
-    down = board.box(180, 250, 60, 90, "A\nr · C", fill="green", size=14)
-    up = board.box(300, 250, 90, 90, "B\nC · r", fill="green", size=14)
+    down = board.box(180, 262, 150, 22, fill="green")  # r wide rows
+    up = board.box(400, 220, 22, 110, fill="green")  # C rows of r numbers
+    board.text(255, 300, "A: r · C", 14, "green", bold=True)
+    board.text(411, 346, "B: C · r", 14, "green", bold=True)
     add = board.oval(480, 182, 40, 40, "+", fill="orange", size=17)
     out = board.box(590, 172, 60, 60, "y\n(C,)", fill="gray", size=14)
     board.arrow(x, frozen)
     board.arrow(x, down, color="green")
-    board.arrow(down, up, "r", color="green", side="above")
+    board.arrow(down, up, "r numbers", color="green", side="above")
     board.arrow(frozen, add)
     board.arrow(up, add, color="green")
-    board.text(455, 258, "times α/r", 14, "green", align="left")
+    board.text(478, 258, "times α/r", 14, "green", align="left")
     board.arrow(add, out)
     board.note(520, 105, "before training B is 0:\nthe model is unchanged", "orange", size=13)
     together = 2 * rank * width
     board.text(
-        440, 318, f"with r = {rank}: {together:,} numbers learn,\n"
+        470, 318, f"with r = {rank}: {together:,} numbers learn,\n"
         f"1 in {math.floor(width * width / together)} of what W has", 14, "green", align="left",
     )  # fmt: skip
-    board.text(270, 362, "between A and B only r numbers", 13, "green")
     return board

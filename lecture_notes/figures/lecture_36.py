@@ -119,7 +119,7 @@ def calibration():
     board = Board(
         760, 400, "Does 90 percent mean 90 in 100?",
         "A chart of the share that is right over the probability that the model says. The diagonal "
-        "is honest. The curve of a model that is too sure lies below it on the right; divided by a "
+        "is a calibrated model. The curve of an invented model that is too sure lies below it on the right; divided by a "
         "temperature of 2.5 its answers lie on the diagonal.",
     )  # fmt: skip
     chart = board.chart(110, 90, 330, 240, (0, 1), (0, 1), x_label="the model says: spam",
@@ -133,6 +133,7 @@ def calibration():
     chart.dots([sure], [met], "red")
     board.note(560, 150, f"it says {sure:.2f}\nand is right {met:.2f}", "red",
                to=chart.at(sure, met), bend=0)  # fmt: skip
-    board.text(585, 230, "dashed: honest", 14, "green")
+    board.text(585, 215, "an invented model", 14, bold=True)
+    board.text(585, 242, "dashed: calibrated", 14, "green")
     board.text(585, 280, "scores divided by 2.5:\nback on the dashed line,\nno answer changes", 14)
     return board

@@ -66,14 +66,14 @@ def two_formats():
 
 
 def training_and_use():
-    """The whole text in training; in use only the prompt, and the model goes on."""
+    """The whole text in training; at inference only the prompt, and the model goes on."""
     board = Board(
-        760, 400, "The same text in training and in use",
+        760, 400, "The same text in training and at inference",
         "Above, in training: the prompt, the answer and the end-of-text token are all given. "
-        "Below, in use: only the prompt is given, up to the heading of the response; the model "
+        "Below, at inference: only the prompt is given, up to the heading of the response; the model "
         "writes the answer token by token and stops when it writes end of text.",
     )  # fmt: skip
-    for y, title in ((130, "in training"), (270, "in use")):
+    for y, title in ((130, "in training"), (270, "at inference")):
         board.text(30, y - 30, title, 15, bold=True, align="left")
         prompt = board.box(
             30, y, 310, 50, "… ### Instruction: … ### Response:", fill="gray", size=14

@@ -61,12 +61,11 @@ def size_and_skill():
     )  # fmt: skip
     counts = [_count(name) for name in SIZES]
     chart = board.chart(
-        110, 95, 440, 230, (7.9, 9.3), (40, 70), x_label="parameters (each step is a factor)",
-        x_ticks=[(math.log10(n), f"{n / 1e6:.0f}M") for n in counts], y_ticks=[40, 50, 60, 70],
+        110, 95, 440, 230, (7.9, 9.3), (0, 70), x_label="parameters (each step is a factor)",
+        x_ticks=[(math.log10(n), f"{n / 1e6:.0f}M") for n in counts], y_ticks=[0, 20, 40, 60],
         y_label="percent right",
     )  # fmt: skip
     places = [math.log10(n) for n in counts]
-    chart.curve(places, LAMBADA, "gray", dashed=True)
     chart.dots(places, LAMBADA, "blue")
     for place, score in zip(places, LAMBADA, strict=True):
         x, y = chart.at(place, score)
@@ -81,7 +80,7 @@ def size_and_skill():
 
 
 def where_the_memory_goes():
-    """Bars of memory for GPT-2 medium: in use, in training on short rows, on full rows."""
+    """Bars of memory for GPT-2 medium: at inference, in training on short rows, on full rows."""
     config = PRESETS["gpt2-medium"]
     weights = 4 * _count("gpt2-medium") / GIGA
     board = Board(
@@ -92,7 +91,7 @@ def where_the_memory_goes():
     )  # fmt: skip
     x, unit, y = 130, 16.5, 88
     for name, T in (
-        ("in use", 0),
+        ("at inference", 0),
         ("training,\n8 rows of 61", 61),
         ("training,\n8 rows of 1,024", 1024),
     ):

@@ -72,7 +72,7 @@ def one_matrix():
     change = up @ DOWN + 0.0  # no minus zero
     board = Board(
         760, 400, "One matrix with LoRA of rank 1, after one step",
-        "The frozen matrix W plus a column B times a row A gives the matrix in use. Below, the row A "
+        "The frozen matrix W plus a column B times a row A gives the matrix that is applied. Below, the row A "
         "and the column B whose product is the change.",
     )  # fmt: skip
     frozen = board.matrix(
@@ -82,7 +82,7 @@ def one_matrix():
     low = board.matrix(260, 130, change, digits=3, cell=(66, 34), title="B A", color="green",
                        heat="green")  # fmt: skip
     board.text(490, 181, "=", 22)
-    board.matrix(525, 130, WEIGHTS + change, digits=3, cell=(66, 34), title="in use", color="blue")
+    board.matrix(525, 130, WEIGHTS + change, digits=3, cell=(66, 34), title="applied", color="blue")
     column = board.matrix(215, 285, up, digits=2, cell=(60, 30), color="green")
     row = board.matrix(370, 300, DOWN, digits=1, cell=(56, 34), color="green")
     board.arrow(column.box.grown(6), low.box.grown(6).at(0.2, 1), color="green")
@@ -104,9 +104,9 @@ def forgetting():
         "new. The path starts at the bottom of the old valley, enters the new one where both are "
         "low, and then creeps along the new valley away from the old.",
     )  # fmt: skip
-    chart = board.chart(60, 80, 460, 310, (-0.8, 4.0), (-2.0, 2.3), axes=False)
+    chart = board.chart(60, 80, 460, 310, (-1.2, 4.9), (-2.8, 2.9), axes=False)
     turn = [2 * math.pi * k / 60 for k in range(61)]
-    for level in (0.05, 0.15, 0.35):
+    for level in (0.1, 0.35, 0.75):
         short, long = math.sqrt(level), math.sqrt(level / FLAT)
         for color, (x, y), a, b in (("blue", OLD, short, long), ("orange", NEW, long, short)):
             chart.curve(

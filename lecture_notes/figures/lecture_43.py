@@ -112,25 +112,27 @@ def three_uses():
 def since_gpt2():
     """What a model of today does differently, part by part."""
     board = Board(
-        760, 440, "From your GPT to a model of 2024",
+        760, 480, "From your GPT to an open model of 2025",
         "Two columns. On the left the parts of GPT-2: learned positions, layer normalization, "
-        "GELU, keys and values for each head, one network for all tokens, training on text and "
-        "instructions. On the right what many models of 2024 use instead, with the year of the paper.",
+        "GELU, keys and values for each head, attention to all earlier tokens, one network for all "
+        "tokens, training on text and instructions. On the right what many open models of 2025 use "
+        "instead, with the year of the paper.",
     )  # fmt: skip
     board.text(140, 82, "your GPT, as of 2019", 15, bold=True)
-    board.text(520, 82, "many models of 2024", 15, bold=True)
+    board.text(520, 82, "many open models of 2025", 15, bold=True)
     changes = (
         ("learned positions", "rotary positions", "2021"),
-        ("layer normalization", "RMS normalization", "2019"),
+        ("layer normalization", "RMS norm, also of queries and keys", "2019, 2020"),
         ("GELU network", "gated network, SwiGLU", "2020"),
-        ("own keys, values a head", "grouped keys and values", "2023"),
-        ("one network for all", "experts: a few for a token", "2017"),
-        ("next token, instructions", "then preferences, rewards", "2022"),
+        ("keys, values per head", "shared or compressed ones", "2023, 2024"),
+        ("attention to all earlier", "a window in most layers", "2020"),
+        ("one network for all", "experts: a few per token", "2017"),
+        ("next token, instructions", "then preferences, rewards", "2022, 2025"),
     )
     for place, (old, new, year) in enumerate(changes):
-        top = 106 + 53 * place
+        top = 106 + 51 * place
         left = board.box(30, top, 220, 40, old, fill="blue", size=14)
-        right = board.box(390, top, 260, 40, new, fill="orange", size=14)
+        right = board.box(370, top, 280, 40, new, fill="orange", size=14)
         board.arrow(left, right, color="orange")
-        board.text(690, top + 20, year, 14, "gray")
+        board.text(702, top + 20, year, 13, "gray")
     return board
