@@ -1,6 +1,12 @@
-"""Drawings for notebook 05: the bottleneck, a matrix cut into heads, the two steps of induction."""
+"""Drawings for notebook 05: the bottleneck, heads, all shapes, induction, attention in blocks."""
 
 from classroom.whiteboard import Board
+from helpers.plots import show
+
+
+def display_board(board):
+    """Display a drawing; its description is the alternative text."""
+    show(board, alt=board.description)
 
 
 def draw_bottleneck():
@@ -108,35 +114,68 @@ def draw_induction():
 
 
 def draw_attention_shapes():
-    """Draw all of multi-head attention with every shape, from (T, C) to (T, C)."""
+    """Draw all of multi-head attention with every shape, from (B, T, C) to (B, T, C)."""
     board = Board(
         900,
         430,
-        "Attention, with every shape",
-        "X of shape T by C goes through three matrices to Q, K and V of shape T by D. Q times K "
-        "transposed is T by T; divided by the root of D, masked and through softmax it becomes the "
-        "weights. Weights times V is the context, T by D. H heads side by side are T by C, and an "
-        "output matrix mixes them.",
+        "Multi-head attention, with every shape",
+        "X of shape B, T, C goes through three matrices of shape C by C and is cut into heads: Q, K "
+        "and V of shape B, H, T, D. Q times K transposed is B, H, T, T; divided by the root of D, "
+        "masked and through softmax it becomes the weights. Weights times V is the context, "
+        "B, H, T, D. The heads are joined to B, T, C, and an output matrix, C by C, mixes them.",
     )
-    x = board.box(30, 190, 110, 80, "X\n(T, C)", fill="blue", size=16)
+    x = board.box(16, 190, 96, 80, "X\n(B, T, C)", fill="blue", size=16)
     q, k, v = (
-        board.box(252, y, 84, 70, f"{name}\n(T, D)", fill=fill, size=16)
+        board.box(204, y, 112, 70, f"{name}\n(B, H, T, D)", fill=fill, size=15)
         for name, y, fill in (("Q", 72, "purple"), ("K", 195, "orange"), ("V", 318, "green"))
     )
-    for part, name, place in ((q, "q", (186, 144)), (k, "k", (196, 216)), (v, "v", (186, 322))):
+    for part, name, place in ((q, "q", (150, 144)), (k, "k", (158, 216)), (v, "v", (150, 322))):
         board.arrow(x, part)
         board.text(*place, f"$W_{name}$", 15)
-    scores = board.box(420, 110, 104, 104, "scores\n$QK^T$\n(T, T)", fill="gray", size=15)
-    weights = board.box(640, 110, 104, 104, "weights\n(T, T)", fill="yellow", size=15)
+    board.text(260, 404, "times a matrix (C, C), then cut", 13)
+    scores = board.box(386, 110, 114, 104, "scores\n$QK^T$\n(B, H, T, T)", fill="gray", size=15)
+    weights = board.box(608, 110, 114, 104, "weights\n(B, H, T, T)", fill="yellow", size=15)
     board.arrow(q, scores)
     board.arrow(k, scores)
     board.arrow(scores, weights, "÷ √D", size=14)
-    board.text(582, 191, "mask: −∞,\nsoftmax\nof each row", 13)
-    context = board.box(640, 318, 104, 70, "context\n(T, D)", fill="green", size=15)
+    board.text(554, 191, "mask: −∞,\nsoftmax\nof each row", 13)
+    context = board.box(608, 318, 114, 70, "context\n(B, H, T, D)", fill="green", size=15)
     board.arrow(weights, context, "× V", side="right", size=14)
     board.arrow(v, context)
-    board.text(488, 336, "what is handed over", 13, "gray")
-    out = board.box(792, 206, 84, 80, "output\n(T, C)", fill="blue", size=15)
-    board.arrow(context, out, via=[(834, 353)])
-    board.text(834, 386, "H heads side by\nside, times $W_o$", 13)
+    board.text(462, 336, "what is handed over", 13, "gray")
+    out = board.box(786, 206, 98, 80, "output\n(B, T, C)", fill="blue", size=15)
+    board.arrow(context, out, via=[(835, 353)])
+    board.text(814, 390, "heads joined,\ntimes $W_o$ (C, C)", 13)
+    return board
+
+
+def draw_blocks():
+    """Draw one query over twelve keys: all scores at once, and block by block with three numbers."""
+    board = Board(
+        860,
+        360,
+        "Attention without the table",
+        "Above: one query makes twelve scores at once, then softmax, then the mixture. Below: the "
+        "keys come in three blocks of four. After each block only three things are kept: the "
+        "largest score, the sum of the powers and the mixture of values. When a block brings a "
+        "larger score, sum and mixture are shrunk.",
+    )
+    board.text(
+        30, 66, "plain: the whole row of scores is there at once", 15, align="left", bold=True
+    )
+    scores = [f"s{number}" for number in range(1, 13)]
+    board.matrix(40, 80, [scores], fills={(0, i): "gray" for i in range(12)}, cell=(40, 30))
+    board.text(540, 96, "then softmax, then the mixture", 14, align="left")
+    board.text(30, 160, "in blocks: four scores at a time", 15, align="left", bold=True)
+    colors = ("blue", "orange", "green")
+    for number, color in enumerate(colors):
+        x = 40 + 280 * number
+        tiles = {(0, i): color for i in range(4)}
+        block = board.matrix(
+            x, 184, [scores[4 * number : 4 * number + 4]], fills=tiles, cell=(40, 30)
+        )
+        kept = board.box(x, 262, 160, 64, "largest, sum,\nmixture so far", fill=color, size=14)
+        board.arrow(block.box.grown(4), kept)
+        if number < 2:
+            board.arrow(kept, (x + 276, 294), "shrink", size=13)
     return board

@@ -1,4 +1,4 @@
-"""Checks for notebook 05: masks, cross-attention, ALiBi, grouped queries, attention in blocks."""
+"""Checks for notebook 05: a sliding window, cross-attention, ALiBi, grouped queries."""
 
 import math
 
@@ -31,32 +31,7 @@ def _needs_booleans(mask, shape):
         )
 
 
-@exercise("05.1", "The mask without tril")
-def the_mask_without_tril(look_back_mask):
-    found = attempted(look_back_mask(4, 4))
-    _needs_booleans(found, (4, 4))
-    if torch.equal(found, causal_mask(4, 4).T):
-        wrong("the mask is upside down: True must mean 'may look', and no token may look ahead")
-    if torch.equal(found, ~causal_mask(4, 4)):
-        wrong("True and False are swapped: True must mean 'may look'")
-    if not found.diagonal().any():
-        wrong("a token must see itself; else the first one attends to nothing, and softmax is NaN")
-    if not torch.equal(found, causal_mask(4, 4)):
-        wrong(f"for 4 tokens it should be\n{causal_mask(4, 4).int()}\nyours is\n{found.int()}")
-    longer = look_back_mask(2, 5)
-    _needs_booleans(longer, (2, 5))
-    if torch.equal(longer, torch.ones(2, 5, dtype=torch.bool).tril()):
-        wrong(
-            "with 2 queries and 5 keys the last query stands at the last key: it sees all 5, and "
-            "the one before it sees 4"
-        )
-    for shape in ((2, 5), (1, 7), (1, 1), (3, 8)):
-        if not torch.equal(look_back_mask(*shape), causal_mask(*shape)):
-            wrong(f"it differs for {shape[0]} queries and {shape[1]} keys")
-    return "each query sees itself and what came before, also with older keys in front."
-
-
-@exercise("05.2", "A sliding window")
+@exercise("05.1", "A sliding window")
 def a_sliding_window(window_mask):
     found = attempted(window_mask(5, 2))
     _needs_booleans(found, (5, 5))
@@ -76,7 +51,7 @@ def a_sliding_window(window_mask):
     return "at most `window` positions per row: a kernel that skips the rest costs T, not T²."
 
 
-@exercise("05.3", "Cross-attention")
+@exercise("05.2", "Cross-attention")
 def cross_attention(attempt):
     x, other = _random(3, 4), _random(5, 4, seed=1)
     query, key, value = (_random(4, 2, seed=seed) for seed in (2, 3, 4))
@@ -100,7 +75,7 @@ def cross_attention(attempt):
     return "T queries, S keys and values: the attention matrix is (T, S), no longer square."
 
 
-@exercise("05.4", "ALiBi: far is less")
+@exercise("05.3", "ALiBi: far is less")
 def far_is_less(attempt):
     queries, keys, values = (_random(5, 4, seed=seed) for seed in (0, 1, 2))
     result = attempted(attempt(queries, keys, values, 0.5))
@@ -133,7 +108,7 @@ def far_is_less(attempt):
     return "no position embeddings needed, and texts may be longer than in training."
 
 
-@exercise("05.5", "Grouped queries")
+@exercise("05.4", "Grouped queries")
 def grouped_queries(attempt):
     queries, keys, values = (
         _random(2, 4, 5, 3),
@@ -161,33 +136,3 @@ def grouped_queries(attempt):
         if not _same(attempt(queries, k, v), attend(queries, *full, mask)[0]):
             wrong(f"it differs with {n_groups} head(s) of keys for 4 of queries")
     return "the same attention, and G / H of the memory for keys and values."
-
-
-@exercise("05.6", "Attention without the table")
-def attention_without_the_table(attempt):
-    query, keys, values = _random(3), _random(10, 3, seed=1), _random(10, 2, seed=2)
-    found = attempted(attempt(query, keys, values, 4))
-    _needs_shape(found, (2,), "the context")
-    if not _same(attempt(query, keys[:4], values[:4], 4), _exact(query, keys[:4], values[:4])):
-        wrong("even one block alone differs from attend: check the √D and the division at the end")
-    growing = torch.linspace(0, 6, 8)[:, None] * torch.ones(8, 3)
-    if not _same(
-        attempt(torch.ones(3), growing, values[:8], 2), _exact(torch.ones(3), growing, values[:8])
-    ):
-        wrong(
-            "it differs where a later block brings a larger score: shrink the old sum AND the old "
-            "mixture by e to the power of (old largest − new largest)"
-        )
-    if not _same(found, _exact(query, keys, values)):
-        wrong("it differs for 10 keys in blocks of 4: does the last, shorter block count?")
-    large = attempt(query * 200, keys, values, 4)
-    if not torch.isfinite(large).all():
-        wrong("large scores overflow: subtract the largest score so far before the exponential")
-    for block in (1, 3, 100):
-        if not _same(attempt(query, keys, values, block), _exact(query, keys, values)):
-            wrong(f"it differs for blocks of {block}")
-    return "exact, with one block of scores at a time: that is what the fused call does."
-
-
-def _exact(query, keys, values):
-    return attend(query[None], keys, values)[0][0]
