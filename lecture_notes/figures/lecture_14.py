@@ -72,7 +72,7 @@ def dot_product():
             foot, tip = length * math.cos(angle), length * math.sin(angle)
             chart.curve([foot, foot], [tip, 0], color, dashed=True)
             chart.curve([foot - 0.05, foot - 0.05, foot], [0, 0.05, 0.05], color)
-    board.text(*chart.at(0.78, 0.36), "projection", 13, "red")
+    board.text(*chart.at(0.30, -0.075), "projection of 'one'", 13, "red")
     board.text(*chart.at(1.16, -0.075), "journey", 14, "orange")
     board.text(*chart.at(1.16, 0.12), "starts", 14, "blue")
     board.text(*chart.at(0.78, 0.16), "with", 14, "purple")
