@@ -154,7 +154,7 @@ def _caption(lectures):
 
 
 INDEX_PAGE = "lecture_notes/index"
-LOOK_UP = [INDEX_PAGE, "lecture_notes/glossary"]
+LOOK_UP = [INDEX_PAGE, "lecture_notes/notation", "lecture_notes/glossary"]
 
 
 def label(docname: str, title: str) -> str:

@@ -80,7 +80,7 @@ def contents(titles: dict[str, str], numbers: dict[str, int]) -> str:
 def combine(site: Path, title: str, numbers: dict[str, int]) -> str:
     """All notes of the website as one page of HTML, lying in the folder of the notes."""
     files = sorted((site / "lecture_notes").glob("[0-9][0-9]_*.html"))
-    files.append(site / "lecture_notes" / "glossary.html")
+    files += [site / "lecture_notes" / f"{name}.html" for name in ("notation", "glossary")]
     pages = {path.name: f"n-{path.stem.replace('_', '-')}" for path in files}
     notes = [article(path.read_text("utf-8"), pages[path.name], pages) for path in files]
     titles = {note["id"]: note.h1.get_text().strip() for note in notes}

@@ -77,7 +77,8 @@ def section_of(lecture, root=ROOT):
 INTRODUCTION = """# The 43 lectures
 
 Where each lecture of *Building LLMs from scratch* is taught: its note, its section in a notebook,
-and the modules that hold the finished code. Terms are explained in the [glossary](glossary.md).
+and the modules that hold the finished code. Terms are explained in the [glossary](glossary.md),
+symbols in the [notation](notation.md).
 
 | # | Note | Video | Notebook | Modules |
 |---|---|---|---|---|

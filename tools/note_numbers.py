@@ -68,12 +68,13 @@ def check_numbers(text: str, by_hand: tuple[int, int] = (0, 0)) -> list[str]:
 
 @dataclass(frozen=True)
 class Code:
-    """A block of code in a note, and the downloaded text it `needs`."""
+    """A block of code in a note, and the downloaded text it `needs`; no reader sees a `hidden` one."""
 
     line: int
     source: str
     only_syntax: bool = False
     needs: str | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Marker:
 
 def code_blocks(text: str) -> list[Code]:
     """All code of a note that runs, visible and hidden, in order."""
-    found = [Code(_line(text, m.start()), m[2], False, m[1]) for m in HIDDEN.finditer(text)]
+    found = [Code(_line(text, m.start()), m[2], False, m[1], True) for m in HIDDEN.finditer(text)]
     for match in FENCE.finditer(text):
         if match[1] == "python":
             only_syntax = bool(NOT_RUN.search(text[: match.start()]))

@@ -7,9 +7,9 @@ from helpers.eliza import Eliza
 
 SENTENCE = "I am trying to learn about LLMs."
 # Best MMLU score, % right, of closed and of open models by the date named. The rows behind these
-# numbers, each with its paper, stand in notebook 01; the note names the papers.
+# numbers, each with its paper, are in the note.
 GAP = {
-    "spring 2022": (("PaLM", 69.3), ("GPT-NeoX", 33.6)),
+    "spring 2022": (("PaLM", 69.3), ("UnifiedQA", 48.9)),
     "spring 2023": (("GPT-4", 86.4), ("LLaMA 65B", 63.4)),
     "summer 2024": (("GPT-4o", 88.7), ("Llama 3.1 405B", 88.6)),
 }
@@ -66,7 +66,7 @@ def rules_or_numbers():
     eliza = board.box(590, 100, 140, 60, "ELIZA", fill="orange", size=17, bold=True)
     board.arrow(person, script, "writes", color="orange")
     board.arrow(script, eliza, "is applied by", color="orange")
-    board.text(375, 195, "better answers need more rules, and somebody who thinks of them", 13)
+    board.text(375, 195, "better answers need more rules, which a person must think of", 13)
     text = board.drum(40, 245, 110, 84, "much text", fill="gray")
     some = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
     numbers = board.matrix(301, 255, some, cell=(50, 28), color="blue")

@@ -30,7 +30,8 @@ def encoder_and_decoder():
     board.text(595, 225, "decoder blocks", 16, bold=True)
     board.text(595, 262, "a word looks at the\nwords before it …", 14)
     board.text(595, 313, "… and at the encoder's\nvectors", 14)
-    written = board.tokens(480, 390, ["der", "Schlüssel"], fills="green", width=100, gap=14)
+    written = board.tokens(470, 390, ["der", "Schlüssel"], fills="green", width=84, gap=12)
+    empty = board.box(662, 390, 68, 34, "", color="red", dashed=True)
     for token in written:
         board.arrow(token, (token.center[0], decoder.y_end))
     following = board.box(655, 95, 76, 38, "ist", fill="green", bold=True)
@@ -39,9 +40,9 @@ def encoder_and_decoder():
     around = board.box(40, 161, 266, 54, color="orange", dashed=True, frame=True)
     board.arrow(around, (460, 300), via=[(385, 188), (385, 300)], color="orange")
     board.text(385, 325, "cross-\nattention", 13, "orange")
-    again = [(746, 114), (746, 407)]
-    board.arrow(following, (written[1].x_end, 407), via=again, color="red", dashed=True)
-    board.text(560, 442, "the new word goes to the end, and it starts again", 13, "red")
+    again = [(750, 114), (750, 407)]
+    board.arrow(following, (empty.x_end, 407), via=again, color="red", dashed=True)
+    board.text(565, 442, "the new word is appended, and it starts again", 13, "red")
     return board
 
 

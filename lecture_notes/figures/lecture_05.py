@@ -95,7 +95,7 @@ def shots():
 def all_steps_right():
     """Why a smooth gain can look like a jump: p to the power of the number of steps."""
     board = Board(
-        760, 410, "Smooth below, sudden above",
+        760, 410, "Each step improves smoothly, the whole answer suddenly",
         "Curves of p to the power of 1, 5, 10 and 30 against p. The more steps an answer has, the "
         "longer the curve stays near zero and the more suddenly it rises at the end.",
     )  # fmt: skip
@@ -109,6 +109,7 @@ def all_steps_right():
                             (30, "red", 0.93)):  # fmt: skip
         label = "1 step" if steps == 1 else str(steps)
         board.text(chart.at(x, 0)[0] - 24, chart.at(0, x**steps)[1] - 10, label, 14, color)
+    board.text(*chart.at(0.24, 0.9), "on each curve: how many\nsteps the answer has", 13)
     rows = [[f"{p**steps:.3f}" for steps in (1, 10)] for p in (0.5, 0.8, 0.9, 0.99)]
     board.matrix(620, 165, rows, rows=["model A", "model B", "model C", "model D"],
                  columns=["1 step", "10 steps"], cell=(62, 36), grid=True, size=13)  # fmt: skip

@@ -10,8 +10,8 @@ TEXT = "The fox saw the dog. The dog ran!"
 NEW_TEXT = "The cat saw the dog."
 LINE = "Hello, world. Is this-- a test?"
 CUTS = (
-    ("at blanks", r"(\s)"),
-    ("at blanks, commas, periods", r"([,.]|\s)"),
+    ("at spaces", r"(\s)"),
+    ("at spaces, commas, periods", r"([,.]|\s)"),
     ("at all punctuation", r'([,.:;?_!"()\']|--|\s)'),
 )
 # The same sentence in other writing, and a line of Python.
@@ -69,8 +69,8 @@ def three_cuts():
     """One line cut in three ways; pieces that are still wrong are red."""
     board = Board(
         760, 370, "Where to cut? Three attempts at one line",
-        "The line 'Hello, world. Is this-- a test?' is cut three times. At blanks: six pieces, four "
-        "of them with punctuation stuck to them. At blanks, commas and periods: eight pieces, two "
+        "The line 'Hello, world. Is this-- a test?' is cut three times. At spaces: six pieces, four "
+        "of them with punctuation stuck to them. At spaces, commas and periods: eight pieces, two "
         "still wrong. At all punctuation: ten pieces, each a word or a mark.",
     )  # fmt: skip
     wrong = 0

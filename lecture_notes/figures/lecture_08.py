@@ -20,7 +20,7 @@ def three_ways():
     board = Board(
         760, 350, "Between words and letters",
         "The phrase 'the box of unconstitutional letters' three times. As five words, of which one is "
-        "unknown. As thirty-five letters and blanks. As tokens of byte pair encoding: short pieces "
+        "unknown. As thirty-five letters and spaces. As tokens of byte pair encoding: short pieces "
         "for the rare word, and none is unknown.",
     )  # fmt: skip
     split = words.split(PHRASE)
@@ -45,7 +45,7 @@ def three_ways():
     board.text(
         30,
         334,
-        "the dot stands for a blank; both vocabularies are made from the course's story, without this word",
+        "the dot stands for a space; both vocabularies are made from the course's story, without this word",
         13,
         "gray",
         align="left",
@@ -117,7 +117,7 @@ def the_loop():
 
 
 def two_curves():
-    """Bytes a token on the text of the training and on text not seen."""
+    """Bytes per token on the text of the training and on text not seen."""
     story = load_corpus("story")
     cut = len(story) * 4 // 5
     largest = BPETokenizer.train(story[:cut], vocab_size=100_000, special_tokens=())
@@ -130,13 +130,13 @@ def two_curves():
             curve.append(len(text.encode()) / len(small.encode(text)))
     board = Board(
         760, 400, "A tokenizer can overfit, too",
-        "Bytes a token against the size of the vocabulary, 256 to about 1,900. Two curves rise "
+        "Bytes per token against the size of the vocabulary, 256 to about 1,900. Two curves rise "
         "together at first. Then the one for the training text rises on, and the one for unseen "
         "text of the same story becomes nearly level.",
     )  # fmt: skip
     chart = board.chart(
         80, 95, 520, 225, (200, 2000), (0, 4.2), x_label="tokens in the vocabulary",
-        y_label="bytes a token", x_ticks=[256, 500, 1000, 1500, 2000], y_ticks=[0, 1, 2, 3, 4],
+        y_label="bytes per token", x_ticks=[256, 500, 1000, 1500, 2000], y_ticks=[0, 1, 2, 3, 4],
     )  # fmt: skip
     chart.curve(sizes, curves[0], "orange")
     chart.curve(sizes, curves[1], "blue")

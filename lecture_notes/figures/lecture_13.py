@@ -46,24 +46,24 @@ def bottleneck():
 def forgetting():
     """How much of the first word is left in a running average, against attention."""
     board = Board(
-        760, 400, "What is left of the first word?",
-        "Three falling curves: a memory that keeps 50, 80 or 90 percent at each step soon holds "
-        "almost nothing of the first word. Attention can give it any weight at any distance.",
+        760, 400, "What share of the state is left of a word?",
+        "Three falling curves, from 0.5, 0.2 and 0.1: a memory that keeps 50, 80 or 90 percent at "
+        "each step soon holds almost nothing of a word. Attention can give it any weight.",
     )  # fmt: skip
     chart = board.chart(
-        80, 105, 420, 220, (0, 30), (0, 1), x_label="words read since", y_label="share that is left",
-        x_ticks=[0, 10, 20, 30], y_ticks=[0, 0.5, 1],
+        80, 105, 420, 220, (0, 30), (0, 0.75), x_label="words read since",
+        y_label="share in the state", x_ticks=[0, 10, 20, 30], y_ticks=[0, 0.25, 0.5, 0.75],
     )  # fmt: skip
     steps = list(range(31))
     for keep, color in ((0.5, "red"), (0.8, "orange"), (0.9, "purple")):
-        chart.curve(steps, [keep**t for t in steps], color)
-    for keep, place, color in ((0.5, (2.6, 0.33), "red"), (0.8, (5.4, 0.42), "orange"),
-                               (0.9, (11, 0.42), "purple")):  # fmt: skip
+        chart.curve(steps, [(1 - keep) * keep**t for t in steps], color)
+    for keep, place, color in ((0.5, (1.9, 0.36), "red"), (0.8, (4.6, 0.135), "orange"),
+                               (0.9, (13.5, 0.075), "purple")):  # fmt: skip
         board.text(*chart.at(*place), f"{keep}", 14, color)
     board.text(518, 252, "a memory that keeps\n0.5, 0.8 or 0.9 of its\nold state at each step", 14,
                align="left")  # fmt: skip
-    chart.curve([0, 30], [0.7, 0.7], "green", dashed=True)
-    board.text(518, 171, "attention: any weight,\nat any distance", 14, "green", align="left")
+    chart.curve([0, 30], [0.6, 0.6], "green", dashed=True)
+    board.text(518, 149, "attention: any weight,\nat any distance", 14, "green", align="left")
     return board
 
 
@@ -71,8 +71,8 @@ def looking_back():
     """The decoder of 2014: each output word looks back at every input word."""
     board = Board(
         760, 400, "Attention: let the decoder look back",
-        "The decoder, about to write the German word for key, is joined to all six encoder states. "
-        "The line to the state of the word key is the thickest.",
+        "The decoder's second state asks. All six encoder states go into a weighted sum, the word key "
+        "with the thickest line; the sum goes into the third state, which writes Schlüssel.",
     )  # fmt: skip
     words = board.tokens(40, 320, ENGLISH, fills="blue", width=84, gap=8)
     states = [
@@ -86,10 +86,13 @@ def looking_back():
     for state, thickness in zip(states, strength, strict=True):
         strong = thickness > 3
         board.arrow(state.top, mix, color="red" if strong else "gray", thickness=thickness)
-    writer = board.box(470, 130, 60, 44, "$s_3$", fill="green", size=16)
+    asker = board.box(405, 72, 56, 40, "$s_2$", fill="green", size=16)
+    writer = board.box(500, 130, 60, 44, "$s_3$", fill="green", size=16)
     board.arrow(mix, writer, "context", side="below")
-    board.arrow(writer.top, mix.at(0.75, 0.05), "asks: what do I need?", bend=0.35, dashed=True)
-    output = board.box(600, 135, 110, 34, "Schlüssel", fill="green")
+    board.arrow(asker, mix.at(0.72, 0.05), dashed=True)
+    board.text(318, 88, "asks: what do I need?", 13)
+    board.arrow(asker, writer)
+    output = board.box(620, 135, 110, 34, "Schlüssel", fill="green")
     board.arrow(writer, output)
     board.note(130, 110, "new for every word\nthat is written", color="orange", to=mix)
     board.note(680, 240, "no state is\nfar away", color="red")

@@ -53,8 +53,8 @@ def dot_product():
     board = Board(
         760, 400, "The dot product asks: do two arrows point the same way?",
         "Three arrows from one point. The arrow of 'journey' lies level, the one of 'starts' almost "
-        "on it, the one of 'one' points well away from it. Beside them stand angle, length and "
-        "dot product.",
+        "on it, the one of 'one' points well away. From its tip a dashed line falls at a right "
+        "angle onto 'journey'. Beside them: angle, length and dot product.",
     )  # fmt: skip
     chart = board.chart(60, 100, 380, 240, (0, 1.42), (-0.12, 0.78), axes=False)
     anchor = INPUTS[JOURNEY]
@@ -68,9 +68,14 @@ def dot_product():
         rows.append(
             [f"{math.degrees(angle):.0f}°", f"{length:.2f}", f"{SCORES[JOURNEY, index]:.2f}"]
         )
+        if index == 4:  # how far 'one' reaches along 'journey'
+            foot, tip = length * math.cos(angle), length * math.sin(angle)
+            chart.curve([foot, foot], [tip, 0], color, dashed=True)
+            chart.curve([foot - 0.05, foot - 0.05, foot], [0, 0.05, 0.05], color)
+    board.text(*chart.at(0.30, -0.075), "projection of 'one'", 13, "red")
     board.text(*chart.at(1.16, -0.075), "journey", 14, "orange")
     board.text(*chart.at(1.16, 0.12), "starts", 14, "blue")
-    board.text(*chart.at(0.62, 0.19), "with", 14, "purple")
+    board.text(*chart.at(0.78, 0.16), "with", 14, "purple")
     board.text(*chart.at(0.63, 0.63), "one", 14, "red")
     board.matrix(
         560, 165, rows, rows=["journey", "starts", "with", "one"],
