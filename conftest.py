@@ -20,8 +20,21 @@ def pytest_configure(config):
     # what a reader has solved must not change a test, nor a test what a reader has solved
     config.course_state = tempfile.mkdtemp(prefix="course-tests-")
     os.environ["LLM_COURSE_STATE"] = os.path.join(config.course_state, "state.json")
+    check_needs(os.environ.get("LLM_COURSE_NEEDS", "").split())
     if getattr(config.option, "nbval", False):
         use_nbval(config)
+
+
+def check_needs(names):
+    """Stop where a download is missing that must be here, so that nothing is skipped for want of it."""
+    from helpers.texts.corpora import CORPORA, data_folder
+
+    files = [
+        (name, data_folder() / item.file) for name in names for item in CORPORA[name].downloads
+    ]
+    missing = sorted({name for name, file in files if not file.is_file()})
+    if missing:
+        raise pytest.UsageError(f"not here: run python3 course.py data {' '.join(missing)}")
 
 
 def use_nbval(config):

@@ -9,12 +9,14 @@ more: worlds.practice worlds.course_qa
 drawing: whiteboard.ink whiteboard.geometry whiteboard.ledger whiteboard.faults whiteboard.svg
 board: whiteboard.paper whiteboard.shapes whiteboard.chart whiteboard.board whiteboard.six_tokens
 pictures: pages.token_view pages.embedding_view pages.attention_view pages.bpe_view
-drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy drawings.blueprints drawings.plots_field drawings.token_plots drawings.bpe_plots drawings.embedding_plots
-ground: drawings.ground_plots
-progress: study.progress turns.registry turns.guard turns.source turns.kept turns.trial turns.turn turns
+drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy drawings.blueprints drawings.plots_field
+figures: drawings.ground_plots drawings.token_plots drawings.bpe_plots drawings.embedding_plots drawings.architecture_plots
+progress: study.progress turns.registry turns.guard turns.source turns.kept turns.trial turns.rescue turns.turn turns
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
 talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream
 explorers: pages.training_view pages.landscape_view pages.embedding_explorer
+mine: mine.settings mine.tokenizer mine.data mine.model mine.sampling mine.files mine.training mine.command mine.imports mine.assemble mine.measure
 study: study.flash_cards study.quiz_bank study.quiz study.question_writer study.question_generator
+card: study.report_card mine.desk mine.carry
 all: pages.widgets
 """

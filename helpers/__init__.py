@@ -10,11 +10,12 @@ The order of imports: each module imports only from those before it.
 ground: limits files plots device
 words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
 model: config kv_cache layers attention model generate loss
-texts: texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files
+texts: pip_models texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files
 training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference
 talking: evaluate judge chat
+llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
 """
 

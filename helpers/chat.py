@@ -16,7 +16,7 @@ from helpers.generate import generate
 from helpers.instructions import PromptFormat, fit_prompt, format_chat
 from helpers.limits import check_whole
 from helpers.model import GPT
-from helpers.tokenizer import END_OF_TEXT
+from helpers.tokenizer import end_of_text_id
 
 ASSETS = Path(__file__).parent / "assets"
 BASE_MODEL, CHAT_MODEL = ASSETS / "course_gpt", ASSETS / "chat_model"
@@ -35,7 +35,7 @@ class ChatModel:
     def __init__(
         self,
         name: str,
-        load: Callable[[], tuple[GPT, BPETokenizer]],
+        load: Callable[[], tuple[Any, BPETokenizer]],
         prompt_format: PromptFormat = format_chat,
         max_new_tokens: int = 100,
         **options: Any,
@@ -48,6 +48,10 @@ class ChatModel:
     @cached_property
     def _parts(self):
         return self._load()
+
+    def load(self) -> tuple[Any, BPETokenizer]:
+        """Load the model now, if the first text has not; return (model, tokenizer)."""
+        return self._parts
 
     def reset(self) -> None:
         """Forget the conversation."""
@@ -72,7 +76,7 @@ class ChatModel:
             raise ValueError("there is no text to answer")
         model, tokenizer = self._parts
         token_ids = torch.tensor([self._prompt(text.strip())])
-        end_id = tokenizer.special_tokens[END_OF_TEXT]
+        end_id = self.end_id()
         # A token may end within a character: the decoder waits for the rest of its bytes.
         decoder, said = codecs.getincrementaldecoder("utf-8")("replace"), ""
         options = {"stop_id": end_id, **self.options}
@@ -87,23 +91,37 @@ class ChatModel:
         finally:
             self.turns.append((text.strip(), said))
 
+    def end_id(self) -> int:
+        """The id of the token that ends an answer."""
+        return end_of_text_id(self._parts[1])
+
+    def opening(self) -> list[int]:
+        """The token ids before the first turn."""
+        return [self.end_id()]
+
+    def question(self, text: str) -> list[int]:
+        """The token ids of a text and of all that comes before its answer."""
+        return self._parts[1].encode_ordinary(self.prompt_format(text, ""))
+
+    def turn(self, asked: str, answered: str) -> list[int]:
+        """The token ids of a whole turn, with the end of its answer."""
+        text = self.prompt_format(asked, "") + answered
+        return [*self._parts[1].encode_ordinary(text), self.end_id()]
+
     def _prompt(self, text):
         """The conversation as token ids: the newest text, and as many whole turns as fit."""
-        model, tokenizer = self._parts
-        end_id = tokenizer.special_tokens[END_OF_TEXT]
-        limit = model.config.context_length
-        room = min(self.max_new_tokens, limit // 2)
-        newest = tokenizer.encode_ordinary(self.prompt_format(text))
-        kept, dropped = fit_prompt(newest, limit - 1, room)
+        opening, limit = self.opening(), self._parts[0].config.context_length - len(self.opening())
+        room = min(self.max_new_tokens, (limit + 1) // 2)
+        kept, dropped = fit_prompt(self.question(text), limit, room)
         turns, known = [], []
         for asked, answered in reversed(self.turns):
-            turn = tokenizer.encode_ordinary(self.prompt_format(asked) + answered) + [end_id]
-            if dropped or 1 + len(turn) + len(known) + len(kept) + room > limit:
+            turn = self.turn(asked, answered)
+            if dropped or len(turn) + len(known) + len(kept) + room > limit:
                 break
             known = turn + known
             turns.append(asked)
         self.left_out = _left_out(dropped, len(self.turns) - len(turns))
-        return [end_id, *known, *kept]
+        return [*opening, *known, *kept]
 
 
 def _left_out(dropped, forgotten):

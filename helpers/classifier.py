@@ -18,7 +18,9 @@ from helpers.bpe import BPETokenizer
 from helpers.limits import check_number, check_whole
 from helpers.model import GPT
 from helpers.optim import create_optimizer
-from helpers.tokenizer import END_OF_TEXT
+from helpers.runs.safety import check_gradients
+from helpers.texts.loaders import as_array
+from helpers.tokenizer import end_of_text_id
 from helpers.train import TrainConfig, training_step
 
 Item = TypeVar("Item")
@@ -40,8 +42,7 @@ class TextClassifier(nn.Module):
 
     def __init__(self, gpt: GPT, n_classes: int) -> None:
         super().__init__()
-        if n_classes < 2:
-            raise ValueError(f"n_classes is {n_classes}; it must be 2 or more")
+        check_whole("n_classes", n_classes, least=2)
         self.gpt = gpt
         self.head = nn.Linear(gpt.config.embedding_dim, n_classes)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -131,11 +132,13 @@ def encode_texts(tokenizer: BPETokenizer, texts: Sequence[str], max_tokens: int)
 
     The first says where a text begins, as in pretraining; the last has seen it all, and the head
     reads it. Of a text that does not fit into `max_tokens` the beginning is kept.
-    Raises ValueError where `max_tokens` leaves no room for text.
+    Raises ValueError where `max_tokens` leaves no room for text, TypeError for a single text.
     """
+    if isinstance(texts, str):
+        raise TypeError("texts is one string; it must be a list of texts")
     if max_tokens < 3:
         raise ValueError(f"max_tokens is {max_tokens}; it must be 3 or more")
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    end_id = end_of_text_id(tokenizer)
     rows = [tokenizer.encode_ordinary(text)[: max_tokens - 2] for text in texts]
     return [[end_id, *ids, end_id] for ids in rows]
 
@@ -188,7 +191,8 @@ def finetune(
     `training` and `validation` are pairs: rows of token ids as `encode_texts` makes them, and
     class numbers. The steps are those of pretraining, with another loss. Raises ValueError for no
     texts, for another number of labels than texts, and for a class number that the head does not
-    have; FloatingPointError for a loss that is NaN or inf.
+    have; FloatingPointError for a loss or a gradient that is NaN or inf: the weights are then those
+    before that step.
     """
     from tqdm.auto import tqdm
 
@@ -208,6 +212,7 @@ def finetune(
     torch.manual_seed(config.seed)
     history = FinetuneHistory()
     classifier.train()
+    optimizer.register_step_pre_hook(lambda *_: check_gradients(classifier, step))
     for step in tqdm(range(plan.steps), unit="step", disable=not progress):
         loss = training_step(classifier, optimizer, batches, plan, step, classification_loss)
         history.losses.append(loss)
@@ -224,9 +229,13 @@ def finetune(
 def predict(
     classifier: TextClassifier, rows: Sequence[list[int]], batch_size: int = 64
 ) -> torch.Tensor:
-    """Probabilities (N, K) of the classes for rows of token ids. Raises ValueError for no rows."""
+    """Probabilities (N, K) of the classes for rows of token ids.
+
+    Raises ValueError for no rows and for a row that the model cannot read.
+    """
     if not rows:
         raise ValueError("there are no texts to classify")
+    _check_rows(classifier, rows)
     classifier.eval()
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     probabilities = torch.empty(len(rows), classifier.head.out_features)
@@ -266,6 +275,15 @@ def _check(classifier, rows, labels):
         raise ValueError("there are no texts to learn from")
     if len(rows) != len(labels):
         raise ValueError(f"{len(rows)} texts have {len(labels)} labels")
-    wrong = [label for label in labels if not 0 <= label < n_classes]
-    if wrong:
-        raise ValueError(f"label {wrong[0]} is outside 0 to {n_classes - 1}")
+    for label in labels:
+        check_whole("a label", label, least=0, most=n_classes - 1)
+    _check_rows(classifier, rows)
+
+
+def _check_rows(classifier, rows):
+    config = classifier.gpt.config
+    for row in map(as_array, rows):
+        if not 1 <= len(row) <= config.context_length:
+            raise ValueError(f"a text has {len(row)} tokens; 1 to {config.context_length} fit")
+        if row.min() < 0 or row.max() >= config.vocab_size:
+            raise ValueError(f"a text has a token id outside 0 to {config.vocab_size - 1}")

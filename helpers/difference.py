@@ -77,11 +77,14 @@ def add_difference(folder: Path | str, model: Model) -> Model:
     except SafetensorError as error:
         raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from None
     parameters = dict(model.named_parameters())
-    scales = {f"{name}.scale" for name, parameter in parameters.items() if parameter.ndim == 2}
-    if tensors.keys() != parameters.keys() | scales or any(
-        tensors[name].shape != parameter.shape for name, parameter in parameters.items()
-    ):
-        raise ValueError(f"the difference in {folder} does not fit this model")
+    wanted = {}
+    for name, parameter in parameters.items():
+        matrix = parameter.ndim == 2
+        wanted[name] = parameter.shape, torch.int8 if matrix else torch.float32
+        if matrix:
+            wanted[f"{name}.scale"] = torch.Size([len(parameter), 1]), torch.float32
+    if {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} != wanted:
+        raise ValueError(f"the difference in {path} does not fit this model")
     with torch.no_grad():
         for name, parameter in parameters.items():
             change = tensors[name].float()

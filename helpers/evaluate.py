@@ -14,7 +14,7 @@ import torch
 from helpers.bpe import BPETokenizer
 from helpers.kv_cache import KVCache
 from helpers.model import GPT
-from helpers.tokenizer import END_OF_TEXT
+from helpers.tokenizer import end_of_text_id
 
 WORD = regex.compile(r"(?<![\p{L}\p{M}\p{N}])-(?=\p{N})\p{N}+|[\p{L}\p{M}\p{N}\u200c\u200d]+")
 
@@ -31,7 +31,7 @@ def answer_all(
     Prompts of similar length form a batch. Raises ValueError if a prompt leaves no room for
     `max_new_tokens` in the model's context.
     """
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    end_id = end_of_text_id(tokenizer)
     rows = [[end_id, *tokenizer.encode_ordinary(prompt)] for prompt in prompts]
     limit = model.config.context_length - max_new_tokens
     long = next((row for row in rows if len(row) > limit), None)
@@ -160,6 +160,9 @@ def share_by_kind(kinds: Iterable[str], right: Iterable[bool]) -> dict[str, floa
     >>> share_by_kind(["sum", "sort", "sum"], [True, True, False])
     {'sort': 1.0, 'sum': 0.5}
     """
+    kinds, right = list(kinds), list(right)
+    if len(kinds) != len(right):
+        raise ValueError(f"{len(kinds)} kinds have {len(right)} answers")
     groups = defaultdict(list)
     for kind, correct in zip(kinds, right, strict=True):
         groups[kind].append(bool(correct))

@@ -27,10 +27,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     A reader of `path` sees the old contents or the new ones, never a part, even after a power
     cut. If the block raises an error, `path` stays as it was and the temporary file is removed.
     Raises OSError if the disk is full or the folder of `path` is missing, and FileExistsError where
-    a folder would replace a file or a link. A link to a file keeps pointing: its target is replaced.
+    a folder would replace a file or a link, and where `path` is a device, such as /dev/null.
+    A link to a file keeps pointing: its target is replaced.
     """
     path = Path(path)
     path = path.resolve() if path.is_symlink() and not path.is_dir() else path
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(f"{path} is a device or a pipe, which must not be replaced")
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     remove(unfinished)
     _remove_leftovers(path.parent)

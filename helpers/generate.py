@@ -117,7 +117,7 @@ def generate(
     >>> len(list(generate(model, torch.tensor([[1, 2]]), 5)))
     5
     """
-    _check_request(model, token_ids, max_new_tokens, repetition_penalty, seed)
+    _check_request(model, token_ids, max_new_tokens, repetition_penalty, stop_id, seed)
     _check_sampling(temperature, top_k, top_p)
     generator = None
     if seed is not None:
@@ -188,9 +188,11 @@ def complete(
     return tokenizer.decode(prompt_ids + new)
 
 
-def _check_request(model, token_ids, max_new_tokens, repetition_penalty, seed):
+def _check_request(model, token_ids, max_new_tokens, repetition_penalty, stop_id, seed):
     check_whole("max_new_tokens", max_new_tokens, least=0)
     check_number("repetition_penalty", repetition_penalty, above=0)
+    if stop_id is not None:
+        check_whole("stop_id", stop_id, least=0)
     if seed is not None:
         check_whole("seed", seed, least=0, most=2**63 - 1)
     if not isinstance(token_ids, torch.Tensor) or token_ids.is_floating_point():

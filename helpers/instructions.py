@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from helpers.bpe import BPETokenizer
 from helpers.texts.documents import DocumentLoader
-from helpers.tokenizer import END_OF_TEXT
+from helpers.tokenizer import end_of_text_id
 
 PromptFormat = Callable[[str, str], str]  # an instruction and its input to a prompt
 
@@ -88,9 +88,11 @@ def encode_conversation(
     """
     if not turns:
         raise ValueError("a conversation needs at least one turn")
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    end_id = end_of_text_id(tokenizer)
     ids, scored = [], []
     for turn in turns:
+        if not isinstance(turn, Instruction):
+            raise TypeError(f"a turn must be an Instruction, not {type(turn).__name__}")
         if not turn.output:
             raise ValueError(f"there is no answer to {turn.instruction!r}")
         prompt = tokenizer.encode_ordinary(prompt_format(turn.instruction, turn.input))
@@ -131,7 +133,7 @@ def instruction_loader(
                 )
         documents.append(ids)
         marks.append(scored)
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    end_id = end_of_text_id(tokenizer)
     loader = DocumentLoader(documents, end_id, batch_size, scored=marks, **options)
     loader.n_cut = n_cut
     return loader

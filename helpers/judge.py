@@ -33,7 +33,7 @@ Answer B: {second}
 Which answer is better? Reply with one letter alone: A or B."""
 
 # A number as it is written, so that "1,000", "4/5" and "9e+124" are seen whole and refused.
-NUMBER = r"(?<![\w.,/])-?\d+(?:[.,/]\d+)*(?:[eE][+-]?\d+)?%?"
+NUMBER = r"(?<![\w.,/])-?\d+(?:[.,/]\d+)*(?:[eE][+-]?\d+)?%?(?!\w)"
 SCALE = re.compile(r"\(?\b0\s*(?:-|–|to|and)\s*100\b\)?|(?<=[\d*])\s*(?:/|out of|of)\s*100\b", re.I)
 CALLED = re.compile(
     rf"\b(?:score|rating|grade|rate)\b(?:\W|is|of|it|this|answer|the|at|as|with|would|be)*?((?>{NUMBER}))"
@@ -41,7 +41,7 @@ CALLED = re.compile(
     re.I,
 )
 # The letter, but not the article: "A good answer" names nothing.
-VERBS = "or|and|is|was|wins|has|because|for|since|as"
+VERBS = "or|nor|and|is|was|wins|has|because|for|since|as"
 CHOICE = re.compile(
     rf"(?:[Aa]nswer|[Oo]ption|[Rr]esponse)\W+([AB])\b|\b([AB])\b(?!\s+(?!(?:{VERBS})\b)[a-z])"
 )
@@ -144,7 +144,7 @@ def mean_score(results: Iterable[dict[str, Any]]) -> tuple[float, int]:
     >>> mean_score([{"score": 80}, {"score": None}, {"score": 60}])
     (70.0, 2)
     """
-    scores = [result["score"] for result in results if result["score"] is not None]
+    scores = [result["score"] for result in results if result.get("score") is not None]
     wrong = [score for score in scores if not _is_score(score)]
     if wrong:
         raise ValueError(f"the score {wrong[0]!r} is not a number from 0 to 100")

@@ -6,6 +6,7 @@ Shapes: B sequences, T new tokens, S tokens so far, G heads of keys and values, 
 import torch
 
 from helpers.config import GPTConfig
+from helpers.limits import check_whole
 
 
 class KVCache:
@@ -30,12 +31,8 @@ class KVCache:
         dtype: torch.dtype | None = None,
     ) -> None:
         self.max_length = config.context_length if max_length is None else max_length
-        if not 0 < self.max_length <= config.context_length:
-            raise ValueError(
-                f"max_length {self.max_length} must be 1 to the context {config.context_length}"
-            )
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more")
+        check_whole("max_length", self.max_length, least=1, most=config.context_length)
+        check_whole("batch_size", batch_size, least=1)
         shape = (config.n_layers, batch_size, config.kv_heads, self.max_length, config.head_dim)
         self.keys = torch.empty(shape, device=device, dtype=dtype)
         self.values = torch.empty(shape, device=device, dtype=dtype)

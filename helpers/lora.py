@@ -81,7 +81,9 @@ def apply_lora(
     ]
     missing = [target for target in targets if target not in {name for _, name, _ in found}]
     if missing or not found:
-        raise ValueError(f"no matrix in the blocks is called {' or '.join(missing) or 'nothing'}")
+        raise ValueError(
+            f"no matrix in the blocks is called {' or '.join(map(str, missing)) or 'nothing'}"
+        )
     for _, _, child in found:
         _check(child, rank, alpha)
     model.__dict__["frozen_before_lora"] = {

@@ -8,12 +8,13 @@ Shapes: C embedding dimensions, V tokens in the vocabulary, L tokens of context.
 """
 
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from helpers.config import GPTConfig
 from helpers.files import read_json
@@ -36,6 +37,7 @@ _RENAMED = {
     "mlp.c_fc": "feed_forward.expand",
     "mlp.c_proj": "feed_forward.project",
 }
+FLOATS = ("F64", "F32", "F16", "BF16")
 _MASKS = (".attn.bias", ".attn.masked_bias")  # causal masks that old files contain
 
 
@@ -45,8 +47,8 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
     `name_or_path` is a folder with `config.json` and `model.safetensors` (or its shards and
     `model.safetensors.index.json`), a folder of that name inside the course's data folder, or
     "gpt2-weights", which is downloaded the first time (548 MB).
-    Raises FileNotFoundError if there is no such folder or file; ValueError, naming the tensor and
-    both shapes, if the weights do not fit, or naming a setting that our model does not implement.
+    Raises FileNotFoundError if there is no such folder or file; ValueError, naming the tensor, if
+    the weights do not fit or are whole numbers, or naming a setting that our model does not implement.
     Source: Radford et al. 2019; the layout is that of Hugging Face's `openai-community/gpt2`.
 
     >>> load_gpt2("no-such-model")  # doctest: +IGNORE_EXCEPTION_DETAIL
@@ -55,12 +57,13 @@ def load_gpt2(name_or_path: Path | str, dtype: torch.dtype = torch.float32) -> G
     """
     folder = _find_folder(name_or_path)
     config = config_from_gpt2(read_json(folder / "config.json"))
-    with _Tensors(folder) as tensors:
-        _check_shapes(tensors.shapes, gpt2_shapes(config))
+    with TensorFiles(folder, "transformer.") as tensors:
+        check_shapes(tensors.shapes, gpt2_shapes(config), allowed=_MASKS)
+        check_dtypes(tensors, allowed=_MASKS)
         if config.tie_weights:
-            _check_tied(tensors)
+            check_tied(tensors, "wte.weight")
         weights = convert_gpt2(tensors, config)
-    with torch.device("meta"):  # shapes only: no time or memory for random weights
+    with shapes_only():
         model = GPT(config)
     weights = {name: weight.to(dtype).contiguous() for name, weight in weights.items()}
     model.load_state_dict(weights, assign=True)
@@ -89,12 +92,12 @@ def config_from_gpt2(settings: Mapping[str, Any]) -> GPTConfig:
     missing = [name for name in sizes if name not in settings]
     if missing:
         raise ValueError(f"config.json has no {', '.join(missing)}")
-    width = settings["n_embd"]
-    if settings.get("n_inner") not in (None, 4 * width):
-        raise ValueError(f"n_inner is {settings['n_inner']}; this model has {4 * width}")
     for name in sizes:
         if type(settings[name]) is not int:
             raise ValueError(f"{name} is {settings[name]!r}; it must be a whole number")
+    width = settings["n_embd"]
+    if settings.get("n_inner") not in (None, 4 * width):
+        raise ValueError(f"n_inner is {settings['n_inner']}; this model has {4 * width}")
     dropout, tied = settings.get("resid_pdrop", 0.1), settings.get("tie_word_embeddings", True)
     if not isinstance(tied, bool) or type(dropout) not in (int, float):
         raise ValueError(f"resid_pdrop is {dropout!r} and tie_word_embeddings {tied!r}")
@@ -168,11 +171,39 @@ def convert_gpt2(tensors: Mapping[str, torch.Tensor], config: GPTConfig) -> dict
     return ours
 
 
-class _Tensors:
-    """The tensors of one file or of many shards, by name without the `transformer.` prefix."""
+class _NoRandomNumbers(TorchFunctionMode):
+    """Within it, the functions of `torch.nn.init` leave a tensor as it is."""
 
-    def __init__(self, folder):
-        self.folder, self.stack = folder, ExitStack()
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Within it, a new module has shapes and no numbers: it takes no time and no memory.
+
+    Random numbers on PyTorch's meta device would load its compiler first, which takes a second.
+
+    >>> with shapes_only():
+    ...     torch.nn.Linear(10**6, 10**6).weight.is_meta
+    True
+    """
+    with torch.device("meta"), _NoRandomNumbers():
+        yield
+
+
+class TensorFiles:
+    """The tensors of one safetensors file or of many shards, by name without their `prefix`.
+
+    Use it in a `with` block; `shapes` are known before a tensor is read. Raises FileNotFoundError
+    where a file is missing, and ValueError for one that is truncated or no safetensors file.
+    """
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self.folder, self.prefix, self.stack = folder, prefix, ExitStack()
 
     def __enter__(self):
         with ExitStack() as stack:  # closes the open files if a shard fails
@@ -180,7 +211,7 @@ class _Tensors:
             for path in _files(self.folder):
                 file = stack.enter_context(_open(path))
                 for name in file.keys():  # noqa: SIM118 (no dictionary: it cannot be iterated)
-                    self.places[name.removeprefix("transformer.")] = (file, name)
+                    self.places[name.removeprefix(self.prefix)] = (file, name)
             self.stack = stack.pop_all()
         self.shapes = {
             name: tuple(file.get_slice(stored).get_shape())
@@ -232,25 +263,41 @@ def _open(path):
         raise ValueError(f"{path} is truncated or not a safetensors file: {error}") from error
 
 
-def _check_shapes(found, expected):
+def check_shapes(
+    found: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, tuple[int, ...]],
+    allowed: tuple[str, ...] = (),
+) -> None:
+    """Raise ValueError for a tensor that is missing, of another shape, or foreign to the model.
+
+    Names that end in one of `allowed` may be there; a tied head may be repeated.
+    """
     for name, shape in expected.items():
         if name not in found:
             raise ValueError(f"tensor {name} of shape {shape} is missing")
         if found[name] != shape:
             raise ValueError(f"tensor {name} has shape {found[name]}; the model needs {shape}")
     for name in found.keys() - expected.keys() - {"lm_head.weight"}:
-        if not name.endswith(_MASKS):
+        if not name.endswith(allowed):
             raise ValueError(f"tensor {name} of shape {found[name]} does not belong to the model")
 
 
-def _check_tied(tensors):
+def check_dtypes(tensors: TensorFiles, allowed: tuple[str, ...] = ()) -> None:
+    """Raise ValueError unless all tensors are numbers of floating point, as weights are."""
+    for name, (file, stored) in tensors.places.items():
+        dtype = file.get_slice(stored).get_dtype()
+        if dtype not in FLOATS and not name.endswith(allowed):
+            raise ValueError(f"tensor {name} holds {dtype}, which are no weights")
+
+
+def check_tied(tensors: TensorFiles, embedding: str) -> None:
     """A file may repeat the tied head, but a head that differs from the embedding is an error."""
     found = tensors.shapes.get("lm_head.weight")
     if found is not None and (
-        found != tensors.shapes["wte.weight"]
-        or not torch.equal(tensors["lm_head.weight"], tensors["wte.weight"])
+        found != tensors.shapes[embedding]
+        or not torch.equal(tensors["lm_head.weight"], tensors[embedding])
     ):
         raise ValueError(
-            f"tensor lm_head.weight of shape {found} is not wte.weight of shape "
-            f"{tensors.shapes['wte.weight']}, though config.json ties them"
+            f"tensor lm_head.weight of shape {found} is not {embedding} of shape "
+            f"{tensors.shapes[embedding]}, though config.json ties them"
         )

@@ -8,11 +8,19 @@ the training text has no id. `helpers.bpe` fixes that.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 # A double dash, a punctuation mark and a white space are pieces of their own; the rest are words.
 # From Raschka, Build a Large Language Model (2024), section 2.2.
 PATTERN = re.compile(r'([,.:;?_!"()\']|--|\s)')
 END_OF_TEXT, UNKNOWN = "<|endoftext|>", "<|unk|>"
+
+
+def end_of_text_id(tokenizer: Any) -> int:
+    """Return the id of a tokenizer's end-of-text token; raises ValueError where it has none."""
+    if END_OF_TEXT not in tokenizer.special_tokens:
+        raise ValueError(f"this tokenizer has no {END_OF_TEXT}, which comes between texts")
+    return tokenizer.special_tokens[END_OF_TEXT]
 
 
 class WordTokenizer:

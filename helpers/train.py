@@ -6,6 +6,7 @@ Shapes: B sequences, T tokens, V tokens in the vocabulary. Losses are in nats pe
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,6 @@ def train(
     config = replace(config, precision=precision)
     optimizer = OPTIMIZERS[config.optimizer](model, config.learning_rate, config.weight_decay)
     loader = as_loader(train_tokens, model, config.batch_size, seed=config.seed)
-    _check_ids(loader, model)
     held_out = _held_out(validation_tokens, model, config)
     torch.manual_seed(config.seed)
     about = {"train_config": asdict(config), "training_tokens": fingerprint(train_tokens)}
@@ -206,14 +206,13 @@ def saved_config(folder: Path | str) -> TrainConfig:
 
 
 def as_loader(tokens: Any, model: GPT, batch_size: int, **options: Any) -> Any:
-    """Return a loader over a row of token ids; a loader is returned as it is."""
+    """Return a loader over a row of token ids; a loader is returned as it is.
+
+    Raises ValueError for ids that the model has no row for.
+    """
+    loader = tokens
     if not hasattr(tokens, "state_dict"):
-        return create_loader(tokens, model.config.context_length, batch_size, **options)
-    return tokens
-
-
-def _check_ids(loader, model):
-    """Raise ValueError where a loader hands out ids that the model has no row for."""
+        loader = create_loader(tokens, model.config.context_length, batch_size, **options)
     rows, needed = model.config.vocab_size, getattr(loader, "vocab_size", 0)
     if needed > rows:
         raise ValueError(f"token id {needed - 1} is outside the vocabulary, 0 to {rows - 1}")
@@ -224,9 +223,12 @@ def _held_out(tokens, model, config):
     """The loader of the held-out part, made and checked before the first step."""
     try:
         loader = as_loader(tokens, model, config.batch_size, shuffle=False, drop_last=False)
-        return _check_ids(loader, model)
     except ValueError as error:
         raise ValueError(f"the held-out part: {error}") from None
+    read = islice(loader, config.evaluate_batches)
+    if not any((targets != IGNORED).any() for _, targets in read):
+        raise ValueError("the held-out part: nothing is scored in the batches that are evaluated")
+    return loader
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -11,8 +11,8 @@ from classroom.drawings.anatomy import (
     count_parameters,
     flops_per_token,
     parameter_table,
-    plot_flops,
     plot_parameters,
+    show_parameters,
 )
 from helpers.config import PRESETS, GPTConfig
 from helpers.kv_cache import KVCache
@@ -98,7 +98,10 @@ def test_bars_are_the_counts():
     assert widths == pytest.approx(counts, rel=1e-3)
 
 
-def test_layers_of_the_plot_are_the_operations():
-    ax = plot_flops(TINY)
-    top = ax.collections[-1].get_paths()[0].vertices[:, 1].max()
-    assert top == pytest.approx(sum(flops_per_token(TINY, 64).values()) / 1e6)
+def test_the_alternative_text_names_the_largest_part(monkeypatch):
+    said = []
+    monkeypatch.setattr("classroom.drawings.anatomy.show", lambda ax, alt: said.append(alt))
+    show_parameters({"gpt2-xl": PRESETS["gpt2-xl"], "tiny": TINY})
+    assert said == [
+        "Parameters by part; the most: gpt2-xl feed-forward 63%, tiny feed-forward 48%."
+    ]

@@ -1,8 +1,10 @@
 """Bad input, in one table: what each function and each flag of a command must say to it.
 
 A row holds the call, the type of its error and what the message must name: the value and its
-limit, not the sentence around them. What a module's own tests refuse is not repeated here. Below
-the table, random input looks for errors of any other type.
+limit, not the sentence around them. `tests.refused_calls` has many more, whose messages need only
+be clear. Files are in test_bad_files, replies of servers and judges in test_bad_replies. What a
+module's own tests refuse is not repeated here. Below the tables, random input looks for errors of
+any other type.
 """
 
 import copy
@@ -41,7 +43,6 @@ from helpers.generate import generate, penalize_repetition, sample_next
 from helpers.judge import JudgeError, mean_score, parse_choice, parse_score
 from helpers.limits import check_number, check_whole
 from helpers.lora import apply_lora
-from helpers.model import GPT
 from helpers.optim import create_optimizer
 from helpers.pretrained import config_from_gpt2
 from helpers.runs.run import Run
@@ -50,30 +51,28 @@ from helpers.texts.loaders import TokenWindows, create_loader, read_tokens, writ
 from helpers.texts.prepare import split_text
 from helpers.tokenizer import WordTokenizer
 from helpers.train import TrainConfig, evaluate_loss, saved_config, train
-from tools import chat
+from tests.refused_calls import (
+    BROKEN,
+    BYTES,
+    GPT2,
+    IDS,
+    INF,
+    LOADER,
+    MODEL,
+    NAN,
+    PLAIN,
+    REFUSED,
+    WORDS,
+    new,
+)
+from tools import bench, chat, figures, lab, notebooks, repo, run
 from tools import data as texts_command
 from tools import train as training
+from tools import zip as zip_command
 from tools.makers import chat_model, course_gpt
 
-torch.manual_seed(0)
-MODEL = GPT(GPTConfig(300, 16, 16, 2, 2, dropout=0.0)).eval()
-BROKEN = GPT(MODEL.config).eval()
-torch.nn.init.constant_(BROKEN.final_norm.scale, math.nan)
-IDS = torch.tensor([[1, 2, 3]])
-BYTES = BPETokenizer.train("low lower lowest " * 20, 270)
-PLAIN = BPETokenizer.train("low", 256, special_tokens=())
-WORDS = WordTokenizer.from_text("a b c")
-NAN, INF = math.nan, math.inf
-LOADER = create_loader([1] * 9, 2, 1)
 SQUARE = [[0, 1], [1, 0], [0, -1], [-1, 0]]
-NO_ADDRESS = {"LLM_COURSE_CHAT_URL": "nowhere", "LLM_COURSE_CHAT_MODEL": "m"}
-GPT2 = {"vocab_size": 5, "n_positions": 4, "n_embd": 2, "n_head": 1, "n_layer": 1}
 DOCUMENTS = DocumentLoader([[5, 6], [7]], 0, 2)
-
-
-def new(**options):
-    """Generate three tokens with these options."""
-    return list(generate(MODEL, IDS, **({"max_new_tokens": 3} | options)))
 
 
 def trained(tokens, held_out=(1,) * 99, folder=None):
@@ -294,6 +293,35 @@ def test_a_bad_call_names_the_value_and_the_limit():
     assert not wrong, "\n".join(wrong)
 
 
+# What Python says where an operation happened to fail first: no reader knows what to do about it.
+NOT_OURS = re.compile(
+    r"unsupported operand|has no attribute|object is not|index out of range|indices must|at 0x|"
+    r"invalid literal|could not convert|unpack|not supported between|size mismatch|mat1|scalar type|"
+    r"unexpected keyword|positional argument|an integer is required|subscriptable|must match the size|"
+    r"recursion depth|Expected|cannot be interpreted|zip\(\)|is empty\b.*arg|must be real number|__"
+)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refused_call_says_one_clear_thing_and_changes_nothing(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {name: value.clone() for name, value in MODEL.state_dict().items()}
+    wrong = []
+    for number, (call, error) in enumerate(REFUSED[kind], 1):
+        try:
+            said, message = None, f"gives {call()!r}"[:200]
+        except Exception as caught:
+            said, message = type(caught), str(caught)
+        clear = 10 < len(message) < 300 and "\n" not in message and not NOT_OURS.search(message)
+        if said is not error or not clear:
+            wrong.append(f"{number}: {error.__name__}, not {said and said.__name__}: {message}")
+    assert not wrong, "\n".join(wrong)
+    assert list(tmp_path.iterdir()) == []
+    assert MODEL.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in MODEL.state_dict().items())
+    assert all(p.requires_grad for p in MODEL.parameters()) and not MODEL.training
+
+
 DEEP = b"[" * 100_000
 NUMPY = b"\x93NUMPY\x01\x00"
 FILES = [
@@ -409,6 +437,33 @@ FLAGS = [  # the command, its flags, and what its one line on standard error mus
     (chat, "--model saved --temperature inf", "inf"),
     (chat, "--model saved --max-new-tokens 0", "max_new_tokens 0 1"),
     (texts_command, "nothing", "corpus nothing story"),
+    (texts_command, "../etc", "corpus ../etc story"),
+    (training, "--stream", "--stream --text"),
+    (training, "--out /dev/null/x", "/dev/null"),
+    (training, "--device cuda:99", "cuda:99"),
+    (training, "--seed 9999999999", "9999999999 4294967295"),
+    (training, "--learning-rate 1e400", "learning_rate inf"),
+    (training, "--text utf-16", "utf-16 UTF-8"),
+    (training, "--text latin-1", "latin-1 UTF-8"),
+    (training, "--text short", "40 64 65"),
+    (training, "--text saved/model.safetensors", "UTF-8"),
+    (chat, "--model empty", "empty"),
+    (chat, "--model saved --max-new-tokens -5", "max_new_tokens -5 1"),
+    (chat, "--model saved --temperature nan", "nan"),
+    (lab, "99", "99 01_eliza_vs_gpt"),
+    (lab, "--take", "--take 05"),
+    (lab, "--take x", "x 01_eliza_vs_gpt"),
+    (notebooks, "99", "99 01_eliza_vs_gpt"),
+    (run, "xx", "xx 01_eliza_vs_gpt"),
+    (figures, "99", "99"),
+    (figures, "x", "0x"),
+    (bench, "nothing", "nothing generation"),
+    (repo, "x", "x OWNER/NAME"),
+    (repo, "a/b/c", "a/b/c OWNER/NAME"),
+    (repo, "../..", "OWNER/NAME"),
+    (repo, "a/..", "a/.. OWNER/NAME"),
+    (repo, "https://elsewhere.example/a/b", "OWNER/NAME"),
+    (repo, "é/b", "é/b OWNER/NAME"),
 ]
 
 
@@ -419,6 +474,9 @@ def quick(tmp_path, monkeypatch):
     monkeypatch.setattr("helpers.device.bfloat16_speedup", lambda device: 1.0)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "utf-16").write_text("a text of words\n" * 99, "utf-16")
+    (tmp_path / "latin-1").write_text("un café noir\n" * 99, "latin-1")
+    (tmp_path / "short").write_text("a text of words\n" * 9)
     save_model(tmp_path / "saved", MODEL, BYTES)
     save_model(tmp_path / "unspoken", MODEL)
 
@@ -442,6 +500,11 @@ UNREADABLE = [
     (course_gpt, "--tales many"),
     (chat_model, "--tasks many"),
     (chat, "--max-new-tokens all"),
+    (chat, "--temperature warm"),
+    (training, "--stream yes"),
+    (zip_command, "--fast"),
+    (run, "--timeout soon"),
+    (notebooks, "--no-runs"),
 ]
 
 

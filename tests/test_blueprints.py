@@ -8,6 +8,7 @@ from classroom.drawings.blueprints import (
     draw_feed_forward,
     draw_gpt,
     draw_norm_orders,
+    show_board,
 )
 from helpers.config import PRESETS
 
@@ -46,6 +47,18 @@ def test_the_cache_computes_each_token_once():
     assert (
         shown.count("a") == 4 and shown.count("d") == 0
     )  # two steps on each side; d is the result
+
+
+def test_the_cache_of_the_notebook_has_no_faults():
+    words = ["Hello", ",", "I", "am", "a", "model", "that", "learns"]
+    assert draw_cache(words, n_prompt=4).faults() == []
+
+
+def test_a_board_is_shown_with_its_description(monkeypatch):
+    shown = []
+    monkeypatch.setattr("classroom.drawings.blueprints.show", lambda board, alt: shown.append(alt))
+    show_board(board := draw_norm_orders())
+    assert shown == [board.description]
 
 
 @pytest.mark.parametrize("n_prompt", [0, 3, -1])

@@ -19,7 +19,9 @@ from helpers.difference import save_difference
 from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.model import GPT
 from helpers.runs.run import Run
+from helpers.texts.sources import CORPORA
 from helpers.train import TrainConfig, train
+from tests.test_gguf import small_model, write
 from tools import chat as command
 
 ROOT = Path(__file__).parent.parent
@@ -136,6 +138,23 @@ def test_the_command_line_names_what_is_wrong(tmp_path, capsys):
     assert "is missing" in capsys.readouterr().err
     assert command.main(["--model", str(tmp_path), "--temperature", "-1"]) == 1
     assert "temperature is -1" in capsys.readouterr().err
+
+
+def test_the_best_model_that_is_here_talks(tmp_path, monkeypatch, capsys):
+    """SmolLM2 where it was fetched, here a tiny one in its place; else the course's own."""
+    monkeypatch.setenv("LLM_COURSE_DATA", str(tmp_path))
+    assert command.choose(None, {}).name == "the course's chat model"
+    assert command.main(["--model", "smollm2"]) == 1
+    assert "course.py data smollm2" in capsys.readouterr().err
+    place = tmp_path / CORPORA["smollm2"].downloads[0].file
+    write(place, small_model(context_length=256))
+    for name in (None, "smollm2"):
+        chat = command.choose(name, {"max_new_tokens": 3})
+        assert chat.name.startswith("SmolLM2") and chat.respond("the cat")
+    assert command.choose("course", {}).name == "the course's chat model"
+    place.write_bytes(place.read_bytes()[:5000])
+    assert command.main([]) == 1
+    assert str(place) in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")

@@ -47,18 +47,30 @@ def test_the_scores_come_from_the_last_real_token():
     torch.testing.assert_close(scores[0], by_hand)
 
 
-def test_a_loss_that_is_nan_stops_with_the_step_and_keeps_the_weights(monkeypatch):
+def infinite_slope(model):
+    """0, with an infinite slope: the loss is a number, and its gradient is none."""
+    return (model.head.bias.sum() * 0).sqrt()
+
+
+@pytest.mark.parametrize(
+    "broken, words",
+    [(lambda model: math.nan, "nan at step 2"), (infinite_slope, "gradient .*NaN .*step 2")],
+    ids=["loss", "gradient"],
+)
+def test_nan_stops_with_the_step_and_keeps_the_weights(monkeypatch, broken, words):
     calls, kept, classifier = [], [], small()
 
     def loss(model, inputs, labels):
         calls.append(1)
+        found = classification_loss(model, inputs, labels)
         if len(calls) == 3:
             kept.extend(parameter.detach().clone() for parameter in model.parameters())
-        return classification_loss(model, inputs, labels) * (math.nan if len(calls) == 3 else 1)
+            return found + broken(model)
+        return found
 
     monkeypatch.setattr("helpers.classifier.classification_loss", loss)
     rows = [[1, 2, 3], [4, 5, 6]] * 4
-    with pytest.raises(FloatingPointError, match="nan at step 2"):
+    with pytest.raises(FloatingPointError, match=words):
         finetune(classifier, (rows, [0, 1] * 4), None, FinetuneConfig(batch_size=2), progress=False)
     for was, now in zip(kept, classifier.parameters(), strict=True):
         assert torch.equal(was, now) and now.isfinite().all()
@@ -141,7 +153,7 @@ def test_bad_input_is_refused():
     config, rows = FinetuneConfig(epochs=1), [[1, 2], [3, 4]]
     with pytest.raises(ValueError, match="n_classes is 1"):
         small(1)
-    with pytest.raises(ValueError, match="label 2 is outside 0 to 1"):
+    with pytest.raises(ValueError, match="label is 2; it must be 0 to 1"):
         finetune(small(), (rows, [0, 2]), None, config)
     with pytest.raises(ValueError, match="2 texts have 1 labels"):
         finetune(small(), (rows, [0]), None, config)

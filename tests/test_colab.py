@@ -17,6 +17,7 @@ import nbformat
 import pytest
 
 from classroom.pages import widgets
+from tests.turn_cells import SOLUTION, turns_of
 from tools import environment, notebook_parts
 from tools import zip as zip_tool
 from tools.lectures import ROOT
@@ -108,6 +109,7 @@ def execute(python, place, notebook):
     ours = ("LLM_COURSE", "TIKTOKEN", "PYTHON")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     clean |= {"LLM_COURSE_DATA": str(empty), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    clean |= {"XDG_DATA_HOME": str(place.parent / "data")}  # the machine's own, and fresh
     return client.execute(env=clean)
 
 
@@ -183,10 +185,65 @@ def test_with_the_repository(number, python, place):
     assert freeze() == before
 
 
+def with_cells(repository, *sources):
+    """A notebook like 02: its set-up cell, these cells, and what carries turns in and out."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("", metadata={"tags": ["setup"]})]
+        + [nbformat.v4.new_code_cell(source) for source in sources]
+    )
+    notebook.cells = notebook_parts.with_carry(notebook.cells)
+    notebook.cells[0].source = notebook_parts.setup_source(repository)
+    return notebook
+
+
+def said_by(notebook):
+    return [output.text for output in outputs(notebook, "stream") if output.name == "stdout"]
+
+
+MINE = "from classroom.mine.desk import mine\n\nmine()"
+STUB = "from classroom.turns.t02 import your_turn\n\n\n@your_turn\ndef encode(text, vocabulary):\n    ..."
+
+
+@pytest.mark.parametrize("source", ["zip", "repository"])
+def test_what_was_written_goes_from_one_machine_to_the_next(source, python, tmp_path):
+    """Two fresh machines: a turn is written on the first, and joins my_llm.py on the second."""
+    repository, solutions = "", [below for _, _, below in turns_of(NOTEBOOKS["02"])]
+    if source == "repository":
+        if not shutil.which("git") or not (ROOT / ".git").exists():
+            pytest.skip("needs git and a checkout")
+        published = tmp_path / "published.git"
+        subprocess.run(["git", "clone", "-q", "--bare", str(ROOT), str(published)], check=True)
+        repository = published.as_uri()
+    places = [tmp_path / name / "content" for name in ("first", "second")]
+    for place in places:
+        place.mkdir(parents=True)
+        if source == "zip":
+            zip_tool.write(place / "course.zip")
+    answer = SOLUTION.findall(solutions[0])[0]
+    start = STUB.partition("\n")[0]
+    first = execute(python, places[0], with_cells(repository, start, answer, STUB, MINE))
+    right, not_yet, file, kept = said_by(first)
+    assert right.startswith("text_to_tokens: right") and "encode: not written yet" in not_yet
+    assert file.startswith("my_llm.py: ") and (places[0] / "my_llm.py").is_file()
+    assert kept == "my_turns.zip holds what you wrote: 1 turn, your progress, and my_llm.py.\n"
+    shutil.copy(places[0] / "my_turns.zip", places[1])
+    look = "from classroom.turns.kept import kept_turns\n\nprint(*[t.name for t in kept_turns()])"
+    card = "from classroom.mine.desk import mine\n\nmine(report=True)"
+    second = execute(python, places[1], with_cells(repository, start, look, card, STUB))
+    came, names, *_ = said_by(second)
+    assert came == "1 of your turns came along. Run their cells, or write on.\n"
+    assert names == "text_to_tokens\n"
+    (shown,) = [output.data for output in outputs(second, "execute_result")]
+    assert shown["text/plain"].startswith("ReportCard(1 of ") and WIDGET in shown
+    assert [output.text for output in outputs(second, "stream") if output.name == "stderr"] == []
+
+
 def test_the_widgets_work_under_its_versions(python):
     """The widgets' own tests once more, on the old ipywidgets; pytest comes from the other one."""
     names = "chat_window chat_stream embedding_explorer flash_cards knobs landscape_view merge_view"
-    names += " question_generator quiz sampling_view token_view tokenizer_view training_view"
+    names += (
+        " question_generator quiz report_card sampling_view token_view tokenizer_view training_view"
+    )
     files = [f"tests/test_{name}.py" for name in names.split()]
     code = (
         f"import sys; sys.path[:] = [{str(ROOT)!r}] + [p for p in sys.path if p]; "

@@ -195,3 +195,13 @@ def test_json_of_an_object(tmp_path):
     assert read_json(tmp_path / "a.json") == {"é": [1, 2.5]}
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "b.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path):
+    """As root, a rename over /dev/null succeeds, and the system has lost its device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileExistsError, match="pipe"):
+        write_whole(pipe, "text")
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]

@@ -59,9 +59,9 @@ def test_bytes():
 
 
 def test_limits_are_named():
-    with pytest.raises(ValueError, match="max_length 65 must be 1 to the context 64"):
+    with pytest.raises(ValueError, match="max_length is 65; it must be 1 to 64"):
         KVCache(TINY, max_length=65)
-    with pytest.raises(ValueError, match="max_length 0 must be 1"):
+    with pytest.raises(ValueError, match="max_length is 0; it must be 1"):
         KVCache(TINY, max_length=0)
     with pytest.raises(ValueError, match="batch_size is 0; it must be 1 or more"):
         KVCache(TINY, batch_size=0)

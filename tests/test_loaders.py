@@ -228,7 +228,7 @@ def test_a_loader_reads_a_file_as_it_reads_a_list(tmp_path):
         ([2**32], None, ValueError, "4294967296"),
         ([1.0], None, TypeError, "integer"),
         (np.array([1.0]), None, TypeError, "integers"),
-        ("text", None, TypeError, "str"),
+        ("text", None, TypeError, "integers"),
     ],
 )
 def test_bad_ids_leave_no_file(tmp_path, ids, vocab_size, error, match):

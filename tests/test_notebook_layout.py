@@ -10,11 +10,19 @@ import pytest
 
 from helpers.texts.corpora import CORPORA
 from tools.lectures import ROOT, read_map
-from tools.notebook_parts import clean, repository, setup_source, with_badge, with_links
+from tools.notebook_parts import (
+    GENERATED,
+    clean,
+    repository,
+    setup_source,
+    with_badge,
+    with_carry,
+    with_links,
+)
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 REASONS = {"timing", "trained", "machine", "widget"}
-TAGS = REASONS | {"setup", "imports", "online", "long", "nbval-ignore-output"} | set(CORPORA)
+TAGS = REASONS | GENERATED | {"imports", "online", "long", "nbval-ignore-output"} | set(CORPORA)
 CLOSING = ["Exercises", "Interview questions", "Where next"]
 
 # what would be another text on another machine, or was not meant to be seen
@@ -98,6 +106,9 @@ def test_generated_parts_are_up_to_date(path):
         yield f"the badge: {advice}"
     if code_cells(path)[0].source != setup_source(address):
         yield f"the set-up cell: {advice}"
+    sources = [cell.source for cell in read(path).cells]
+    if [cell.source for cell in with_carry(read(path).cells)] != sources:
+        yield f"the cells that carry turns to and from Colab: {advice}"
     for cell in read(path).cells:
         if cell.cell_type == "markdown" and cell.source != with_links(cell.source, by_number):
             yield f"the links under {cell.source.splitlines()[0]!r}: {advice}"
@@ -171,7 +182,7 @@ def public_names():
     """Every public function and class of `helpers` and `classroom`, and where it lives."""
     names = {}
     for file in sorted([*(ROOT / "helpers").rglob("*.py"), *(ROOT / "classroom").rglob("*.py")]):
-        if file.parent.name != "turns":
+        if file.parent.name not in ("turns", "mine"):  # what is in both is meant to be written
             for name in defined(ast.parse(file.read_text("utf-8"))):
                 if not name.startswith("_"):
                     names.setdefault(name, file.relative_to(ROOT).as_posix())

@@ -7,8 +7,8 @@ from classroom.drawings.plots_field import (
     draw_course_plan,
     draw_field_map,
     draw_two_stages,
+    plot_counts,
     plot_open_and_closed,
-    plot_parameter_counts,
     plot_shares,
     short_count,
 )
@@ -43,7 +43,7 @@ def test_the_course_plan_grows_with_its_stages(n_stages):
 
 def test_parameter_counts_are_on_a_logarithmic_scale():
     rows = [("small", 2018.5, 117e6), ("large", 2020.4, 175e9, "source")]
-    ax = plot_parameter_counts(rows, ours=3.7e6)
+    ax = plot_counts(rows, ours=3.7e6)
     assert ax.get_yscale() == "log"
     assert labels(ax) == ["small 117M", "large 175B", "our GPT 3.7M"]
     assert ax.get_xlim()[0] < 2018.5 and ax.get_xlim()[1] > 2020.4

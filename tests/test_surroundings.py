@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import environment, surroundings
+from tools import bench, environment, execute, notebooks, run, surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
 POSIX = pytest.mark.skipif(os.name == "nt", reason="shell scripts and links")
@@ -160,6 +160,11 @@ def test_a_damaged_stamp_is_none(made, text):
     assert environment.read_stamp(folder).get("requirements") is None
 
 
+def test_the_end_of_a_long_output_is_short():
+    said = surroundings.end_of("\n".join(["first", *["p" * 999] * 9, "the reason"]))
+    assert said.endswith("the reason") and len(said) < 1700 and "first" not in said
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_hides_no_output(capsys):
     code = "print('the reason'); raise SystemExit('[Errno 28] No space left on device')"
@@ -201,3 +206,20 @@ def test_any_folder_under_any_locale(tmp_path, name):
     python = environment.venv_python(folder / ".venv")
     found = surroundings.output_of("asking", [python, "-c", code])
     assert found.strip() == ascii(str(folder))
+
+
+@POSIX
+def test_a_place_that_cannot_be_written_to_is_found_before_the_work(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr(execute, "execute", never)
+    monkeypatch.setattr(subprocess, "Popen", never)
+    monkeypatch.setattr(bench, "ROOT", Path(os.devnull))
+    for work in (
+        lambda: run.main(["01"], build=Path(os.devnull) / "build"),
+        lambda: notebooks.regenerate(Path(os.devnull) / "01_eliza_vs_gpt.ipynb"),
+        lambda: bench.run("generation"),
+    ):
+        with pytest.raises(OSError, match="cannot be written to"):
+            work()

@@ -7,7 +7,6 @@ import torch
 
 from classroom.worlds import tales
 from classroom.worlds.tale_probes import (
-    END_OF_TEXT,
     accuracy,
     chance,
     choices,
@@ -16,6 +15,7 @@ from classroom.worlds.tale_probes import (
 from helpers.bpe import BPETokenizer
 from helpers.config import GPTConfig
 from helpers.model import GPT
+from helpers.tokenizer import END_OF_TEXT
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from classroom.pages.talkers import (
     BaseGPT,
     ChatServer,
     choose_gpt,
+    find_gpt,
     find_gpts,
     gpt2_tokenizer,
     tidy_end,
@@ -302,29 +303,30 @@ def test_gpts_are_found_in_order(tmp_path, monkeypatch, small_gpt):
     }
     save_model(tmp_path / "assets" / "course_gpt", *small_gpt)
     save_difference(tmp_path / "assets" / "chat_model", small_gpt[0], small_gpt[0])
-    for name in ("gpt2-weights", "gpt2-vocabulary"):
-        for path in talkers._gpt2_files(name):
+    for name in ("smollm2", "gpt2-weights", "gpt2-vocabulary"):
+        for path in talkers._files(name):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     gpts = find_gpts(named)
     assert [gpt.name for gpt in gpts] == [
         "the course's own GPT",
         "the course's chat model",
+        "SmolLM2 (135 million parameters)",
         "GPT-2 (124 million parameters)",
         "big at example.org",
         "llama3.2 at localhost:11434",
     ]
-    assert [gpt.kind for gpt in gpts] == ["base", "chat", "base", "chat", "chat"]
+    assert [gpt.kind for gpt in gpts] == ["base", "chat", "chat", "base", "chat", "chat"]
     assert choose_gpt(named).respond("the cat")
     del named["LLM_COURSE_CHAT_MODEL"]  # half a name is no name
-    assert len(find_gpts(named)) == 4
+    assert len(find_gpts(named)) == 5
     save_model(tmp_path / "mine", *small_gpt)
     own = choose_gpt(named | {"LLM_COURSE_GPT": str(tmp_path / "mine")})
     assert own.name == "your GPT (mine)" and own.respond("the cat")
 
 
 def test_gpt2_tokenizer_from_openai_files():
-    files = talkers._gpt2_files("gpt2-vocabulary")
+    files = talkers._files("gpt2-vocabulary")
     if not all(path.is_file() for path in files):
         pytest.skip(f"needs GPT-2's vocabulary in {data_folder()}")
     tokenizer = gpt2_tokenizer(*files)
@@ -345,3 +347,12 @@ def test_what_looks_like_a_special_token_is_text(small_gpt):
     tokenizer = BPETokenizer.train("the cat sat. " * 20, 280, ("<|endoftext|>",))
     gpt = BaseGPT("small", lambda: (model, tokenizer))
     assert gpt.respond("What does <|endoftext|> mean?")
+
+
+def test_a_gpt_is_found_by_its_name_or_one_line_says_what_is_missing(capsys):
+    nothing_named = {}
+    assert find_gpt("chat model", "a talk", nothing_named).name == "the course's chat model"
+    assert find_gpt("NoSuchModel", "a talk with it", nothing_named) is None
+    assert capsys.readouterr().out == (
+        "This cell shows a talk with it, where NoSuchModel is on this computer.\n"
+    )

@@ -134,6 +134,27 @@ def test_a_user_without_a_home_gets_one(tmp_path, monkeypatch):
 
 
 @POSIX
+@pytest.mark.parametrize("kind", ["missing", "a file", "read-only"])
+def test_a_home_that_cannot_be_written_to_is_replaced(tmp_path, monkeypatch, kind):
+    home = tmp_path / "home"
+    if kind == "a file":
+        home.touch()
+    if kind == "read-only":
+        home.mkdir()
+        writable = os.access  # root may write anywhere
+        monkeypatch.setattr(
+            os, "access", lambda path, how: path != str(home) and writable(path, how)
+        )
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(terminal.tempfile, "gettempdir", lambda: str(tmp_path))
+    terminal.give_home()
+    assert os.environ["HOME"] != str(home) and Path(os.environ["HOME"]).is_dir()
+    given = os.environ["HOME"]
+    terminal.give_home()
+    assert os.environ["HOME"] == given
+
+
+@POSIX
 @pytest.mark.parametrize("width", ["1", "0", "-7", "abc"])
 def test_narrow_terminals(width):
     command = [sys.executable, "-m", "tools.terminal", "tools.zip", "--help"]

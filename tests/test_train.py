@@ -153,6 +153,18 @@ def test_a_batch_with_nothing_scored_weighs_nothing(loss_of):
     assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
 
 
+def test_an_evaluation_of_nothing_is_refused_before_the_first_step():
+    marks = [[False] * 4, [True] * 4]
+    held_out = DocumentLoader([[1, 2, 3], [4, 5, 6]], 0, 1, scored=marks, shuffle=False)
+    model, steps = new_model(), []
+    run = Run(progress=False, on_step=lambda *step: steps.append(step))
+    with pytest.raises(ValueError, match="held-out part: nothing is scored"):
+        train(model, [1] * 99, held_out, replace(QUICK, evaluate_batches=1), run)
+    assert steps == []
+    train(model, [1] * 99, held_out, replace(QUICK, steps=2, evaluate_batches=2), run)
+    assert len(steps) == 2
+
+
 def test_a_pattern_is_learned():
     tokens = np.tile(np.arange(10), 60)
     model = new_model(shape=replace(SHAPE, dropout=0.0))

@@ -48,7 +48,7 @@ def test_there_are_notebooks_with_turns():
 def test_every_turn_is_a_stub_with_a_hint_and_a_right_solution(path, empty):
     turns, wrong = checks_of(path), []
     names = {name: turn.course for name, turn in turns.turns.items()}
-    names |= {"your_turn": turns.your_turn, "__name__": "__main__"}
+    names |= {"your_turn": turns.your_turn, "__name__": "__main__", **turns.given}
     seen = []
     for _, cell, below in turns_of(path):
         name = turn_name(cell.source)

@@ -492,6 +492,11 @@ def test_a_check_of_tensors_says_how_they_differ():
     assert trial.checks == 1
 
 
+def test_a_check_leaves_gradients_as_they_were():
+    limited(lambda: torch.set_grad_enabled(False))
+    assert torch.is_grad_enabled()
+
+
 def test_a_check_leaves_the_random_numbers_as_they_were():
     torch.manual_seed(1)
     random.seed(1)

@@ -192,5 +192,5 @@ def test_the_zip_carries_what_the_notebooks_show(tmp_path):
         shown |= {f"benchmarks/{name}" for name in re.findall(r"[\"/ ](\w+\.json)\W", text)} & {
             f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.json")
         }
-    assert "benchmarks/bpe.json" in shown and len(shown) > 40
+    assert "benchmarks/classifier.json" in shown and len(shown) > 40
     assert sorted(shown - names) == []

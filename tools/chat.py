@@ -1,4 +1,7 @@
-"""`course.py chat [options]`: talk to the course's chat model, or to one of your own.
+"""`course.py chat [options]`: talk to SmolLM2, to the course's chat model, or to one of your own.
+
+SmolLM2 is a real chat model; `course.py data smollm2` fetches it, if the set-up has not. Without it
+you talk to the course's own, as with `--model course`.
 
 Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins a new
 conversation; Ctrl-D or /exit ends. Piped text is answered line by line until it ends.
@@ -8,10 +11,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from helpers.chat import END_OF_TEXT, ChatModel, load_chat_model
+from classroom.pages.talkers import smollm2
+from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
 from helpers.limits import check_number
+from helpers.texts import data_folder
+from helpers.texts.sources import CORPORA
+from helpers.tokenizer import END_OF_TEXT
 from tools.terminal import read_as_marked, run_command
 
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
@@ -61,22 +68,39 @@ def converse(chat, interactive):
             say(chat, line)
 
 
+def choose(name, options):
+    """The model to talk to: that of a name or folder, or the best one that is here.
+
+    Raises OSError or ValueError where it cannot be loaded.
+    """
+    here = (data_folder() / CORPORA["smollm2"].downloads[0].file).is_file()
+    if name == "smollm2" and not here:
+        raise ValueError("SmolLM2 is not here; fetch it with: python3 course.py data smollm2")
+    if name == "smollm2" or name is None and here:
+        chat = smollm2(**options)
+        chat.load()  # what is wrong with it is said now
+        return chat
+    own = name in (None, "course")
+    parts = load_chat_model() if own else load_model(Path(name))
+    if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
+        raise ValueError(f"{name} holds no tokenizer with {END_OF_TEXT}")
+    speed_up(parts[0])
+    return ChatModel("the course's chat model" if own else name, lambda: parts, **options)
+
+
 def main(arguments=None):
     """Run the command line; return 0, or 1 for bad input."""
     parser = argparse.ArgumentParser(prog="course.py chat", description=__doc__)
-    parser.add_argument("--model", type=Path, help="a folder that helpers.checkpoint wrote")
+    parser.add_argument(
+        "--model", help="smollm2, course, or a folder that helpers.checkpoint wrote"
+    )
     parser.add_argument("--max-new-tokens", type=int, default=100)
     parser.add_argument("--temperature", type=float, default=0.0)
     options = parser.parse_args(arguments)
     sampling = {"temperature": options.temperature} if options.temperature else {}
     try:
         check_number("temperature", options.temperature, least=0)
-        name = str(options.model) if options.model else "the course's chat model"
-        parts = load_model(options.model) if options.model else load_chat_model()
-        if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
-            raise ValueError(f"{options.model} holds no tokenizer with {END_OF_TEXT}")
-        speed_up(parts[0])
-        chat = ChatModel(name, lambda: parts, max_new_tokens=options.max_new_tokens, **sampling)
+        chat = choose(options.model, {"max_new_tokens": options.max_new_tokens, **sampling})
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

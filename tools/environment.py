@@ -14,7 +14,15 @@ import tomllib
 from pathlib import Path
 
 from tools.connection import connect, connection_hash, mend_moved, venv_python
-from tools.surroundings import SetupError, explain, for_command, for_python, last_lines, run
+from tools.surroundings import (
+    SetupError,
+    end_of,
+    explain,
+    for_command,
+    for_python,
+    last_lines,
+    run,
+)
 from tools.terminal import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +40,7 @@ PARTS = set(
     "bin Scripts include Include lib lib64 Lib share etc pyvenv.cfg .gitignore CACHEDIR.TAG"
     " setup.log torch.json course.json".split()
 )
+SMALL = "--small"  # of `setup` and `lab`: no downloads besides the packages
 SPACE_NEEDED = 3_000_000_000  # bytes: what .venv takes, and pip's own temporary copies
 
 
@@ -54,7 +63,7 @@ def read_stamp(venv):
     """What the last finished set-up wrote, or nothing."""
     try:
         stamp = json.loads((venv / "course.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
 
@@ -137,7 +146,7 @@ def step(title, command, log):
     print(f" {time.monotonic() - start:.0f} s", flush=True)
     if code:
         text = b"".join(said).decode("utf-8", errors="replace")
-        print("\n".join(text.splitlines()[-8:]), file=sys.stderr)
+        print(end_of(text), file=sys.stderr)
         raise SetupError(f"{title}: that did not work. {explain(text)}")
 
 
@@ -314,10 +323,20 @@ def add_extra(name, root=ROOT):
     stamp.write_text(wanted, "utf-8")
 
 
+def fetch_first(python):
+    """The last step of the set-up: a chat model and the lectures' texts, if they can be had."""
+    print("Fetching a chat model and the texts of the lectures (100 MB, once; --small: without):")
+    wait([str(python), "-m", "tools.terminal", "tools.data", "--first"])
+
+
 def dispatch(name, arguments, needs_venv):
     """Runs `tools/<name>.py`; what can go wrong on the way becomes one clear message."""
+    small = name in ("setup", "lab") and SMALL in arguments
     try:
+        before = read_stamp(ROOT / ".venv").get("requirements")
         python = ensure() if needs_venv else sys.executable
+        if needs_venv and before is None and not small:
+            fetch_first(python)
         if name in LATER:
             add_extra(name)
         if name == "test" and "--browser" in arguments:
@@ -336,6 +355,8 @@ def dispatch(name, arguments, needs_venv):
     if name == "setup":
         print("Everything is installed. Next: python3 course.py lab")
         return 0
+    if small:
+        arguments = [word for word in arguments if word != SMALL]
     return wait([str(python), "-m", "tools.terminal", f"tools.{name}", *arguments])
 
 

@@ -10,6 +10,7 @@ import sys
 
 import nbformat
 
+from tools.notebook_parts import is_generated
 from tools.notebooks import chosen
 from tools.terminal import run_command
 
@@ -46,7 +47,7 @@ def lines_of(source):
 
 def of_notebook(notebook):
     """Cells, words, code lines, furniture lines, turns and the median length of code cells."""
-    cells = [cell for cell in notebook.cells if "setup" not in cell.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if not is_generated(cell)]
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
     counts = [lines_of(source) for source in code]

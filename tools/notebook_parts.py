@@ -1,5 +1,8 @@
 """What the tool writes into every notebook: badge, set-up cell, lecture links, ids, clean outputs.
 
+A notebook with turns gets two more cells for Colab, where every notebook has a fresh machine: one that
+takes over what was written before, and one at its end that keeps it. At home they do nothing.
+
 Everything here is a pure function of the notebook, lectures.yaml and the repository's address,
 so that writing a notebook twice gives the same bytes.
 """
@@ -22,6 +25,17 @@ LINKS_LINE = re.compile(r"\n*^\[(?:Video|Lecture note)\]\([^\n]*$", re.MULTILINE
 HEADING = re.compile(r"^## Lecture (\d\d) · .*$", re.MULTILINE)
 # the set-up cell is folded away: in JupyterLab, and in Colab, which then shows its title
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+GENERATED = {"setup", "carry-in", "carry-out"}
+CARRY_IN = """# @title In Colab: take over what you wrote before. At home there is nothing to do.
+from classroom.mine.carry import bring
+
+source = ""  # @param ["", "upload", "Drive"]
+bring(source)"""
+CARRY_OUT = """# @title In Colab: keep what you wrote, in one file. At home there is nothing to do.
+from classroom.mine.carry import take_home
+
+target = ""  # @param ["", "download", "Drive"]
+take_home(target)"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -67,6 +81,25 @@ def with_links(source, lectures, root=ROOT):
     return HEADING.sub(add, source)
 
 
+def with_carry(cells):
+    """The cells of a notebook; where it has turns, with the two for Colab in their places."""
+    cells = [cell for cell in cells if not is_generated(cell, "carry-in", "carry-out")]
+    if not any(cell.cell_type == "code" and "@your_turn" in cell.source for cell in cells):
+        return cells
+    tagged = [place for place, cell in enumerate(cells) if is_generated(cell, "imports", "setup")]
+    first, last = (
+        nbformat.v4.new_code_cell(source, metadata={"tags": [tag]})
+        for tag, source in (("carry-in", CARRY_IN), ("carry-out", CARRY_OUT))
+    )
+    after = max(tagged, default=-1) + 1
+    return [*cells[:after], first, *cells[after:], last]
+
+
+def is_generated(cell, *names):
+    """Whether a cell has one of these tags; by default, those of the cells that the tool writes."""
+    return bool(set(names or GENERATED) & set(cell.metadata.get("tags", [])))
+
+
 def refresh(notebook, name, root=ROOT):
     """Brings the generated parts of a notebook up to date; returns the notebook."""
     lectures = {lecture.number: lecture for lecture in read_map(root)}
@@ -78,6 +111,7 @@ def refresh(notebook, name, root=ROOT):
             cell.source = setup_source(address)
         elif cell.cell_type == "markdown":
             cell.source = with_links(cell.source, lectures, root)
+    notebook.cells = with_carry(notebook.cells)
     return notebook
 
 
@@ -115,7 +149,7 @@ def clean(notebook):
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         tags = cell.metadata.get("tags", [])
         kept = {"tags": tags} if tags else {}
-        cell.metadata = nbformat.from_dict(kept | FOLDED if "setup" in tags else kept)
+        cell.metadata = nbformat.from_dict(kept | FOLDED if GENERATED & set(tags) else kept)
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count

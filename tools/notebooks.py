@@ -9,6 +9,7 @@ lectures. `--no-run` only does the writing.
 import argparse
 import sys
 
+from helpers.files import check_room
 from tools import execute, lectures, notebook_parts
 from tools.lectures import ROOT
 from tools.terminal import run_command
@@ -40,7 +41,11 @@ def stderr_cells(notebook):
 
 
 def regenerate(path, run=True, root=ROOT):
-    """Runs one notebook and writes it back; returns what it took. Raises ExecutionFailed."""
+    """Runs one notebook and writes it back; returns what it took.
+
+    Raises ExecutionFailed, and OSError where the folder cannot be written to.
+    """
+    check_room(path.parent)  # now, and not after the minutes of a run
     notebook = notebook_parts.refresh(notebook_parts.read(path), path.name, root)
     usage = None
     if run:

@@ -12,7 +12,9 @@ from tools.terminal import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 LINE = re.compile(r'^repository = "(.*)"$', re.MULTILINE)
-NAME = re.compile(r"^(?:https://github\.com/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+NAME = re.compile(
+    r"(?:https://github\.com/)?([a-z0-9-]+/(?!\.+(?:/|$))[a-z0-9._-]+?)(?:\.git)?/?", re.IGNORECASE
+)
 # README's text between these two lines is written here
 MARKS = ("<!-- course.py repo writes this -->\n", "<!-- to here -->\n")
 NO_ADDRESS = """\
@@ -34,7 +36,7 @@ def set_address(text, name):
     """pyproject.toml with another address in it. Raises ValueError for a name that is none."""
     if name == "none":
         address = ""
-    elif match := NAME.match(name):
+    elif match := NAME.fullmatch(name):
         address = f"https://github.com/{match[1]}"
     else:
         raise ValueError(f"{name!r} is not of the form OWNER/NAME")

@@ -9,6 +9,7 @@ import sys
 import nbformat
 from nbconvert import HTMLExporter
 
+from helpers.files import check_room
 from tools import execute, notebook_parts
 from tools.lectures import ROOT
 from tools.notebooks import chosen
@@ -45,6 +46,7 @@ def main(arguments=None, folder=ROOT / "notebooks", build=ROOT / "build"):
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+    check_room(build)
     for path in paths:
         print(f"{path.stem:<32}", end="", flush=True)
         try:

@@ -156,5 +156,10 @@ def output_of(title, command):
 
 def last_lines(text):
     """The end of what a failed command said, and the sentence that explains it."""
-    lines = [*text.strip().splitlines()[-8:], explain(text)]
-    return "\n".join(lines).encode("utf-8", "replace").decode("utf-8")
+    return f"{end_of(text)}\n{explain(text)}".encode("utf-8", "replace").decode("utf-8")
+
+
+def end_of(text):
+    """The last eight lines of a text, each of at most 200 characters."""
+    lines = [line if len(line) <= 200 else f"{line[:199]}…" for line in text.strip().splitlines()]
+    return "\n".join(lines[-8:])

@@ -65,10 +65,15 @@ def open_streams():
 
 
 def give_home():
-    """Let the libraries that we use find a home for a user who has none, as in some containers."""
+    """Let the libraries that we use find a home for a user who has none that can be written to.
+
+    Users of services and containers have a home that does not exist, or only a root folder.
+    """
     if not os.environ.get("HOME"):
         os.environ.pop("HOME", None)
-    if os.path.isabs(os.path.expanduser("~")) or not hasattr(os, "getuid"):
+    own = os.path.expanduser("~")
+    usable = os.path.isabs(own) and os.path.isdir(own) and os.access(own, os.W_OK)
+    if usable or not hasattr(os, "getuid"):
         return
     home = Path(tempfile.gettempdir()) / f"llm-course-{os.getuid()}"
     with contextlib.suppress(OSError):

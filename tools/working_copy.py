@@ -13,21 +13,22 @@ import os
 import re
 from pathlib import Path
 
-from classroom.study.progress import state_file
-from helpers.files import write_whole
+from classroom.study.progress import state_file, taken_along
+from helpers.files import read_json, write_whole
 from tools.lectures import ROOT
 
 SOURCES = ("helpers", "classroom", "tools")
 SOURCE_LINK = re.compile(rf"\]\(\.\./(?=(?:{'|'.join(SOURCES)})/)")
-RECORD = ".originals.json"
+NAME, RECORD = "my_course", ".originals.json"
 
 
 def folder():
     """Where the copy is: `LLM_COURSE_WORK`, or `my_course` beside the reader's progress."""
-    chosen = os.environ.get("LLM_COURSE_WORK")
-    return (
-        Path(os.path.expanduser(chosen)).resolve() if chosen else state_file().parent / "my_course"
-    )
+    if chosen := os.environ.get("LLM_COURSE_WORK"):
+        return Path(os.path.expanduser(chosen)).resolve()
+    if os.environ.get("LLM_COURSE_STATE"):
+        return state_file().with_name(NAME)
+    return taken_along(NAME)
 
 
 def update(work, root=ROOT):
@@ -89,17 +90,21 @@ def _digest(data):
     """A hash of a notebook's cells: opening and running it changes the rest of the file."""
     try:
         cells = [[cell["cell_type"], "".join(cell["source"])] for cell in json.loads(data)["cells"]]
-    except (ValueError, TypeError, KeyError):  # no notebook, or a damaged one: every byte counts
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        RecursionError,
+    ):  # no notebook, or a damaged one: every byte counts
         return hashlib.sha256(data).hexdigest()
     return hashlib.sha256(json.dumps(cells).encode("utf-8")).hexdigest()
 
 
 def _read_record(work):
     try:
-        record = json.loads((work / RECORD).read_text("utf-8"))
+        return read_json(work / RECORD)
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _write(path, data):

@@ -8,21 +8,23 @@ from pathlib import Path
 from tools.terminal import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
-# what the notebooks use: the flash cards read their questions in the notes, plots read records
-FOLDERS = {
-    "helpers": "*",
-    "classroom": "*",
-    "benchmarks": "*.json",
-    "notebooks": "*",
-    "lecture_notes": "*.md",
-}
+# what the notebooks use: the flash cards read their questions in the notes, plots read records; links
+# lead to notes and their figures; my_llm.py takes docstrings from the notebooks' stubs
+FOLDERS = (
+    ("helpers", "*"),
+    ("classroom", "*"),
+    ("benchmarks", "*.json"),
+    ("notebooks", "*"),
+    ("lecture_notes", "*.md"),
+    ("lecture_notes", "*.svg"),
+)
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints"}
 
 
 def files(root):
     """What goes in, in a fixed order."""
-    for name, pattern in FOLDERS.items():
+    for name, pattern in FOLDERS:
         for file in sorted((root / name).rglob(pattern)):
             if file.is_file() and not LEFT_OUT & set(file.parts) and file.suffix != ".tmp":
                 yield file

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from helpers.model import GPT
-from helpers.plots import COLORS, new_axes
+from helpers.plots import COLORS, new_axes, show
 
 # The part that a parameter belongs to, by what its name contains; the first match counts.
 _PARTS = {
@@ -25,19 +25,13 @@ _PARTS = {
     "output_head": "output head",
 }
 # The colors of the drawings in `classroom.drawings.blueprints`: blue tables, orange attention, teal networks.
-_BLUE, _RED, _GREEN, _ORANGE, _PURPLE, _TEAL = COLORS[:6]
+_BLUE, _, _GREEN, _ORANGE, _PURPLE, _TEAL = COLORS[:6]
 _KINDS = {
     "token embedding": _BLUE,
     "position embedding": _PURPLE,
     "attention": _ORANGE,
     "feed-forward": _TEAL,
     "output head": _GREEN,
-}
-_WORK = {
-    "output head": _BLUE,
-    "feed-forward": _TEAL,
-    "attention: project": _ORANGE,
-    "attention: look": _RED,
 }
 
 
@@ -137,16 +131,16 @@ def plot_parameters(configs, ax=None):
     return ax
 
 
-def plot_flops(config, ax=None):
-    """Plot the operations per token against the number of tokens it attends to, part by part."""
-    ax = ax if ax is not None else new_axes(7, 3.5)
-    contexts = torch.linspace(1, config.context_length, 33).long().tolist()
-    work = [flops_per_token(config, context) for context in contexts]
-    layers = [[w[part] / 1e6 for w in work] for part in _WORK]
-    ax.stackplot(contexts, layers, labels=list(_WORK), colors=list(_WORK.values()))
-    ax.set_xlim(contexts[0], contexts[-1])
-    ax.set_xlabel("tokens looked at")
-    ax.set_ylabel("million operations")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.legend(handles[::-1], labels[::-1], loc="lower right", fontsize=9)
-    return ax
+def show_parameters(configs):
+    """Show `plot_parameters` with the largest kind of part of each model as alternative text."""
+    largest = []
+    for name, config in configs.items():
+        table = parameter_table(config)
+        total = sum(part.total for part in table)
+        shares = {
+            kind: sum(part.total for part in table if part.name.startswith(kind)) / total
+            for kind in _KINDS
+        }
+        kind = max(shares, key=shares.get)
+        largest.append(f"{name} {kind} {shares[kind]:.0%}")
+    show(plot_parameters(configs), alt=f"Parameters by part; the most: {', '.join(largest)}.")

@@ -1,14 +1,20 @@
 """Drawings of the architecture: the whole GPT, its block, the feed-forward network, the cache.
 
-Each function returns a `Board`; `helpers.plots.show(board, alt=board.description)` displays it.
+Each `draw_` function returns a `Board`; `show_board` displays it.
 Shapes: B sequences, T tokens, C embedding dimensions, V tokens in the vocabulary.
 """
 
 from classroom.whiteboard import Board
+from helpers.plots import show
 
 _SHAPE = {"size": 13, "color": "gray", "align": "left", "mono": True}
 _LECTURES = ("lecture 20", "lectures 13–18", "lecture 20", "lecture 21")
 _NAMES = (".norm_attention", ".attention", ".norm_feed_forward", ".feed_forward")
+
+
+def show_board(board):
+    """Display a board with its description as the alternative text."""
+    show(board, alt=board.description)
 
 
 def draw_gpt(config):

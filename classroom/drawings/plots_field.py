@@ -6,7 +6,7 @@ The numbers come from tables in the notebook, which name their sources.
 import math
 
 from classroom.whiteboard import Board
-from helpers.plots import COLORS, INK, new_axes
+from helpers.plots import COLORS, INK, new_axes, plot_losses, show
 
 RINGS = (  # name, what it is, an example; each is part of the one before
     ("Artificial intelligence", "programs that do what seems to need a mind", "ELIZA, chess"),
@@ -95,11 +95,27 @@ def draw_course_plan(stages):
     return board
 
 
-def plot_parameter_counts(models, ax=None, ours=None):
-    """Plot the parameter counts of models: `models` is a list of (name, year, count, ...).
+def show_board(board):
+    """Show a drawing with its own description as the alternative text."""
+    show(board, alt=board.description)
+
+
+def show_counts(models, what="parameters", ours=None):
+    """Show `plot_counts`, and say its first, largest and last row in words."""
+    first, largest, last = models[0], max(models, key=lambda row: row[2]), models[-1]
+    show(
+        plot_counts(models, what=what, ours=ours),
+        alt=f"Language models by year, {what} on a logarithmic scale: from {first[0]} with "
+        f"{short_count(first[2])} to {last[0]} with {short_count(last[2])}; the largest is "
+        f"{largest[0]} with {short_count(largest[2])}.",
+    )
+
+
+def plot_counts(models, ax=None, what="parameters", ours=None):
+    """Plot a count of each model by year: `models` is a list of (name, year, count, ...).
 
     The scale is logarithmic: each step is a factor of ten. Years may be fractions. `ours` draws a
-    dashed line at the size of your own model.
+    dashed line at the count of your own model.
     """
     ax = ax if ax is not None else new_axes(8, 4)
     years, counts = [row[1] for row in models], [row[2] for row in models]
@@ -112,8 +128,10 @@ def plot_parameter_counts(models, ax=None, ours=None):
         )  # fmt: skip
     if ours is not None:
         ax.axhline(ours, color=COLORS[1], linestyle="--", linewidth=1)
-        ax.text(min(years), ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1])
-    ax.set(xlim=(min(years) - 0.3, max(years) + 1.6), ylabel="parameters")
+        end = max(years) + 1.8
+        ax.text(end, ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1], ha="right")
+    ax.set(xlim=(min(years) - 0.3, max(years) + 1.9), ylabel=what)
+    ax.set_ylim(top=max(counts) * 3)
     ax.set_xticks(range(math.floor(min(years)), math.ceil(max(years)) + 1))
     return ax
 
@@ -143,13 +161,24 @@ def best_so_far(rows):
     return best
 
 
-def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
+def show_open_and_closed(open_models, closed_models):
+    """Show `plot_open_and_closed`, and say the last step of each staircase in words."""
+    ends = [best_so_far(rows)[-1] for rows in (open_models, closed_models)]
+    show(
+        plot_open_and_closed(open_models, closed_models),
+        alt="Best MMLU score so far of open and of closed models, two rising staircases. The open "
+        f"one ends at {ends[0][1]}%, the closed one at {ends[1][1]}%.",
+    )
+
+
+def plot_open_and_closed(open_models, closed_models, ax=None):
     """Plot the best score of open and of closed models over time, as two rising staircases.
 
     Rows are (name, year, score, ...) in the order of their years; the distance between the
     staircases is the gap.
     """
     ax = ax if ax is not None else new_axes(8.5, 4.4)
+    end = max(row[1] for row in (*open_models, *closed_models)) + 0.3
     for rows, color, label, lift in (
         (closed_models, COLORS[1], "closed: only through an interface", 7),
         (open_models, COLORS[0], "open: weights to download", -14),
@@ -166,10 +195,30 @@ def plot_open_and_closed(open_models, closed_models, ax=None, end=2024.8):
                 ha="right" if crowded else "left", textcoords="offset points", fontsize=8.5,
                 color=color,
             )  # fmt: skip
-    ax.set(ylabel="MMLU, % right", ylim=(25, 96))
-    ax.set_xticks([2022, 2023, 2024])
+    ax.set(ylabel="MMLU, % right", ylim=(25, 96), xlim=(None, end + 0.2))
+    ax.set_xticks(range(2022, math.floor(end) + 1))
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     return ax
+
+
+def show_shares(shares, about, ax=None, unit="%"):
+    """Show `plot_shares`; `about` says what the bars are, and their values are said in words."""
+    said = "; ".join(
+        f"{name} " + ", ".join(f"{series} {value:g}{unit}".strip() for series, value in pairs)
+        for name, pairs in (
+            (name, value.items() if isinstance(value, dict) else [("", value)])
+            for name, value in shares.items()
+        )
+    )
+    show(plot_shares(shares, ax, unit), alt=f"{about}: {said}.")
+
+
+def show_rounds(losses):
+    """Show the loss of each round of training, one curve for each name."""
+    ax = plot_losses({name: (range(1, len(row) + 1), row) for name, row in losses.items()})
+    ax.set(xlabel="round", ylim=(0, None))
+    lowest = min(losses, key=lambda name: losses[name][0])
+    show(ax, alt=f"Loss by round of training: {', '.join(losses)}; lowest at first: {lowest}.")
 
 
 def plot_shares(shares, ax=None, unit="%"):

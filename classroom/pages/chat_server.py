@@ -28,13 +28,18 @@ class ChatServer:
 
     `url` may end with or without /v1 and /chat/completions. `seconds` is the time limit of a whole
     answer, `max_tokens` its longest length. Raises ValueError for an address that is not http or
-    https, and for a key that no header can hold.
+    https, for an empty `model`, and for a key that no header can hold.
     """
 
     kind = "chat"
 
     def __init__(self, url, model, key=None, seconds=SECONDS, max_tokens=300):
         self.url, host, user = parse_address(url)
+        for name, value in (("model", model), ("key", "" if key is None else key)):
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+        if not model.strip():
+            raise ValueError("model is empty; it must be the name that the server gives its model")
         self.model, self.key = model, (key or "").strip()
         if not (self.key.isascii() and self.key.isprintable()):
             raise ValueError("the key holds a line end or a character that no key has, such as “")

@@ -7,6 +7,7 @@ import threading
 
 from classroom.pages.chat_window import ChatWindow, Conversation
 from classroom.pages.knobs import in_words
+from helpers.bpe.train import valid_unicode
 
 
 class StreamingWindow(ChatWindow):
@@ -66,7 +67,7 @@ class StreamingWindow(ChatWindow):
         try:
             pieces = self.chat.stream(text)
             for piece in pieces:
-                said[self.chat.name] += piece
+                said[self.chat.name] += valid_unicode(piece)
                 self.page.value = self.conversation.html()
                 if self._stopped.is_set():
                     said[self.chat.name] += " [stopped]"

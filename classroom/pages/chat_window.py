@@ -10,6 +10,7 @@ import html
 import weakref
 
 from classroom.pages.knobs import INK, LINE, PAPER, in_words, live_and_still
+from helpers.bpe.train import valid_unicode
 
 YOURS = "#d9e8f7"
 TINTS = ("#dbefdd", "#fbe6cc", "#e8def3", "#d3eceb")  # one per talker
@@ -46,7 +47,10 @@ class Conversation:
         replies = {}
         for name, talker in self.talkers.items():
             try:
-                replies[name] = talker.respond(text)
+                reply = talker.respond(text)
+                if not isinstance(reply, str):
+                    raise TypeError(f"the reply is {type(reply).__name__}, not a text")
+                replies[name] = valid_unicode(reply)  # a page cannot hold half a pair
             except Exception as error:
                 replies[name] = f"[{in_words(error)}]"
         self.turns.append((text, replies))

@@ -2,10 +2,11 @@
 
     find_gpts()      all of them, in this order
     choose_gpt()     the first
+    find_gpt("GPT-2", shows="...")     the first of that name, or None and a line that says so
 
 1. The course's own small GPT, and its chat model. They are always available. `LLM_COURSE_GPT` may
    name the folder of a GPT that you trained with `helpers.train`; it comes first.
-2. GPT-2, if its weights have been downloaded.
+2. SmolLM2, a chat model of 135 million parameters, and GPT-2, if they have been downloaded.
 3. Any server with OpenAI's chat protocol, if you name it in the environment: `LLM_COURSE_CHAT_URL`
    (for instance https://api.openai.com/v1), `LLM_COURSE_CHAT_MODEL`, and `LLM_COURSE_CHAT_KEY` if
    it requires a key.
@@ -30,6 +31,7 @@ from helpers.chat import BASE_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
 from helpers.generate import generate
+from helpers.llama import LlamaChat
 from helpers.pretrained import load_gpt2
 from helpers.texts.corpora import data_folder
 from helpers.texts.sources import CORPORA
@@ -124,7 +126,9 @@ def find_gpts(environment=None):
             gpts.append(
                 ChatModel("the course's chat model", lambda: _faster(load_chat_model(chat, own)))
             )
-    if all(f.is_file() for n in ("gpt2-weights", "gpt2-vocabulary") for f in _gpt2_files(n)):
+    if all(f.is_file() for f in _files("smollm2")):
+        gpts.append(smollm2())
+    if all(f.is_file() for n in ("gpt2-weights", "gpt2-vocabulary") for f in _files(n)):
         gpts.append(BaseGPT("GPT-2 (124 million parameters)", _load_gpt2))
     url, model = (environment.get(f"LLM_COURSE_CHAT_{what}") for what in ("URL", "MODEL"))
     if url and model:
@@ -145,6 +149,28 @@ def choose_gpt(environment=None):
     return gpts[0]
 
 
+def find_gpt(name, shows, environment=None):
+    """Return the first of `find_gpts` whose name holds `name`, or None after one printed line.
+
+    `shows` says what a notebook's cell would have shown: "the same talk with SmolLM2".
+    """
+    for gpt in find_gpts(environment):
+        if name.lower() in gpt.name.lower():
+            return gpt
+    print(f"This cell shows {shows}, where {name} is on this computer.")
+    return None
+
+
+def smollm2(**options):
+    """SmolLM2-135M-Instruct, from the folder of downloads; loaded when the first text arrives.
+
+    `options` go to `helpers.llama.LlamaChat`.
+    """
+    return LlamaChat(
+        "SmolLM2 (135 million parameters)", _files("smollm2")[0], faster=speed_up, **options
+    )
+
+
 def _faster(loaded):
     model, tokenizer = loaded
     return speed_up(model), tokenizer
@@ -152,7 +178,7 @@ def _faster(loaded):
 
 def _load_gpt2():
     return speed_up(load_gpt2("gpt2-weights"), generation=True), gpt2_tokenizer(
-        *_gpt2_files("gpt2-vocabulary")
+        *_files("gpt2-vocabulary")
     )
 
 
@@ -166,6 +192,6 @@ def gpt2_tokenizer(merges_file, vocabulary_file):
     return BPETokenizer(vocab, merges, special)
 
 
-def _gpt2_files(name):
-    """The paths of a GPT-2 download in the data folder, whether they exist or not."""
+def _files(name):
+    """The paths of a download in the data folder, whether they exist or not."""
     return [data_folder() / download.file for download in CORPORA[name].downloads]

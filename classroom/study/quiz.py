@@ -10,11 +10,13 @@ import html
 from random import Random
 
 from classroom.pages.knobs import INK, LINE, PAPER, live_and_still
+from classroom.study import progress as study
 from classroom.study.quiz_bank import (
     QuizQuestion,
     ask,
     generate_questions,
     load_quiz,
+    name_of,
     nearest_topics,
     questions,
     shuffled,
@@ -132,7 +134,10 @@ class Quiz:
         """Answer the question on the page; only the first answer to it counts."""
         if self.number == len(self.questions):
             return  # a press that was on its way as the last question went
+        first = self.number not in self.round.answers
         said = self.round.answer(self.number, place)
+        if first:
+            self._remember()
         answered, right = self.round.answers[self.number], self.round.places[self.number]
         self.buttons[answered].button_style = "warning"
         self.buttons[right].button_style = "success"
@@ -140,6 +145,13 @@ class Quiz:
         # a screen reader says what appears here
         self.verdict.value = _card(html.escape(said), color, ' role="status"')
         self.heading.value = self._heading()
+
+    def _remember(self):
+        """Keep, for the report card, whether the newest answer to this question is right."""
+        question, round_ = self.questions[self.number], self.round
+        if question.lecture is not None:
+            right = round_.answers[self.number] == round_.places[self.number]
+            study.remember("quiz", name_of(question), right)
 
     def go_on(self):
         """Show the next question; after the last one the result, and then start again."""

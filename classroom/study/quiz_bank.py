@@ -111,6 +111,15 @@ def _numbers():
     return {question: number for _, group in lectures for number, question in enumerate(group)}
 
 
+def name_of(question) -> str:
+    """Return the name of a question of the course: its lecture and its number within it.
+
+    >>> name_of(questions(lecture=15)[0])
+    '15.1'
+    """
+    return f"{question.lecture:02}.{_numbers()[question] + 1}"
+
+
 def shuffled(question, seed=0):
     """Return the four choices of a question in a new order, and the position of the right one.
 

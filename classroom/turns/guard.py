@@ -96,11 +96,15 @@ def _no_questions():
 
 @contextlib.contextmanager
 def _same_chance():
-    """A check may draw random numbers; the notebook's own draws stay what they were."""
+    """A check may draw random numbers; the notebook's own draws stay what they were.
+
+    So does whether gradients are kept, also where the code is interrupted under `torch.no_grad()`.
+    """
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     before = random.getstate()
     numpy_before = numpy.random.get_state() if numpy else None
     torch_before = torch.get_rng_state() if torch else None
+    gradients_before = torch.is_grad_enabled() if torch else None
     try:
         yield
     finally:
@@ -109,6 +113,7 @@ def _same_chance():
             numpy.random.set_state(numpy_before)
         if torch:
             torch.set_rng_state(torch_before)
+            torch.set_grad_enabled(gradients_before)
 
 
 def _inside(work):

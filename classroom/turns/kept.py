@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from classroom.study.progress import state_file
+from classroom.study.progress import state_file, taken_along
 from helpers.files import read_json, write_whole
 
 
@@ -30,8 +30,10 @@ class Kept:
 
 def folder() -> Path:
     """Return the folder of the turns, which may not exist yet."""
+    chosen = os.environ.get("LLM_COURSE_STATE")
     state = state_file()
-    return state.with_name(f"{state.stem}-turns")
+    name = f"{state.stem}-turns"
+    return state.with_name(name) if chosen else taken_along(name)
 
 
 def keep(turn: Kept) -> OSError | None:

@@ -1,11 +1,9 @@
 """Checks for notebook 01, ELIZA vs GPT."""
 
 import math
-import random
 
 from classroom.turns.registry import attempted, exercise, wrong
 from helpers.eliza import Eliza
-from helpers.eliza.rules import match
 from helpers.eliza.script import parse_script
 
 _SMALL_SCRIPT = """
@@ -51,8 +49,22 @@ def _tired_of(script):
             f"to 'I am tired of my long days' it says {first!r}. Put the words behind 'of' into "
             "the answer, and let the pattern for any sentence, (0), come last."
         )
-    if "tired of" in first and "you are tired" in first:
-        wrong(f"it says {first!r}: that piece holds too much. Count the elements of the pattern.")
+    pieces = eliza.trace.steps[-1].pieces
+    if len(pieces) < 3 or not any(piece == ["your", "long", "days"] for piece in pieces):
+        wrong(
+            f"it says {first!r}. The words behind 'of' are no piece of their own: let the pattern "
+            "name 'tired of' between two zeros."
+        )
+    numbers = [part for part in eliza.trace.steps[-1].answer.parts if isinstance(part, int)]
+    if pieces.index(["your", "long", "days"]) + 1 not in numbers:
+        wrong(f"it says {first!r}: the answer names another piece. Count the pattern's elements.")
+    other = Eliza(script)
+    reply = other.respond("A friend of mine is tired")
+    if any(["mine", "is", "tired"] in step.pieces for step in other.trace.steps):
+        wrong(
+            f"to 'A friend of mine is tired' it says {reply!r}: nobody is tired of something here. "
+            "The pattern must hold tired and of, one right after the other."
+        )
     second = eliza.respond("I am tired of waiting")
     if "long days" in second or "waiting" not in second:
         wrong(f"to 'I am tired of waiting' it says {second!r}, which is not about waiting.")
@@ -62,56 +74,18 @@ def _tired_of(script):
 
 def _just_tired(script):
     eliza = Eliza(script)
-    first, second = eliza.respond("I am so tired"), eliza.respond("tired")
-    for reply in (first, second):
-        if reply in ("I am the rule of another keyword.", "No keyword was found."):
+    replies = []
+    for text in ("I am so tired", "tired"):
+        replies.append(eliza.respond(text))
+        if [step.keyword for step in eliza.trace.steps][-1:] != ["TIRED"]:
             wrong(
                 "to 'I am so tired' your entry has no answer. Add the pattern (0), which fits all."
             )
-    if first == second:
+    if len(set(replies)) < 2:
         wrong("for plain tiredness, it gives the same answer twice. Write two.")
 
 
-@exercise("01.2", "Cut a sentence yourself")
-def cut(attempt):
-    result = _attempted_cut(attempt, [0, "you", "are", 0], "today you are late")
-    if result != [["today"], ["you"], ["are"], ["late"]]:
-        wrong(
-            f"[0, 'you', 'are', 0] on 'today you are late' gave {result}, not "
-            "[['today'], ['you'], ['are'], ['late']]: one list of words for each element."
-        )
-    cases = [
-        (["you", 0], "if you go", "the pattern must fit from the first word on."),
-        ([0, "you"], "you there", "the pattern must use up every word; words were left over."),
-        ([0, "you", 0], "you", "a 0 may stand for no words at all."),
-        ([0, "you", 0], "if you say you can", "a 0 takes as few words as it can: the first 'you'."),
-        ([0, "a", 0, "b"], "a b a b", "a 0 must take more words where the end needs it."),
-        ([0], "", "an empty sentence fits the pattern [0], with one empty piece."),
-        (["you"], "", "an empty sentence does not fit a word: the answer is None."),
-    ]
-    for pattern, text, reason in cases:
-        _compare(attempt, pattern, text, reason)
-    draw = random.Random(0)
-    for _ in range(300):
-        pattern = [draw.choice([0, "a", "b"]) for _ in range(draw.randint(1, 5))]
-        _compare(attempt, pattern, " ".join(draw.choice("ab") for _ in range(7)), "")
-    return "it cuts 300 random sentences as ELIZA does."
-
-
-def _attempted_cut(attempt, pattern, text):
-    """The attempt's pieces for a text; a stub returns None for a sentence that matches."""
-    return attempted(attempt(list(pattern), text.split()))
-
-
-def _compare(attempt, pattern, text, reason):
-    found = attempt(list(pattern), text.split())
-    upper = [element.upper() if isinstance(element, str) else element for element in pattern]
-    expected = match(upper, text.split())
-    if found != expected:
-        wrong(f"{pattern} on {text!r} gave {found}, not {expected}. {reason}".strip())
-
-
-@exercise("01.3", "How much does it repeat itself?")
+@exercise("01.2", "How much does it repeat itself?")
 def repetition(attempt):
     replies = {"1": "a", "2": "b", "3": "a", "4": "a"}
     result = attempted(attempt(replies.get, list(replies)))
@@ -142,65 +116,7 @@ def repetition(attempt):
     return f"of ELIZA's replies to 20 questions, {share:.0%} are repetitions."
 
 
-@exercise("01.4", "The text labels itself")
-def next_word_pairs(attempt):
-    result = list(attempted(attempt("the cat sat on it", 2)))
-    expected = [(["the"], "cat"), (["the", "cat"], "sat"), (["cat", "sat"], "on"),
-                (["sat", "on"], "it")]  # fmt: skip
-    found = [(list(before), word) for before, word in result]
-    if any(word in before[-1:] for before, word in found):
-        wrong("a word is in its own input. The label must be hidden, or nothing is learned.")
-    if any(len(before) > 2 for before, _ in found):
-        wrong("an input holds more than 2 words. Keep the last context_size words only.")
-    if len(found) > len(expected):
-        wrong("there is one pair too many: the first word has nothing before it.")
-    if found and all(len(before) == 2 for before, _ in found):
-        wrong("the pairs at the beginning are missing: an input may be shorter than context_size.")
-    if any(before and before[0] == "the" for before, _ in found[2:]):
-        wrong("the input keeps the first words. Keep the last ones, which are next to the label.")
-    if found != expected:
-        wrong(f"for 'the cat sat on it' and 2 it gave {found}, not {expected}.")
-    for text in ("", "alone"):
-        if list(attempt(text, 3)) != []:
-            wrong(f"the text {text!r} has no pair: there is no word with one before it.")
-    if [len(before) for before, _ in attempt("a b c d e", 10)] != [1, 2, 3, 4]:
-        wrong("with a context longer than the text, each input holds all the words before it.")
-    return "every word but the first became a label, without any labeling by hand."
-
-
-@exercise("01.5", "A prompt with examples")
-def few_shot_prompt(attempt):
-    task, examples = "Say it in one word.", [("not cold", "warm"), ("not late", "early")]
-    expected = (
-        "Say it in one word.\n\nInput: not cold\nOutput: warm\n\n"
-        "Input: not late\nOutput: early\n\nInput: not dark\nOutput:"
-    )
-    result = attempted(attempt(task, examples, "not dark"))
-    if not isinstance(result, str):
-        wrong(f"a prompt is one string; this is a {type(result).__name__}. Join the parts.")
-    if result != result.rstrip():
-        wrong(
-            "it ends with a space or a line end. Tokens begin with a space, so the answer's own "
-            "space would be taken away from it. End right after 'Output:'."
-        )
-    if not result.endswith("Input: not dark\nOutput:"):
-        wrong(f"it must end with the query, unanswered: 'Output:'. It ends {result[-30:]!r}.")
-    if result.count("Input:") != 3:
-        wrong(f"two examples and the query make 3 inputs; here are {result.count('Input:')}.")
-    if not result.startswith(task):
-        wrong("the task must come first: it says how to read the examples.")
-    if result.replace("\n\n", "\n") == expected.replace("\n\n", "\n"):
-        if result != expected:
-            wrong("the parts need an empty line between them, so that each reads as one.")
-    elif result != expected:
-        wrong(f"it gave {result!r}, not {expected!r}.")
-    zero = attempt(task, [], "not dark")
-    if zero != "Say it in one word.\n\nInput: not dark\nOutput:":
-        wrong(f"without examples it gave {zero!r}: only the task and the query belong there.")
-    return "the model has everything it needs, and the next token is the answer."
-
-
-@exercise("01.6", "How long does it take?")
+@exercise("01.3", "How long does it take?")
 def training_days(attempt):
     days = attempted(attempt(175e9, 300e9, 1024, 28e12))
     expected = 6 * 175e9 * 300e9 / (1024 * 28e12) / 86400

@@ -1,4 +1,4 @@
-"""Checks for notebook 06: the cache's bytes, counting, RMSNorm, post-norm, a GPT without modules."""
+"""Checks for notebook 06: the cache's bytes, RMSNorm, post-norm, a GPT without modules."""
 
 import math
 from dataclasses import replace
@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from classroom.drawings.anatomy import count_parameters
 from classroom.turns.registry import attempted, exercise, wrong
 from helpers.config import PRESETS, GPTConfig
 from helpers.model import GPT, TransformerBlock
@@ -42,46 +41,7 @@ def cache_bytes(weigh):
     return "two vectors in every layer for every token; sharing heads makes the cache smaller."
 
 
-@exercise("06.2", "Count without building")
-def count_by_formula(count):
-    config = PRESETS["gpt2-small"]
-    _explain_count(attempted(count(config)), config)
-    variants = {
-        "without tied weights": replace(config, tie_weights=False),
-        "without bias for queries, keys and values": replace(config, qkv_bias=False),
-        "for gpt2-xl": PRESETS["gpt2-xl"],
-        "for tiny": PRESETS["tiny"],
-    }
-    for words, variant in variants.items():
-        expected, found = count_parameters(variant), count(variant)
-        if found != expected:
-            wrong(f"right for gpt2-small, but {words} there are {expected:,}, yours says {found:,}")
-    return "every parameter is in its place, with tied weights and without."
-
-
-def _explain_count(found, config):
-    width, layers, expected = config.embedding_dim, config.n_layers, count_parameters(config)
-    differences = {
-        config.vocab_size * width: "the output head shares the embedding's table: count it once",
-        -config.context_length * width: "the position embedding is missing",
-        -2 * width: "the final normalization is missing: a scale and a shift of C numbers",
-        -4 * width * layers: "the two normalizations of each block are missing",
-        -2 * width * layers: "each block has two normalizations, each with a scale and a shift",
-        -3 * width * layers: "queries, keys and values have a bias here: config.qkv_bias",
-        -5 * width * layers: "the feed-forward network's two biases are missing",
-        -9 * width * layers: "the biases of the linear layers are missing",
-        -(width * width + width) * layers: "attention has a fourth matrix, its output",
-    }
-    if found - expected in differences:
-        wrong(differences[found - expected])
-    if found != expected:
-        less = "too few" if found < expected else "too many"
-        wrong(
-            f"{abs(found - expected):,} {less}: gpt2-small has {expected:,}, yours says {found:,}"
-        )
-
-
-@exercise("06.3", "RMSNorm")
+@exercise("06.2", "RMSNorm")
 def rms_norm(norm):
     x = torch.tensor([[3.0, 4.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
     ones = torch.ones(4)
@@ -110,7 +70,7 @@ def rms_norm(norm):
     return "no mean and no shift: half the parameters of layer normalization. Llama uses it."
 
 
-@exercise("06.4", "The order of 2017")
+@exercise("06.3", "The order of 2017")
 def post_norm(run):
     torch.manual_seed(0)
     block = _all_random(TransformerBlock(PRESETS["tiny"]).eval())
@@ -160,7 +120,7 @@ def _last_gradient(run, n_blocks=24):
     return torch.autograd.grad((x * torch.randn_like(x)).mean(), weight)[0].norm().item()
 
 
-@exercise("06.5", "A GPT without modules")
+@exercise("06.4", "A GPT without modules")
 def gpt_forward(forward):
     for seed, config in enumerate(
         (PRESETS["tiny"], replace(PRESETS["tiny"], n_heads=2, n_layers=3))

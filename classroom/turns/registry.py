@@ -5,6 +5,7 @@ There is one module per notebook (`nb01`, `nb02`, …), with one readable functi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
@@ -68,9 +69,8 @@ def judge(name, attempt):
         except ModuleNotFoundError:
             pass
     if name not in EXERCISES:
-        raise ValueError(
-            f"no exercise {name!r}; there are {', '.join(sorted(EXERCISES)) or 'none'}"
-        )
+        near = get_close_matches(name, EXERCISES, 5, 0.0)
+        raise ValueError(f"no exercise {name!r}; the nearest are {', '.join(sorted(near))}")
     try:
         return f"Right: {EXERCISES[name].check(attempted(attempt))}"
     except (NotAttempted, NotImplementedError):

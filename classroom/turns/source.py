@@ -35,7 +35,7 @@ def written_in(frame, name):
     found = [
         node
         for node in ast.walk(cell)
-        if isinstance(node, DEFINITIONS) and node.name == name and _decorated(node)
+        if isinstance(node, DEFINITIONS) and node.name == name and decorated(node)
     ]
     here = [node for node in found if _first_line(node) <= frame.f_lineno <= node.end_lineno]
     return _written(cell, (here or found)[-1], code) if found else None
@@ -114,8 +114,9 @@ def _is_your_turn(decorator):
     return getattr(called, "id", getattr(called, "attr", None)) == "your_turn"
 
 
-def _decorated(node):
-    return any(map(_is_your_turn, node.decorator_list))
+def decorated(node):
+    """Whether a statement defines a turn."""
+    return any(map(_is_your_turn, getattr(node, "decorator_list", ())))
 
 
 def _first_line(node):

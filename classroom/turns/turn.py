@@ -23,6 +23,7 @@ from typing import Any
 from classroom.turns import guard
 from classroom.turns.kept import Kept, keep
 from classroom.turns.registry import Wrong
+from classroom.turns.rescue import watch_cells
 from classroom.turns.source import imports_of_the_course, parts_not_written, written_in
 from classroom.turns.trial import Trial, named
 
@@ -55,11 +56,16 @@ class Turn:
 
 
 class Turns:
-    """The turns of one notebook, in order; `your_turn` is the decorator that its cells use."""
+    """The turns of one notebook, in order; `your_turn` is the decorator that its cells use.
 
-    def __init__(self, notebook):
+    `given` maps the names that the notebook takes from the turns of earlier ones to their values.
+    """
+
+    def __init__(self, notebook, given=()):
         self.notebook = notebook
+        self.given = dict(given)
         self.turns = {}
+        watch_cells()
 
     def turn(self, course, of=None, slow=None):
         """Register the decorated function as the check of a turn whose right version is `course`.
@@ -108,8 +114,33 @@ class Turns:
         frame.f_globals.setdefault(meant, self.turns[meant].course)
         return thing
 
+    def go_on(self, names, problem):
+        """Tell why a cell's turns were not judged, and let the notebook use the course's versions.
+
+        `names` are pairs of a turn and its last line; `problem` is a sentence, or the error that
+        ended the cell, at a line after which nothing ran.
+        """
+        namespace, line, shown = sys._getframe(1).f_globals, 0, ""
+        if isinstance(problem, BaseException):
+            line = _line_of(problem)
+            problem = f"the cell stopped at line {line} with {named(problem)}"
+        problem, _, shown = problem.partition("\n")
+        for name, last_line in names:
+            if last_line >= line:
+                turn = self.turns.get(name) or self._next_missing(namespace)
+                print(f"{turn.name}: not yet: {problem}. {OURS}")
+                _put(turn, namespace)
+        if shown:
+            print(shown)
+
+    def _next_missing(self, namespace):
+        """The first turn that a notebook does not have yet: the one whose cell has no known name."""
+        missing = [turn for turn in self.turns.values() if not _has(turn, namespace)]
+        return (missing or [*self.turns.values()])[0]
+
     def _earlier(self, turn):
-        return [name for name, other in self.turns.items() if other.order < turn.order]
+        written = [name for name, other in self.turns.items() if other.order < turn.order]
+        return [*self.given, *written]
 
     def _verdict(self, turn, thing, of, written):
         """The sentence to print, and the version to use."""
@@ -160,10 +191,35 @@ class Turns:
             name=turn.name,
             source=written.source,
             imports=list(written.imports),
-            uses=[name for name in written.names if name in self.turns],
+            uses=[name for name in written.names if name in {**self.given, **self.turns}],
             checks=checks,
             date=datetime.date.today().isoformat(),
         )
+
+
+def _line_of(error):
+    """The line of its cell, which caught it, at which an error arose."""
+    trace = error.__traceback__
+    cell = trace.tb_frame.f_code.co_filename
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == cell:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _has(turn, namespace):
+    owner, _, name = turn.name.rpartition(".")
+    return hasattr(namespace.get(owner), name) if owner else name in namespace
+
+
+def _put(turn, namespace):
+    """Give a notebook the course's version."""
+    owner, _, name = turn.name.rpartition(".")
+    if not owner:
+        namespace[name] = turn.course
+    elif owner in namespace:
+        setattr(namespace[owner], name, turn.course)
 
 
 def _methods(node):

@@ -10,7 +10,7 @@ from itertools import groupby
 import torch
 
 from helpers.texts.documents import DocumentLoader
-from helpers.tokenizer import END_OF_TEXT
+from helpers.tokenizer import end_of_text_id
 
 
 @torch.no_grad()
@@ -20,7 +20,7 @@ def continuation_log_probs(model, tokenizer, pairs, batch_size=64):
     `pairs` holds (prefix, continuation); a continuation must start at a token boundary, as those of
     probes do with their space. Raises ValueError otherwise.
     """
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    end_id = end_of_text_id(tokenizer)
     rows, prefix_lengths = [], []
     for prefix, continuation in pairs:
         ids, before = tokenizer.encode(prefix + continuation), tokenizer.encode(prefix)
@@ -73,6 +73,6 @@ def chance(probes):
 
 def tale_loader(tokenizer, texts):
     """Return a loader of whole tales, in order, for `evaluate_loss`."""
-    end_id = tokenizer.special_tokens[END_OF_TEXT]
+    end_id = end_of_text_id(tokenizer)
     rows = tokenizer.encode_batch(texts)
     return DocumentLoader(rows, end_id, 50, shuffle=False, drop_last=False)

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from classroom.worlds.grammar.grammar import Grammar, Step, text_of
 from classroom.worlds.grammar.nodes import GENDERED, NUMBER_WORDS, Agree, Compute, Recall
+from helpers.limits import check_whole
 
 FOLDER = Path(__file__).parent.parent / "assets" / "tales"
 KINDS = ("agreement", "recall", "counting")
@@ -206,5 +207,4 @@ def _last_mention(steps: list[Step], place: int) -> int:
 
 
 def _check_count(n: int, least: int = 0) -> None:
-    if n < least:
-        raise ValueError(f"n is {n}; it must be {least} or more")
+    check_whole("n", n, least)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CACHE_SIZE = 1_000_000  # pre-tokens remembered by one tokenizer
 CACHED_LENGTH = 64  # characters; longer pre-tokens rarely occur twice
+LEFT_OUT = -2  # in place of the id of a byte that has none (-1 marks ends in `merge_with_heap`)
 
 
 class BPETokenizer:
@@ -46,6 +47,8 @@ class BPETokenizer:
     >>> tokenizer.decode([257, 258, 115])
     'low lows'
     """
+
+    needs_every_byte = True  # a subclass may do without: it leaves bytes out that it does not know
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class BPETokenizer:
         """
         ids = {token: token_id for token_id, token in vocab.items()}
         missing = [value for value in range(256) if bytes([value]) not in ids]
-        if missing:
+        if missing and self.needs_every_byte:
             raise ValueError(f"the vocabulary lacks {len(missing)} of the 256 single bytes")
         if len(ids) < len(vocab):
             raise ValueError("the vocabulary gives two ids to one token")
@@ -84,7 +87,7 @@ class BPETokenizer:
         self._split = compile_pattern(pattern)
         self._ids = ids
         self._merged = {(a, b): merged for a, b, merged in pairs}
-        self._byte_ids = [ids[bytes([value])] for value in range(256)]
+        self._byte_ids = [ids.get(bytes([value]), LEFT_OUT) for value in range(256)]
         self._cache = _Cache(self)
 
     @classmethod
@@ -229,7 +232,8 @@ class BPETokenizer:
         """Encode one pre-token: the merge with the lowest rank first, from the left."""
         if piece in self._ids:
             return [self._ids[piece]]
-        return merge_piece([self._byte_ids[value] for value in piece], self._merged)
+        token_ids = merge_piece([self._byte_ids[value] for value in piece], self._merged)
+        return [token_id for token_id in token_ids if token_id != LEFT_OUT]
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the tokenizer to a readable JSON file; an error leaves an older file as it was."""

@@ -50,7 +50,10 @@ def check_weights(model: torch.nn.Module, step: int) -> None:
 
 @torch.no_grad()
 def check_gradients(model: torch.nn.Module, step: int) -> None:
-    """Raise FloatingPointError where gradients contain NaN or inf, before they reach the weights."""
-    for name, parameter in model.named_parameters():
+    """Raise FloatingPointError where gradients contain NaN or inf, before they reach the weights.
+
+    No parameter is named: clipping to a norm that is NaN makes every gradient NaN.
+    """
+    for parameter in model.parameters():
         if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-            raise FloatingPointError(f"the gradient of {name} contains NaN or inf at step {step}")
+            raise FloatingPointError(f"a gradient contains NaN or inf at step {step}")

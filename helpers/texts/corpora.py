@@ -53,7 +53,7 @@ def load_corpus(name: str) -> str:
         from pydoc_data.topics import topics
 
         return "\n\n".join(topics[key].strip() for key in sorted(topics)) + "\n"
-    if name.startswith("gpt2-"):
+    if name.startswith("gpt2-") or corpus.card:
         raise ValueError(f"{name!r} is not a text; fetch({name!r}) returns where its files are")
     path = fetch(name)
     verify(corpus.downloads[0], path)
@@ -103,27 +103,25 @@ def available(name: str, shows: str | None = None) -> bool:
     if all((data_folder() / item.file).is_file() for item in corpus.downloads):
         return True
     wanted = f"This cell would show {shows}." if shows else f"This cell needs {name!r}."
-    print(
-        f"{wanted} To download it ({corpus.size}) run: "
-        f'from helpers.texts import fetch; fetch("{name}")'
-    )
+    how = f'from helpers.texts import fetch; fetch("{name}")'
+    print(f"{wanted} To download it ({corpus.size}) run: {how}")
     return False
 
 
 def fetch(name: str, progress: bool = True) -> Path:
     """Download what is missing and return its path: the file, or the folder of several.
 
-    Raises ValueError for an unknown or embedded name, CorpusError if the download fails.
+    Raises ValueError for an unknown or embedded name, OSError if the download fails.
     """
     corpus = _lookup(name)
     if not corpus.downloads:
-        raise ValueError(
-            f"{name!r} is embedded, so there is nothing to fetch: use load_corpus({name!r})"
-        )
+        raise ValueError(f"{name!r} is embedded, not fetched: use load_corpus({name!r})")
     for item in corpus.downloads:
         path = data_folder() / item.file
         if not path.is_file():
             download(name, item, path, progress)
+            if corpus.card:
+                print(corpus.card)
     return path if len(corpus.downloads) == 1 else path.parent
 
 

