@@ -36,9 +36,9 @@ def three_projections():
 
 
 def one_query():
-    """The road of token 2 with trained matrices in it."""
+    """The path of token 2 through queries, keys and values."""
     board = Board(
-        760, 480, "The road of 'journey', now with Q, K and V",
+        760, 480, "The path of 'journey', now with Q, K and V",
         "The query of 'journey' meets six keys, which gives six scores. They are divided by the "
         "square root of 2 and go through softmax. The six weights mix the six values into the "
         "context vector.",
@@ -65,25 +65,65 @@ def one_query():
 
 
 def library():
-    """The three words, as in a library search."""
+    """The three words, as in a library search that takes a little of every book."""
     board = Board(
-        760, 380, "Query, key, value: three jobs",
-        "A search slip asks for something about locks. Four books carry labels on their backs, the "
-        "keys. The slip matches the label 'keys and locks' best. What is read is the book's content, "
-        "its value.",
+        760, 400, "Query, key, value: three jobs",
+        "A search slip asks for something about locks. The labels of four books, their keys, fit it "
+        "more or less, which gives weights: 70 percent for keys and locks, 21 for doors, little for "
+        "gardens and old ships. What is taken home is a mixture of what the four books say, in "
+        "these shares.",
     )  # fmt: skip
-    slip = board.box(40, 150, 160, 80, "I need something\nabout locks", fill="orange", size=14)
-    board.text(120, 128, "query: what I look for", 13, "orange")
-    labels = ["gardens", "keys and locks", "old ships", "doors"]
-    match = [1.2, 5, 1.0, 2.6]
-    tops = [90, 155, 220, 285]
-    for label, top, thickness in zip(labels, tops, match, strict=True):
-        key = board.box(330, top, 140, 40, label, fill="blue", size=14)
-        value = board.box(580, top, 130, 40, "the pages", fill="green", size=14)
-        board.arrow(slip, key.left, color="orange", thickness=thickness)
-        board.arrow(key, value, color="gray", dashed=True)
-    board.text(400, 345, "keys: what each is found by", 13, "blue")
-    board.text(640, 345, "values: what is read", 13, "green")
+    slip = board.box(30, 170, 130, 70, "I need something\nabout locks", fill="orange", size=13)
+    board.text(95, 150, "query", 14, "orange", bold=True)
+    books = [
+        ("gardens", "when roses bloom", 0.4),
+        ("keys and locks", "how a lock turns", 3.0),
+        ("old ships", "how sails are set", 0.0),
+        ("doors", "how a door shuts", 1.8),
+    ]
+    weights = torch.softmax(torch.tensor([score for *_, score in books]), dim=0).tolist()
+    home = board.box(
+        640, 150, 100, 110, "a mixture:\nmostly locks,\nsome doors", fill="purple", size=13
+    )
+    board.text(690, 130, "result", 14, "purple", bold=True)
+    for top, (label, says, _), weight in zip((90, 165, 240, 315), books, weights, strict=True):
+        key = board.box(230, top, 120, 40, label, fill="blue", size=13)
+        value = board.box(430, top, 150, 40, says, fill="green", size=13)
+        board.arrow(slip, key.left, color="orange")
+        board.text(390, top + 20, f"{100 * weight:.0f} %", 15, "red", bold=True)
+        board.arrow(value.right, home, color="purple", thickness=0.8 + 6 * weight)
+    board.text(290, 380, "keys: what each is found by", 13, "blue")
+    board.text(505, 380, "values: what each says", 13, "green")
+    return board
+
+
+def meaning():
+    """Who looks at whom with three matrices that were made by hand: adjectives find their nouns."""
+    board = Board(
+        760, 430, "Matrices made by hand: an adjective finds its noun",
+        "Attention weights of the seven Spanish words una casa blanca y un muro viejo. The adjective "
+        "blanca gives nearly all its attention to casa, the adjective viejo to muro. The word y, "
+        "which asks for nothing, looks at all seven alike.",
+    )  # fmt: skip
+    words = "una casa blanca y un muro viejo".split()
+    asks = torch.tensor(
+        [[0, 8, 0], [0, 8, 0], [8, 8, 0], [0, 0, 0], [0, 0, 8], [0, 0, 8], [8, 0, 8]]
+    )
+    shows = torch.tensor(
+        [[0, 1, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1], [1, 0, 1], [0, 0, 1]]
+    )
+    weights = torch.softmax((asks @ shows.T).float() / 3**0.5, dim=-1)
+    board.matrix(110, 150, weights, rows=words, columns=words, digits=2, cell=(54, 32), size=13,
+                 heat="blue", title="attention weights")  # fmt: skip
+    board.text(635, 150, "a noun, feminine?", 14, "orange")
+    board.text(635, 172, "blanca asks, casa answers", 13, "gray")
+    board.text(635, 230, "a noun, masculine?", 14, "orange")
+    board.text(635, 252, "viejo asks, muro answers", 13, "gray")
+    board.text(635, 310, "nothing in particular", 14, "orange")
+    board.text(635, 332, "y looks at all alike", 13, "gray")
+    board.text(
+        380, 405, "una casa blanca y un muro viejo: a white house and an old wall", 14, italic=True
+    )
     return board
 
 
@@ -91,7 +131,7 @@ def why_divide():
     """Variance of dot products against the head size, and what softmax makes of it."""
     board = Board(
         760, 400, "Why divide by the square root of the key size",
-        "Two bar charts of softmax over the same eight random keys. With 64 numbers a vector and no "
+        "Two bar charts of softmax over the same eight random keys. With 64 dimensions and no "
         "division one weight takes nearly everything; divided by 8, the weights stay spread out.",
     )  # fmt: skip
     generator = torch.Generator().manual_seed(15)

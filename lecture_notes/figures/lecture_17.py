@@ -41,15 +41,31 @@ def one_cake():
     look = {"digits": 1, "cell": (46, 32)}
     board.text(190, 250, "one head, half and half", 15, "red", bold=True)
     board.matrix(121, 285, (0.5 * dog + 0.5 * ball)[None], color="red", **look)
-    board.text(
-        190, 355, "who did what to whom?\nA word that is a little of both\nlooks just the same.", 13
-    )
+    board.text(190, 355, "A ball that chased a dog\nwould give the same average.", 13)
     board.text(555, 250, "two heads, side by side", 15, "green", bold=True)
     both = torch.cat((dog, ball))[None]
     board.matrix(417, 285, both, fills=_by_head(1, 6), **look)
     board.text(486, 340, "from 'dog'", 13, "blue")
     board.text(624, 340, "from 'ball'", 13, "orange")
-    board.text(555, 375, "both are there, and in known places", 13)
+    board.text(555, 375, "both are there, each in its own columns", 13)
+    return board
+
+
+def induction():
+    """Two heads in two layers that together continue what has happened before."""
+    board = Board(
+        760, 350, "An induction head: what followed last time?",
+        "The text old king smiled and the old, with the next word to be predicted. A head in layer "
+        "1 writes to the token king that old came before it. At the second old a head in layer 2 "
+        "looks for a token that has old before it, finds king, and copies it as the prediction.",
+    )  # fmt: skip
+    words = ["old", "king", "smiled", "and", "the", "old", "?"]
+    fills = ["orange", "green", "paper", "paper", "paper", "orange", "green"]
+    strip = board.tokens(52, 165, words, fills=fills, width=80, gap=16, size=16)
+    board.arrow(strip[1].top, strip[0].top, color="blue", bend=0.5)
+    board.text(215, 120, "layer 1: note who came before", 14, "blue", align="left")
+    board.arrow(strip[5].bottom, strip[1].bottom, color="red", bend=-0.22)
+    board.text(380, 298, "layer 2: who has 'old' before it? copy that token", 14, "red")
     return board
 
 
@@ -58,7 +74,7 @@ def side_by_side():
     board = Board(
         760, 390, "Two heads, one input, results side by side",
         "The six token vectors of three numbers go into two heads. Each head has its own query, key "
-        "and value matrices and gives two numbers a token. Set side by side they are four numbers "
+        "and value matrices and gives two numbers per token. Set side by side they are four numbers "
         "a token.",
     )  # fmt: skip
     inputs = board.matrix(90, 150, INPUTS, rows=WORDS, title="X  (6, 3)", cell=(46, 28), size=13)
@@ -96,7 +112,7 @@ def one_product():
     )  # fmt: skip
     board.text(250, 202, "×", 20)
     board.text(503, 202, "=", 20)
-    board.text(159, 308, "one row a token", 13, "gray")
+    board.text(159, 308, "one row per token", 13, "gray")
     for matrix in (weights, queries):
         x, end = matrix.box.x, matrix.box.y_end + 22
         board.text(x + 50, end, "head 1", 14, "blue")

@@ -183,3 +183,33 @@ def shared_keys():
     board.text(330, 334, "heads of queries", 13, "blue", align="right")
     board.text(390, 334, "heads of keys and values", 13, "orange", align="left")
     return board
+
+
+def in_blocks():
+    """Plain attention writes two tables of T x T to the large memory, FlashAttention none."""
+    board = Board(
+        760, 430, "FlashAttention: the same result without the table",
+        "Left, plain attention: queries, keys and values of shape (T, D) in the large memory become "
+        "scores of shape (T, T), written there, then weights of shape (T, T), then the context. "
+        "Right, FlashAttention: blocks are loaded into the small fast memory, where one block of "
+        "scores exists at a time beside three running values; only the context is written.",
+    )  # fmt: skip
+    board.text(160, 80, "plain", 16, bold=True)
+    names = ["queries, keys, values\n(T, D)", "scores (T, T)", "weights (T, T)", "context (T, D)"]
+    fills = ["blue", "red", "red", "purple"]
+    column = [board.box(65, 105 + 80 * i, 190, 46, name, fill=fill,
+                        size=14) for i, (name, fill) in enumerate(zip(names, fills, strict=True))]  # fmt: skip
+    for above, below in zip(column, column[1:], strict=False):
+        board.arrow(above, below)
+    board.text(160, 408, "all four in the large, slow memory", 13, "gray")
+    board.text(545, 80, "in blocks", 16, bold=True)
+    source = board.box(450, 105, 190, 46, names[0], fill="blue", size=14)
+    board.text(375, 300, "both in the small, fast memory", 13, "gray", align="left")
+    block = board.box(375, 218, 140, 60, "one block\nof scores", fill="green", size=14)
+    running = board.box(575, 218, 145, 60, "largest, sum,\nmixture so far", fill="orange", size=14)
+    board.arrow(block, running, "rescale")
+    context = board.box(450, 345, 190, 46, names[3], fill="purple", size=14)
+    board.arrow(source.at(0.15, 1), block.at(0.7, 0))
+    board.arrow(running.at(0.3, 1), context.at(0.7, 0))
+    board.text(545, 408, "no (T, T) table is ever written", 13, "gray")
+    return board

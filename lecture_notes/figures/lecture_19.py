@@ -18,11 +18,11 @@ def whole_model():
     board = Board(
         760, 520, "The whole model on one board",
         "A stack read from below: token ids, embeddings, twelve transformer blocks, final "
-        "normalization, output head, logits. Beside each stand its shape and what it does.",
+        "normalization, output head, logits. Beside each are its shape and what it does.",
     )  # fmt: skip
     parts = [
         ("token ids", "gray", "(B, T)", "whole numbers, one a token", "lectures 7–9"),
-        ("embeddings", "blue", "(B, T, C)", "what it is + where it stands", "10–12"),
+        ("embeddings", "blue", "(B, T, C)", "what it is + where it is", "10–12"),
         ("block 1", "orange", "(B, T, C)", "look at the others, then think", "13–18, 20–23"),
         ("block 2", "orange", "(B, T, C)", "the same, with weights of its own", ""),
         (f"block {config.n_layers}", "orange", "(B, T, C)", "and the last of them", ""),
@@ -48,13 +48,13 @@ def whole_model():
 def two_directions():
     """Attention moves between tokens; everything else stays in its column."""
     board = Board(
-        760, 470, "Who may talk to whom",
-        "Four columns, one a token, rising from the embeddings to the guesses. In the two attention "
-        "bands arrows run from left to right between the columns. The feed-forward boxes stand in "
-        "one column each.",
+        760, 580, "Which token can read which",
+        "Four columns, one per token, rising from the embeddings to the predictions. Into each of "
+        "the two attention rows arrows lead from every token on the left and from the token itself; "
+        "those into the last token are orange. Feed-forward networks and all other parts stay in "
+        "their own column.",
     )  # fmt: skip
     centers = [190, 330, 470, 610]
-    guesses = ["effort", "moves", "you", "…"]
 
     def row(y, texts, fill, width=100):
         return [
@@ -62,20 +62,24 @@ def two_directions():
             for center, text in zip(centers, texts, strict=True)
         ]
 
-    rows = [row(420, WORDS, "blue")]
-    for y_band, y_think in ((345, 290), (215, 160)):
-        board.box(120, y_band, 560, 50, frame=True, color="orange")
-        rows += [row(y_band + 8, [""] * 4, "orange", 30), row(y_think, ["think"] * 4, "teal", 80)]
-        for left, right in zip(rows[-2], rows[-2][1:], strict=False):
-            board.arrow(left, right, color="orange")
-        board.text(105, y_band + 25, "attention", 14, "orange", align="right")
+    rows = [row(520, WORDS, "blue")]
+    for y_look, y_think in ((410, 345), (235, 170)):
+        rows += [row(y_look, ["look"] * 4, "orange", 64), row(y_think, ["think"] * 4, "teal", 80)]
+        for reader in range(4):
+            last = reader == 3
+            for source in range(reader):
+                board.arrow(rows[-3][source].at(0.5 + 0.11 * (reader - source), 0),
+                            rows[-2][reader].at(0.1 + 0.13 * (source + 3 - reader), 1),
+                            color="orange" if last else "gray",
+                            thickness=1.8 if last else 0.9)  # fmt: skip
+        board.text(105, y_look + 17, "attention", 14, "orange", align="right")
         board.text(105, y_think + 17, "feed-forward", 14, "teal", align="right")
-    rows.append(row(85, guesses, "gray"))
+    rows.append(row(85, ["effort", "moves", "you", "…"], "gray"))
     for below, above in zip(rows, rows[1:], strict=False):
         for low, high in zip(below, above, strict=True):
             board.arrow(low.top, high.bottom)
-    board.text(105, 437, "tokens", 14, "blue", align="right")
-    board.text(105, 102, "guesses", 14, "gray", align="right")
+    board.text(105, 537, "tokens", 14, "blue", align="right")
+    board.text(105, 102, "predictions", 14, "gray", align="right")
     return board
 
 
@@ -84,7 +88,7 @@ def sizes():
     board = Board(
         760, 420, "Four sizes of one drawing",
         "Four rectangles for the four sizes of GPT-2. Their height is the number of blocks, their "
-        "width the numbers a token has. The parameters grow from 124 million to 1.6 billion.",
+        "width the embedding dimension. The parameters grow from 124 million to 1.6 billion.",
     )  # fmt: skip
     names = ["gpt2-small", "gpt2-medium", "gpt2-large", "gpt2-xl"]
     x = 50
@@ -104,7 +108,7 @@ def sizes():
 
 
 def skeleton():
-    """The pencil model: two numbers a token, five words, no blocks yet."""
+    """The pencil model: vectors of size two, five words, no blocks yet."""
     board = Board(
         760, 370, "A GPT for the pencil, still without blocks",
         "Token vectors plus position vectors give four vectors of two numbers. Each is compared "
@@ -114,7 +118,7 @@ def skeleton():
     x = EMBEDDING[:4] + POSITIONS
     tokens = board.matrix(80, 150, EMBEDDING[:4], rows=WORDS, title="token", **look)
     board.text(178, 214, "+", 20)
-    places = board.matrix(200, 150, POSITIONS, title="place", **look)
+    places = board.matrix(200, 150, POSITIONS, title="position", **look)
     board.text(298, 214, "=", 20)
     total = board.matrix(320, 150, x, title="x  (4, 2)", color="blue", **look)
     logits = board.matrix(

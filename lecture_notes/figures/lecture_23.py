@@ -8,7 +8,7 @@ from helpers.config import PRESETS
 from helpers.layers import GELU
 from helpers.model import TransformerBlock
 
-STREAM = torch.tensor([[3.0, 1.0], [1.0, 3.0]])
+STREAM = torch.tensor([[3.0, 1.0, -1.0], [1.0, 3.0, -1.0]])
 
 
 def _normalize(x):
@@ -55,7 +55,7 @@ def two_branches():
 
 
 def in_numbers():
-    """A block worked out for two tokens of two numbers."""
+    """A block worked out for two tokens of three numbers."""
     board = Board(
         760, 400, "A whole block on two tokens",
         "Two rows of three matrices with a plus and an equals sign. Above: the stream plus what "
@@ -73,15 +73,17 @@ def in_numbers():
     ]  # fmt: skip
     for y, left, x, between, change, color, right, total in rows:
         first = board.matrix(
-            130, y, x, rows=["token 1", "token 2"], title=left, digits=4, cell=(66, 30)
+            102, y, x, rows=["token 1", "token 2"], title=left, digits=4, cell=(60, 30), size=13
         )
-        second = board.matrix(350, y, change, title=between, digits=4, cell=(66, 30), fills=dict.fromkeys(
-            [(0, 0), (0, 1), (1, 0), (1, 1)], color))  # fmt: skip
-        third = board.matrix(570, y, total, title=right, digits=4, cell=(66, 30))
+        tiles = {(i, j): color for i in range(2) for j in range(3)}
+        second = board.matrix(
+            325, y, change, title=between, digits=4, cell=(60, 30), size=13, fills=tiles
+        )
+        third = board.matrix(545, y, total, title=right, digits=4, cell=(60, 30), size=13)
         middle_y = first.box.center[1]
         board.text((first.box.x_end + second.box.x) / 2, middle_y, "+", 20, "green", bold=True)
         board.text((second.box.x_end + third.box.x) / 2, middle_y, "=", 20, "ink", bold=True)
-    board.text(380, 376, "Nothing is replaced: each branch adds to what was there.", 14, "green")
+    board.text(380, 376, "Each branch adds to what was there.", 14, "green")
     return board
 
 

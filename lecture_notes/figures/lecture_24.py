@@ -25,7 +25,7 @@ def one_table_for_both():
         760, 390, "163 million or 124 million: one table or two",
         "Left: a model with two tables, one for the embedding and one for the output head, and "
         "the twelve blocks between them. Right: the same model with one table that is used twice. "
-        "Below each stands its number of parameters.",
+        "Below each is its number of parameters.",
     )  # fmt: skip
     separate = replace(GPT2, tie_weights=False, qkv_bias=False)
     tied = replace(separate, tie_weights=True)
@@ -78,23 +78,29 @@ def where_they_are():
 
 
 def memory_and_work():
-    """Memory of the weights and of training, and the work for one token."""
+    """Memory of the weights and of training, and the work for one token in longer texts."""
     board = Board(
-        760, 380, "What 124 million numbers cost",
-        "Left: memory in megabytes of the weights in bf16, in fp32 and in training. Right: the "
-        "work for one token, by part, when it looks at one token and at 1,024.",
+        760, 390, "What 124 million parameters cost",
+        "Left: memory in megabytes of the weights in bf16, in fp32 and in training. Right: the work "
+        "for one token, by how many tokens it looks at: nearly the same for one and for a thousand, "
+        "twenty times as much for 131,072.",
     )  # fmt: skip
     total = count_parameters(GPT2)
     sizes = [total * bytes_each / 1e6 for bytes_each in (2, 4, 16)]
-    memory = board.chart(70, 110, 270, 200, (-0.6, 2.6), (0, 2300), y_ticks=[0, 1000, 2000])
+    memory = board.chart(70, 110, 240, 200, (-0.6, 2.6), (0, 2300), y_ticks=[0, 1000, 2000])
     memory.bars(sizes, ["bf16", "fp32", "training"], values=[f"{size:,.0f}" for size in sizes])
-    board.text(205, 84, "memory (MB)", 15, bold=True)
-    work = [
-        sum(flops_per_token(GPT2, context).values()) / 1e6 for context in (1, 256, 512, 1024)
-    ]  # fmt: skip
-    chart = board.chart(440, 110, 290, 200, (-0.6, 3.6), (0, 340), y_ticks=[0, 100, 200, 300])
-    chart.bars(work, ["1", "256", "512", "1,024"], values=[f"{one:.0f}" for one in work])
-    board.text(585, 84, "work for a token (million FLOPs)", 15, bold=True)
-    board.text(585, 352, "how many tokens it looks at", 13, "gray")
-    board.text(205, 352, "how the numbers are kept", 13, "gray")
+    board.text(190, 84, "memory (MB)", 15, bold=True)
+    contexts = (1, 1024, 8192, 32_768, 131_072)
+    long_context = replace(GPT2, context_length=max(contexts))
+    work = [sum(flops_per_token(long_context, context).values()) / 1e6 for context in contexts]
+    chart = board.chart(400, 110, 330, 200, (-0.6, 4.6), (0, 5600), y_ticks=[0, 2500, 5000])
+    chart.bars(
+        work, [f"{context:,}" for context in contexts], values=[f"{one:,.0f}" for one in work]
+    )
+    base = chart.at(0, work[0])[1]
+    board.line([(400, base), (730, base)], "red", dashed=True)
+    board.text(565, 84, "work per token (million FLOPs)", 15, bold=True)
+    board.text(565, 350, "tokens that it looks at", 13, "gray")
+    board.text(565, 370, "above the dashed line: attention", 13, "red")
+    board.text(190, 350, "how the numbers are stored", 13, "gray")
     return board

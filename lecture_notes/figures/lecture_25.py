@@ -93,5 +93,5 @@ def what_it_saves():
                         y_ticks=[0, 50, 100], x_label="new tokens")  # fmt: skip
     chart.curve(n_new, [(4 + m) * token / 1e6 for m in n_new], "purple")
     board.text(585, 82, "memory of the cache, MB", 14, bold=True)
-    board.text(*chart.at(520, 75), f"{token:,} bytes a token", 14, "purple")
+    board.text(*chart.at(520, 75), f"{token:,} bytes per token", 14, "purple")
     return board

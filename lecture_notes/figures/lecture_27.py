@@ -109,8 +109,8 @@ def tokens_or_bytes():
         loss = _counting_loss(train_ids, held_out_ids, 1, 0.1, size)
         by_token.append(loss)
         by_byte.append(loss * len(held_out_ids) / math.log(2) / n_bytes)
-    panels = ((70, "nats a token", by_token, 6.6, "blue"),
-              (430, "bits a byte", by_byte, 3.4, "green"))  # fmt: skip
+    panels = ((70, "nats per token", by_token, 6.6, "blue"),
+              (430, "bits per byte", by_byte, 3.4, "green"))  # fmt: skip
     for x, title, heights, top, fill in panels:
         board.text(x + 135, 88, title, 15, fill, bold=True)
         chart = board.chart(x, 110, 270, 180, (-0.6, 2.6), (0, top))

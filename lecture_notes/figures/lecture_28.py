@@ -26,7 +26,7 @@ def the_loop():
     upper = [("1 · take a batch\ninputs, targets (B, T)", "blue"),
              ("2 · forward\nlogits (B, T, V)", "purple"), ("3 · loss\none number", "red")]  # fmt: skip
     lower = [("6 · clear\nthe gradients", "gray"), ("5 · clip, then step\nthe weights move", "green"),
-             ("4 · backward\na gradient a weight", "orange")]  # fmt: skip
+             ("4 · backward\na gradient per weight", "orange")]  # fmt: skip
     top = [board.box(36 + 244 * i, 84, 200, 64, t, fill=f) for i, (t, f) in enumerate(upper)]
     low = [board.box(36 + 244 * i, 220, 200, 64, t, fill=f) for i, (t, f) in enumerate(lower)]
     ring = [*top, *reversed(low), top[0]]
@@ -40,47 +40,77 @@ def the_loop():
 
 
 def narrow_valley():
-    """Two weights whose slopes differ a hundredfold: gradient descent and Adam."""
+    """One narrow valley along the two weights, and the same one turned by 45 degrees."""
     board = Board(
-        760, 420, "Two weights, one steep and one flat",
-        "Level lines of a long narrow valley and two paths of eleven steps from the same point. "
-        "Gradient descent jumps from wall to wall and hardly moves along the valley. Adam goes "
-        "straight to the lowest point.",
+        760, 470, "A narrow valley, and the same one turned",
+        "Two panels with the level lines of the same narrow valley and two paths of 37 steps. Left "
+        "the valley lies along one weight: gradient descent jumps from wall to wall and gets half "
+        "way, Adam goes straight to the lowest point. Right the valley is turned by 45 degrees: "
+        "gradient descent takes the same path, turned, while Adam hardly moves along the valley.",
     )  # fmt: skip
-    chart = board.chart(90, 100, 470, 250, (-0.2, 1.1), (-1, 1.1), x_label="b, the flat direction",
-                        y_label="a, the steep direction", x_ticks=[0, 0.5, 1],
-                        y_ticks=[-1, 0, 1])  # fmt: skip
-    for level in (0.1, 0.35, 0.7):
-        bs = [-0.2 + 1.3 * k / 80 for k in range(81)]
-        bs = [b for b in bs if 0.02 * b * b <= 2 * level * level]
-        heights = [math.sqrt(level * level - 0.01 * b * b) for b in bs]
-        chart.curve(bs, heights, "gray", thickness=1.0)
-        chart.curve(bs, [-height for height in heights], "gray", thickness=1.0)
-    down = [(1.0, 1.0)]
-    for _ in range(11):
-        a, b = down[-1]
-        down.append((a - 0.45 * 4 * a, b - 0.45 * 0.04 * b))
-    for path, color in ((down, "red"), (_adam(11), "blue")):
-        for (a, b), (next_a, next_b) in zip(path, path[1:], strict=False):
-            chart.curve([b, next_b], [a, next_a], color, thickness=1.6)
-        chart.dots([b for _, b in path], [a for a, _ in path], color, radius=3)
-    chart.dots([0], [0], "green", radius=5)
-    board.text(660, 150, "gradient descent,\nrate 0.45: from\nwall to wall", 14, "red")
-    board.text(660, 230, "Adam, rate 0.1:\nboth weights move\nalike", 14, "blue")
-    board.text(660, 300, "lowest point", 14, "green")
+    for left, degrees, title in ((60, 0, "along one weight"), (430, 45, "turned by 45 degrees")):
+        angle = math.radians(degrees)
+        chart = board.chart(left, 110, 280, 280, (-1.5, 1.5), (-1.5, 1.5), x_label="one weight",
+                            y_label="the other", x_ticks=[-1, 0, 1], y_ticks=[-1, 0, 1])  # fmt: skip
+        board.text(left + 185, 92, title, 15, bold=True)
+        for flat in (0.5, 1.0, 2.0, 4.0, 8.0):
+            ring = [math.tau * k / 160 for k in range(161)]
+            _inside(chart, [_turned(flat / 10 * math.sin(r), flat * math.cos(r), angle)
+                            for r in ring])  # fmt: skip
+        for path, color in ((_plain(37), "red"), (_adam(37, angle), "blue")):
+            seen = [_turned(a, b, angle) for a, b in path]
+            chart.curve([x for x, _ in seen], [y for _, y in seen], color, thickness=1.6)
+            ends = (seen[0], seen[-1])
+            chart.dots([x for x, _ in ends], [y for _, y in ends], color, radius=5)
+        chart.dots([0], [0], "green", radius=5)
+    board.text(200, 445, "red: gradient descent, rate 0.45", 14, "red")
+    board.text(450, 445, "blue: Adam, rate 0.1", 14, "blue")
+    board.text(640, 445, "lowest point", 14, "green")
     return board
 
 
-def _adam(steps, rate=0.1):
-    """The path (a, b) of AdamW without decay on 2 a² + 0.02 b² from (1, 1)."""
-    weights = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
+def _turned(a, b, angle):
+    """Where the point with a across the valley and b along it lies on the page."""
+    return (
+        math.cos(angle) * b - math.sin(angle) * a,
+        math.sin(angle) * b + math.cos(angle) * a,
+    )
+
+
+def _inside(chart, points, edge=1.5):
+    """Draw a level line, leaving out what lies beyond the edge of the chart."""
+    piece = []
+    for x, y in [*points, (9, 9)]:
+        if abs(x) <= edge and abs(y) <= edge:
+            piece.append((x, y))
+        elif piece:
+            if len(piece) > 1:
+                chart.curve([x for x, _ in piece], [y for _, y in piece], "gray", thickness=1.0)
+            piece = []
+
+
+def _plain(steps, rate=0.45):
+    """The path (a, b) of gradient descent on 2 a² + 0.02 b² from (1, 1); turning changes nothing."""
+    path = [(1.0, 1.0)]
+    for _ in range(steps):
+        a, b = path[-1]
+        path.append((a - rate * 4 * a, b - rate * 0.04 * b))
+    return path
+
+
+def _adam(steps, angle, rate=0.1):
+    """The path (a, b) of AdamW without decay from (1, 1), where the weights lie at an angle."""
+    turn = torch.tensor([[-math.sin(angle), math.cos(angle)], [math.cos(angle), math.sin(angle)]],
+                        dtype=torch.float64)  # fmt: skip
+    weights = torch.nn.Parameter(turn @ torch.ones(2, dtype=torch.float64))
     optimizer = torch.optim.AdamW([weights], lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
     path = [(1.0, 1.0)]
     for _ in range(steps):
         optimizer.zero_grad()
-        (2 * weights[0] ** 2 + 0.02 * weights[1] ** 2).backward()
+        a, b = turn.T @ weights
+        (2 * a**2 + 0.02 * b**2).backward()
         optimizer.step()
-        path.append(tuple(weights.tolist()))
+        path.append(tuple((turn.T @ weights).tolist()))
     return path
 
 
@@ -95,7 +125,7 @@ def which_would_you_miss():
     measured = _recorded("training_choices")["held_out_loss"]
     rows = list(next(iter(measured.values())))
     chart = board.chart(230, 100, 480, 260, (4.1, 5.2), (-0.6, len(rows) - 0.4),
-                        x_label="held-out loss, nats a token",
+                        x_label="held-out loss, nats per token",
                         x_ticks=[4.2, 4.4, 4.6, 4.8, 5.0])  # fmt: skip
     for place, name in enumerate(rows):
         height = len(rows) - 1 - place
