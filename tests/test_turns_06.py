@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -375,3 +376,35 @@ def test_the_whole_gpt_writes_what_helpers_writes(kind, cached, monkeypatch):
     expected = torch.stack(list(generate(theirs, prompt, 70)), dim=1)
     assert torch.equal(t06.generate_cached(ours, prompt, 70)[:, 3:], expected)
     assert torch.equal(torch.stack(list(generate(ours, prompt, 70)), dim=1), expected)
+
+
+# the right values of what the notebook claims
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_model_with_one_table_for_both_repeats_itself(tied, cached):
+    torch.manual_seed(0)
+    model = whole_gpt()(replace(PRESETS["laptop"], tie_weights=tied)).eval()
+    prompt = torch.randint(model.config.vocab_size, (1, 8))
+    written = t06.generate_cached(model, prompt, 24)[0, 8:]
+    repeated = int((written[1:] == written[:-1]).sum())
+    assert repeated > 18 if tied else repeated < 5
+
+
+def test_the_first_gradient_vanishes_for_small_weights_without_shortcuts():
+    def ratio(shortcuts, std):
+        torch.manual_seed(0)
+        layers = [torch.nn.Linear(64, 64) for _ in range(24)]
+        x = torch.randn(16, 64)
+        for layer in layers:
+            if std:
+                torch.nn.init.normal_(layer.weight, std=std)
+            change = t06.gelu(layer(x))
+            x = x + change if shortcuts else change
+        ends = [layers[0].weight, layers[-1].weight]
+        first, last = torch.autograd.grad(x.square().mean(), ends)
+        return float(first.abs().mean() / last.abs().mean())
+
+    assert ratio(shortcuts=False, std=None) < 1e-9
+    assert 1e-2 < ratio(shortcuts=False, std=(2 / 64) ** 0.5) < 1e3
+    assert 1e-1 < ratio(shortcuts=True, std=None) < 1e1
