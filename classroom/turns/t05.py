@@ -438,14 +438,9 @@ SMALL = GPTConfig(9, 8, embedding_dim=6, n_heads=2, n_layers=1, dropout=0.0, qkv
 DROPPING = GPTConfig(9, 64, embedding_dim=6, n_heads=2, n_layers=1, dropout=0.5)
 
 
-def _on(config, weights, way, scale=1.0):
-    """A forward pass with the weights of a layer and something changed."""
-    shape = (2, 5, config.n_heads, config.head_dim)
-    x = _random(2, 5, config.embedding_dim)
-    q, k, v = (
-        (x @ weights[f"{name}.weight"].T).view(shape).transpose(1, 2)
-        for name in ("query", "key", "value")
-    )
+def _in_heads(x, weights, way, scale=1.0):
+    """A forward pass up to the joining, with the weights of a layer and something changed."""
+    q, k, v = (split_heads(part, 2) for part in _projected(x, weights))
     return way(q * scale, k, v)
 
 
@@ -456,6 +451,51 @@ def _projected(x, weights):
 def _viewed(x, weights):
     """Queries, keys and values cut into two heads without the swap: halves of different tokens."""
     return [part.view(len(x), 2, x.shape[1], -1) for part in _projected(x, weights)]
+
+
+def _wrong_layers(x, state):
+    """What typical mistakes give on x, with the weights of a layer."""
+
+    def out(context):
+        return F.linear(context, state["output.weight"], state["output.bias"])
+
+    def with_mask(q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    return [
+        (
+            out(join_heads(_in_heads(x, state, F.scaled_dot_product_attention))),
+            "there is no causal mask: tokens look ahead",
+        ),
+        (
+            join_heads(_in_heads(x, state, with_mask)),
+            "the output layer is not used: the heads' results are never mixed",
+        ),
+        (
+            out(join_heads(_in_heads(x, state, with_mask, scale=3**0.5))),
+            "divide the scores by the square root of D, the size of one head",
+        ),
+        (
+            out(join_heads(_in_heads(x, state, with_mask, scale=(3 / 6) ** 0.5))),
+            "D is the size of one head; you divide by the root of C",
+        ),
+        (
+            out(join_heads(_in_heads(x, state, lambda q, k, v: with_mask(k, q, v)))),
+            "queries and keys have changed places",
+        ),
+        (
+            out(join_heads(with_mask(*_viewed(x, state)))),
+            "use split_heads: a view cuts heads out of different tokens",
+        ),
+        (
+            out(with_mask(*_projected(x, state))),
+            "split into heads first: this is one head of size C",
+        ),
+        (
+            out(_in_heads(x, state, with_mask).reshape(2, 5, 6)),
+            "use join_heads: a plain reshape mixes up the tokens",
+        ),
+    ]
 
 
 @TURNS.turn(MultiHeadAttention)
@@ -469,48 +509,11 @@ def check_multi_head_attention(trial):
     layer.load_state_dict(state)
     x = _random(2, 5, 6)
 
-    def out(context):
-        return F.linear(context, state["output.weight"], state["output.bias"])
-
-    def with_mask(q, k, v):
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-    joined = join_heads(_on(SMALL, state, with_mask))
     trial.close(
         x,
         gives=reference(x).detach(),
         why="with the weights of helpers' class it must give the same",
-        mistakes=[
-            (
-                out(join_heads(_on(SMALL, state, F.scaled_dot_product_attention))),
-                "there is no causal mask: tokens look ahead",
-            ),
-            (joined, "the output layer is not used: the heads' results are never mixed"),
-            (
-                out(join_heads(_on(SMALL, state, with_mask, scale=3**0.5))),
-                "divide the scores by the square root of D, the size of one head",
-            ),
-            (
-                out(join_heads(_on(SMALL, state, with_mask, scale=(3 / 6) ** 0.5))),
-                "D is the size of one head; you divide by the root of C",
-            ),
-            (
-                out(join_heads(_on(SMALL, state, lambda q, k, v: with_mask(k, q, v)))),
-                "queries and keys have changed places",
-            ),
-            (
-                out(join_heads(with_mask(*_viewed(x, state)))),
-                "use split_heads: a view cuts heads out of different tokens",
-            ),
-            (
-                out(with_mask(*_projected(x, state))),
-                "split into heads first: this is one head of size C",
-            ),
-            (
-                out(_on(SMALL, state, with_mask).reshape(2, 5, 6)),
-                "use join_heads: a plain reshape mixes up the tokens",
-            ),
-        ],
+        mistakes=_wrong_layers(x, state),
         function=layer,
         name="layer",
     )

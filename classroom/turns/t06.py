@@ -242,6 +242,26 @@ def _same_gradients(trial, module, reference, x, name, why):
     trial.same(found, right, f"the gradient through {name}", why, tolerance=1e-4)
 
 
+def _wrong_norms(x, scale, shift):
+    """What typical mistakes make of x (..., 6), with a scale and a shift."""
+    plain, whole = F.layer_norm(x, (6,)), (x - x.mean()) / x.var(unbiased=False).sqrt()
+    centered = x - x.mean(-1, keepdim=True)
+    variance = x.var(-1, keepdim=True, unbiased=False) + 1e-5
+    by_token = (x - x.mean(1, keepdim=True)) / (
+        x.var(1, keepdim=True, unbiased=False) + 1e-5
+    ).sqrt()
+    return [
+        (scale * plain * math.sqrt(5 / 6) + shift, "divide by n, unbiased=False, not n - 1"),
+        (plain, "scale and shift are not used"),
+        (scale * plain, "the shift is not added"),
+        (plain + shift, "the scale is not multiplied"),
+        (scale * whole + shift, "one mean for all tokens; take dim=-1, each token alone"),
+        (scale * by_token + shift, "the mean goes over the tokens; take dim=-1, each token alone"),
+        (scale * centered / variance + shift, "divide by the root of the variance"),
+        (scale * x / variance.sqrt() + shift, "the mean is not subtracted"),
+    ]
+
+
 @TURNS.turn(LayerNorm)
 def check_layer_norm(trial):
     norm = trial.call(6)
@@ -258,35 +278,11 @@ def check_layer_norm(trial):
     _randomized(reference)
     norm.load_state_dict(reference.state_dict())
     x = torch.randn(2, 3, 6) * torch.tensor([[[1.0], [5.0], [2.0]]]) + 2
-    scale, shift, plain = norm.scale, norm.shift, F.layer_norm(x, (6,))
-    whole = (x - x.mean()) / x.var(unbiased=False).sqrt()
     trial.close(
         x,
         gives=reference(x),
         why="subtract each token's mean, divide by its deviation, then scale and shift",
-        mistakes=[
-            (scale * plain * math.sqrt(5 / 6) + shift, "divide by n, unbiased=False, not n - 1"),
-            (plain, "scale and shift are not used"),
-            (scale * plain, "the shift is not added"),
-            (plain + shift, "the scale is not multiplied"),
-            (scale * whole + shift, "one mean for all tokens; take dim=-1, each token alone"),
-            (
-                scale
-                * (x - x.mean(1, True))
-                / (x.var(1, keepdim=True, unbiased=False) + 1e-5).sqrt()
-                + shift,
-                "the mean goes over the tokens; take dim=-1, each token alone",
-            ),
-            (
-                scale * (x - x.mean(-1, True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5)
-                + shift,
-                "divide by the root of the variance",
-            ),
-            (
-                scale * x / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt() + shift,
-                "the mean is not subtracted",
-            ),
-        ],
+        mistakes=_wrong_norms(x, norm.scale, norm.shift),
         function=norm,
         name="norm",
         tolerance=2e-5,

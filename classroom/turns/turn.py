@@ -231,8 +231,7 @@ def _told(error):
     if error is None:
         return None
     if isinstance(error, Wrong):
-        message = str(error).rstrip(".")
-        return f"not yet: {message}" if message.endswith("?") else f"not yet: {message}."
+        return f"not yet: {str(error).rstrip('.')}."
     if isinstance(error, guard.OutOfTime):
         return f"not yet: it was still running after {guard.SECONDS:.0f} seconds, on small inputs."
     if isinstance(error, guard.TooMuchPrinted):
