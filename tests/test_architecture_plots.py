@@ -65,6 +65,18 @@ def test_stream(shown):
     assert "6, scaled from 0.10 to 0.20" in alt
 
 
+def test_the_legend_of_streams_covers_no_line(shown):
+    depths = (6, 12, 24, 48)
+    curves = {f"{n}, plain": [0.03, *(0.14 * k**0.5 for k in range(1, n + 1))] for n in depths}
+    curves |= {f"{n}, scaled": [0.03 + 0.065 * k / n for k in range(n + 1)] for n in depths}
+    plots.plot_stream(dict(sorted(curves.items())))
+    ((ax, _),) = shown
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    points = [ax.transData.transform(line.get_xydata()) for line in ax.get_lines()]
+    assert not any(box.contains(*point) for line in points for point in line)
+
+
 def test_logits(shown):
     plots.plot_logits(torch.tensor([-1.0, 0.0, 1.0]))
     ((_, alt),) = shown

@@ -107,3 +107,4 @@ def test_ablations(shown):
     ((ax, alt),) = shown
     assert [bar.get_width() for bar in ax.patches] == [0.1, 4.0]
     assert {text.get_text() for text in ax.texts} == {"0.10", "4.00"} and "3.2" in alt
+    assert all(text.get_bbox_patch() for text in ax.texts)  # the dashed line stays behind them

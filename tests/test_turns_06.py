@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -177,6 +178,9 @@ WRONG = [
     (changed(NORM, ("variance + self.epsilon", "variance")), "add epsilon before the root"),
     (changed(NORM, ("torch.sqrt(variance + self.epsilon)", "(variance.sqrt() + self.epsilon)")), "under the root"),
     (changed(NORM, ("variance + self.epsilon", "variance + 1e-5")), "epsilon is an argument"),
+    (changed(NORM, ("torch.sqrt(variance + self.epsilon)", "(variance + self.epsilon)")), "the root of the variance"),
+    (changed(NORM, ("x - mean", "x")), "the mean is not subtracted"),
+    (changed(NORM, ("mean(dim=-1", "mean(dim=1"), ("var(dim=-1", "var(dim=1")), "goes over the tokens"),
     (changed(NORM, (" + self.shift", "")), "the shift is not added"),
     (changed(NORM, ("self.scale * (x - mean)", "(x - mean)")), "the scale is not multiplied"),
     (changed(NORM, ("x.mean(dim=-1, keepdim=True)", "x.mean()"), ("x.var(dim=-1, keepdim=True, unbiased=False)", "x.var(unbiased=False)")), "each token alone"),
@@ -212,6 +216,9 @@ WRONG = [
     (changed("TransformerBlock", ("self.norm_attention(x)", "self.n(x)"), ("self.norm_feed_forward(x)", "self.norm_attention(x)"), ("self.n(x)", "self.norm_feed_forward(x)")), "are swapped"),
     (changed("TransformerBlock", ("x + self.dropout(self.feed_forward(self.norm_feed_forward(x)))", "x + self.feed_forward(self.norm_feed_forward(x))")), "dropout falls"),
     (changed("TransformerBlock", ("return x + ", "return self.dropout(x) + ")), "not on the shortcut"),
+    (changed("TransformerBlock", (BLOCK_START, "x = x + self.dropout(self.norm_attention(self.attention(x, cache, layer)))"), (BLOCK_END, "return x + self.dropout(self.norm_feed_forward(self.feed_forward(x)))")), "what it reads"),
+    (changed("TransformerBlock", (BLOCK_START, "x = x + self.dropout(self.feed_forward(self.norm_feed_forward(x)))"), (BLOCK_END, "return x + self.dropout(self.attention(self.norm_attention(x), cache, layer))")), "attention comes first"),
+    (changed("TransformerBlock", ("self.norm_feed_forward = LayerNorm(config.embedding_dim)", "self.norm_feed_forward = self.norm_attention")), "are one object"),
     (changed("TransformerBlock", (", cache, layer)", ")")), "hand both on"),
     (changed("TransformerBlock", (", cache, layer)", ", cache)")), "hand both on"),
     (changed("TransformerBlock", ("self.norm_feed_forward", "self.norm_2")), "no parameter ['norm_feed_forward.scale']"),
@@ -236,6 +243,7 @@ WRONG = [
     (changed("GPT", ("nn.Dropout(config.dropout)", "nn.Dropout(0.1)")), "must be nn.Dropout"),
     (changed("GPT", ("range(config.n_layers)", "range(2)")), "blocks.2"),
     (changed("GPT", ("nn.ModuleList(", "list(")), "no parameter"),
+    (changed("GPT", ("TransformerBlock(config) for _ in range(config.n_layers)", "[TransformerBlock(config)] * config.n_layers")), "all one block"),
     (changed("GPT", ("self.hidden_states(token_ids, cache))", "self.hidden_states(token_ids))")), "self.hidden_states(token_ids, cache) once"),
     (changed("GPT", ("cache))\n", "cache)).softmax(-1)\n")), "these are probabilities"),
     (changed("GPT", ("cache))\n", "cache))[:, -1]\n")), "every position"),
@@ -254,6 +262,9 @@ WRONG = [
     (changed(STATES, ("block(x, cache, layer)", "block(x, cache, 0)")), "block 1 must be called"),
     (changed(STATES, ("cache.advance(token_ids.shape[1])", "pass")), "cache.advance must be called once"),
     (changed(STATES, ("        x = block(x, cache, layer)\n", "        x = block(x, cache, layer)\n        if cache is not None:\n            cache.advance(token_ids.shape[1])\n"), ("    if cache is not None:\n        cache.advance(token_ids.shape[1])\n    return", "    return")), "the calls were [3, 3]"),
+    (changed(STATES, ("x = block(x, cache, layer)", "x = self.final_norm(block(x, cache, layer))")), "works once, after the last"),
+    (changed(STATES, ("    if cache is not None:\n        cache.advance(token_ids.shape[1])\n", ""), ("    positions", "    if cache is not None:\n        cache.advance(token_ids.shape[1])\n    positions")), "comes after the last block"),
+    (function("count_parameters(config)", "return sum(p.numel() for p in GPT(config).parameters())"), "it builds the model"),
     (changed("count_parameters", ("1 if config.tie_weights else 2", "2")), "count it once"),
     (changed("count_parameters", ("1 if config.tie_weights else 2", "1")), "a second table"),
     (changed("count_parameters", ("(3 * width if config.qkv_bias else 0)", "0")), "have a bias here"),
@@ -298,6 +309,8 @@ WRONG = [
     (changed("generate_cached", ("steps = max(0, min(max_new_tokens, fits))", "steps = max_new_tokens")), "the last 12 only"),
     (changed("generate_cached", ("return generate_greedy(model, token_ids, max_new_tokens - steps)", "return token_ids")), "writing past"),
     (changed("generate_cached", ("        new = model(new, cache)", "        new = model(token_ids[:, -1:], cache)")), "highest logit at the last"),
+    (changed("generate_cached", ("        new = model(new, cache)", "        new = model(new, KVCache(model.config))")), "keep one cache"),
+    (changed("generate_cached", ("token_ids.shape[1] + 1", "token_ids.shape[1]")), "until the 12th token"),
     (changed("generate_cached", ("@torch.no_grad()\n", "")), "torch.no_grad()"),
     (changed("generate_cached", ("for _ in range(steps):", "for _ in range(steps and steps - 1):"), ("max_new_tokens - steps", "max_new_tokens - max(steps - 1, 0)")), "only the newest token"),
 ]  # fmt: skip
@@ -363,3 +376,35 @@ def test_the_whole_gpt_writes_what_helpers_writes(kind, cached, monkeypatch):
     expected = torch.stack(list(generate(theirs, prompt, 70)), dim=1)
     assert torch.equal(t06.generate_cached(ours, prompt, 70)[:, 3:], expected)
     assert torch.equal(torch.stack(list(generate(ours, prompt, 70)), dim=1), expected)
+
+
+# the right values of what the notebook claims
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_model_with_one_table_for_both_repeats_itself(tied, cached):
+    torch.manual_seed(0)
+    model = whole_gpt()(replace(PRESETS["laptop"], tie_weights=tied)).eval()
+    prompt = torch.randint(model.config.vocab_size, (1, 8))
+    written = t06.generate_cached(model, prompt, 24)[0, 8:]
+    repeated = int((written[1:] == written[:-1]).sum())
+    assert repeated > 18 if tied else repeated < 5
+
+
+def test_the_first_gradient_vanishes_for_small_weights_without_shortcuts():
+    def ratio(shortcuts, std):
+        torch.manual_seed(0)
+        layers = [torch.nn.Linear(64, 64) for _ in range(24)]
+        x = torch.randn(16, 64)
+        for layer in layers:
+            if std:
+                torch.nn.init.normal_(layer.weight, std=std)
+            change = t06.gelu(layer(x))
+            x = x + change if shortcuts else change
+        ends = [layers[0].weight, layers[-1].weight]
+        first, last = torch.autograd.grad(x.square().mean(), ends)
+        return float(first.abs().mean() / last.abs().mean())
+
+    assert ratio(shortcuts=False, std=None) < 1e-9
+    assert 1e-2 < ratio(shortcuts=False, std=(2 / 64) ** 0.5) < 1e3
+    assert 1e-1 < ratio(shortcuts=True, std=None) < 1e1

@@ -157,7 +157,9 @@ def plot_ablations(losses, guess):
     ax = new_axes(7, 0.9 + 0.4 * len(losses))
     colors = [COLORS[7]] + [COLORS[1]] * (len(losses) - 1)
     bars = ax.barh(list(losses), list(losses.values()), color=colors)
-    ax.bar_label(bars, [f"{loss:.2f}" for loss in losses.values()], padding=4, fontsize=9)
+    labels = ax.bar_label(bars, [f"{loss:.2f}" for loss in losses.values()], padding=4, fontsize=9)
+    for label in labels:  # readable where the dashed line passes behind it
+        label.set_bbox({"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1})
     ax.axvline(guess, color=INK, linestyle="--", linewidth=1)
     ax.invert_yaxis()
     ax.margins(x=0.1)

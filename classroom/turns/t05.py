@@ -331,7 +331,10 @@ def check_attend(trial):
         gives=package.attend(queries, keys, values, mask),
         why="a score where the mask is False becomes -inf before softmax",
         mistakes=[
-            (right, "the mask is not used: tokens look ahead"),
+            (
+                right,
+                "the mask is not used: tokens look ahead (masked_fill gives a new tensor)",
+            ),
             (turned, "the mask is transposed: rows are queries, columns are keys"),
             (
                 package.attend(queries, keys, values, ~mask),
@@ -366,15 +369,18 @@ def _attend_with_any_mask(trial, queries, keys, values, mask):
         why="it works for any dimensions in front, and for more keys than queries",
     )
 
-    def of(function):
-        return lambda x: function(x, keys, values, mask)[0]
+    given = {"queries": queries, "keys": keys, "values": values}
+    for name, tensor in given.items():
 
-    trial.same(
-        _gradient(of(trial.attempt), queries),
-        _gradient(of(package.attend), queries),
-        "the gradient of attend with a mask",
-        "queries and keys learn through it; keep to tensor operations",
-    )
+        def of(function, name=name):
+            return lambda x: function(**(given | {name: x}), mask=mask)[0]
+
+        trial.same(
+            _gradient(of(trial.attempt), tensor),
+            _gradient(of(package.attend), tensor),
+            f"the gradient of attend at the {name}",
+            "queries, keys and values learn through it; keep to tensor operations, without detach",
+        )
 
 
 @TURNS.turn(split_heads)
@@ -432,17 +438,64 @@ SMALL = GPTConfig(9, 8, embedding_dim=6, n_heads=2, n_layers=1, dropout=0.0, qkv
 DROPPING = GPTConfig(9, 64, embedding_dim=6, n_heads=2, n_layers=1, dropout=0.5)
 
 
-def _on(config, weights, way, scale=True):
-    """A forward pass with the weights of a layer and something changed."""
-    shape = (2, 5, config.n_heads, config.head_dim)
-    x = _random(2, 5, config.embedding_dim)
-    q, k, v = (
-        (x @ weights[f"{name}.weight"].T).view(shape).transpose(1, 2)
-        for name in ("query", "key", "value")
-    )
-    if not scale:
-        q = q * config.head_dim**0.5
-    return way(q, k, v)
+def _in_heads(x, weights, way, scale=1.0):
+    """A forward pass up to the joining, with the weights of a layer and something changed."""
+    q, k, v = (split_heads(part, 2) for part in _projected(x, weights))
+    return way(q * scale, k, v)
+
+
+def _projected(x, weights):
+    return [x @ weights[f"{name}.weight"].T for name in ("query", "key", "value")]
+
+
+def _viewed(x, weights):
+    """Queries, keys and values cut into two heads without the swap: halves of different tokens."""
+    return [part.view(len(x), 2, x.shape[1], -1) for part in _projected(x, weights)]
+
+
+def _wrong_layers(x, state):
+    """What typical mistakes give on x, with the weights of a layer."""
+
+    def out(context):
+        return F.linear(context, state["output.weight"], state["output.bias"])
+
+    def with_mask(q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    return [
+        (
+            out(join_heads(_in_heads(x, state, F.scaled_dot_product_attention))),
+            "there is no causal mask: tokens look ahead",
+        ),
+        (
+            join_heads(_in_heads(x, state, with_mask)),
+            "the output layer is not used: the heads' results are never mixed",
+        ),
+        (
+            out(join_heads(_in_heads(x, state, with_mask, scale=3**0.5))),
+            "divide the scores by the square root of D, the size of one head",
+        ),
+        (
+            out(join_heads(_in_heads(x, state, with_mask, scale=(3 / 6) ** 0.5))),
+            "D is the size of one head; you divide by the root of C",
+        ),
+        (
+            out(join_heads(_in_heads(x, state, lambda q, k, v: with_mask(k, q, v)))),
+            "queries and keys have changed places",
+        ),
+        (
+            out(join_heads(with_mask(*_viewed(x, state)))),
+            "use split_heads: a view cuts heads out of different tokens",
+        ),
+        (
+            out(with_mask(*_projected(x, state))),
+            "split into heads first: this is one head of size C",
+        ),
+        (
+            out(_in_heads(x, state, with_mask).reshape(2, 5, 6)),
+            "use join_heads: a plain reshape mixes up the tokens",
+        ),
+    ]
 
 
 @TURNS.turn(MultiHeadAttention)
@@ -456,32 +509,11 @@ def check_multi_head_attention(trial):
     layer.load_state_dict(state)
     x = _random(2, 5, 6)
 
-    def out(context):
-        return F.linear(context, state["output.weight"], state["output.bias"])
-
-    def with_mask(q, k, v):
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-    joined = join_heads(_on(SMALL, state, with_mask))
     trial.close(
         x,
         gives=reference(x).detach(),
         why="with the weights of helpers' class it must give the same",
-        mistakes=[
-            (
-                out(join_heads(_on(SMALL, state, F.scaled_dot_product_attention))),
-                "there is no causal mask: tokens look ahead",
-            ),
-            (joined, "the output layer is not used: the heads' results are never mixed"),
-            (
-                out(join_heads(_on(SMALL, state, with_mask, scale=False))),
-                "divide the scores by the square root of D, the size of one head",
-            ),
-            (
-                out(_on(SMALL, state, with_mask).reshape(2, 5, 6)),
-                "use join_heads: a plain reshape mixes up the tokens",
-            ),
-        ],
+        mistakes=_wrong_layers(x, state),
         function=layer,
         name="layer",
     )
@@ -498,8 +530,19 @@ def check_multi_head_attention(trial):
         "the gradient of the layer",
         "training goes through it; keep to tensor operations",
     )
+    _check_learning(trial, layer, reference, x)
     _check_dropout(trial)
     _check_device(trial)
+
+
+def _check_learning(trial, layer, reference, x):
+    """Every parameter gets the gradient that it gets in helpers' class."""
+    for module in (layer, reference):
+        (module(x) * _random(2, 5, 6, seed=9)).sum().backward()
+    for name, parameter in reference.named_parameters():
+        found = layer.get_parameter(name).grad
+        trial.that(found is not None, f"{name} gets no gradient, so it cannot learn")
+        trial.same(found, parameter.grad, f"the gradient of {name}", "all four layers learn")
 
 
 def _check_names(trial):
@@ -582,6 +625,14 @@ def check_attention_weights(trial):
         why="they are the weights that attend returns, for each head",
         mistakes=[
             ((q @ k.mT / 3**0.5).softmax(-1).detach(), "the causal mask is missing"),
+            (
+                package.attend(3**0.5 * q, k, k, package.causal_mask(5, 5))[1].detach(),
+                "divide the scores by the square root of D, the size of one head",
+            ),
+            (
+                package.attend(q, q, q, package.causal_mask(5, 5))[1].detach(),
+                "compare queries with keys, not with themselves",
+            ),
             (right.mean(dim=1), "keep the heads apart: (B, H, T, T)"),
             (package.attend(q, k, k, package.causal_mask(5, 5))[0].detach(), "this is the context"),
             (
@@ -674,6 +725,10 @@ def check_attend_in_blocks(trial):
         why="already one block alone differs from attend",
         mistakes=[
             ((keys[:4] @ query).softmax(-1) @ values[:4], "divide the scores by √D"),
+            (
+                (keys[:4] @ query / 2).softmax(-1) @ values[:4],
+                "D is the size of the query, here 3; you divide by the root of the block, 4",
+            ),
             (_unfinished(*one), "divide the mixture by the sum of the powers at the end"),
         ],
     )

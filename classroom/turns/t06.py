@@ -242,6 +242,26 @@ def _same_gradients(trial, module, reference, x, name, why):
     trial.same(found, right, f"the gradient through {name}", why, tolerance=1e-4)
 
 
+def _wrong_norms(x, scale, shift):
+    """What typical mistakes make of x (..., 6), with a scale and a shift."""
+    plain, whole = F.layer_norm(x, (6,)), (x - x.mean()) / x.var(unbiased=False).sqrt()
+    centered = x - x.mean(-1, keepdim=True)
+    variance = x.var(-1, keepdim=True, unbiased=False) + 1e-5
+    by_token = (x - x.mean(1, keepdim=True)) / (
+        x.var(1, keepdim=True, unbiased=False) + 1e-5
+    ).sqrt()
+    return [
+        (scale * plain * math.sqrt(5 / 6) + shift, "divide by n, unbiased=False, not n - 1"),
+        (plain, "scale and shift are not used"),
+        (scale * plain, "the shift is not added"),
+        (plain + shift, "the scale is not multiplied"),
+        (scale * whole + shift, "one mean for all tokens; take dim=-1, each token alone"),
+        (scale * by_token + shift, "the mean goes over the tokens; take dim=-1, each token alone"),
+        (scale * centered / variance + shift, "divide by the root of the variance"),
+        (scale * x / variance.sqrt() + shift, "the mean is not subtracted"),
+    ]
+
+
 @TURNS.turn(LayerNorm)
 def check_layer_norm(trial):
     norm = trial.call(6)
@@ -258,19 +278,11 @@ def check_layer_norm(trial):
     _randomized(reference)
     norm.load_state_dict(reference.state_dict())
     x = torch.randn(2, 3, 6) * torch.tensor([[[1.0], [5.0], [2.0]]]) + 2
-    scale, shift, plain = norm.scale, norm.shift, F.layer_norm(x, (6,))
-    whole = (x - x.mean()) / x.var(unbiased=False).sqrt()
     trial.close(
         x,
         gives=reference(x),
         why="subtract each token's mean, divide by its deviation, then scale and shift",
-        mistakes=[
-            (scale * plain * math.sqrt(5 / 6) + shift, "divide by n, unbiased=False, not n - 1"),
-            (plain, "scale and shift are not used"),
-            (scale * plain, "the shift is not added"),
-            (plain + shift, "the scale is not multiplied"),
-            (scale * whole + shift, "one mean for all tokens; take dim=-1, each token alone"),
-        ],
+        mistakes=_wrong_norms(x, norm.scale, norm.shift),
         function=norm,
         name="norm",
         tolerance=2e-5,
@@ -393,6 +405,12 @@ def _block_by(block, x, order):
     if order == "swapped":
         x = x + attend(second(x))
         return x + feed(first(x))
+    if order == "after":
+        x = x + first(attend(x))
+        return x + second(feed(x))
+    if order == "feed first":
+        x = x + feed(second(x))
+        return x + attend(first(x))
     if order == "parallel":
         return x + attend(first(x)) + feed(second(x))
     x = first(x)
@@ -405,6 +423,10 @@ def _block_by(block, x, order):
 def check_transformer_block(trial):
     reference = _randomized(model.TransformerBlock(TINY))
     block = _fits(trial, trial.call(TINY), reference, "TransformerBlock(config)")
+    trial.that(
+        block.norm_attention is not block.norm_feed_forward,
+        "norm_attention and norm_feed_forward are one object; make two, each learns its own scale",
+    )
     x = torch.randn(2, 5, 64)
     mistakes = {
         "post": "the sum is normalized, as in 2017; GPT-2 normalizes a branch's input",
@@ -413,6 +435,8 @@ def check_transformer_block(trial):
         "no norms": "each branch begins with a normalization",
         "one norm": "the second branch has a normalization of its own, norm_feed_forward",
         "swapped": "the two normalizations are swapped",
+        "after": "a branch normalizes what it reads, not what it adds",
+        "feed first": "attention comes first, then the feed-forward network",
         "parallel": "the feed-forward branch starts from the sum, not from x",
         "late shortcut": "the shortcut starts before the normalization, not after it",
     }
@@ -513,6 +537,11 @@ def check_gpt(trial):
             if config.tie_weights
             else "without config.tie_weights the head has a weight of its own",
         )
+        trial.that(
+            len(set(gpt.blocks)) == config.n_layers,
+            "the blocks are all one block, which learns one set of weights: [block] * n repeats the "
+            "same object, so make each block anew",
+        )
         _check_started(trial, gpt, config)
     dropout = getattr(trial.call(replace(TINY, dropout=0.3)), "dropout", None)
     trial.that(
@@ -592,6 +621,10 @@ def check_hidden_states(trial):
                 "the blocks are missing, or their result is not used",
             ),
             (reference.output_head(right), "these are logits; forward applies the head"),
+            (
+                _through(reference, reference.embed(token_ids), each=True),
+                "final_norm works once, after the last block",
+            ),
         ],
         function=gpt.hidden_states,
         name="gpt.hidden_states",
@@ -601,9 +634,9 @@ def check_hidden_states(trial):
     _check_handed_on(trial)
 
 
-def _through(gpt, x, normalize=True):
+def _through(gpt, x, normalize=True, each=False):
     for block in gpt.blocks:
-        x = block(x)
+        x = gpt.final_norm(block(x)) if each else block(x)
     return gpt.final_norm(x) if normalize else x
 
 
@@ -623,8 +656,13 @@ def _check_handed_on(trial):
     gpt = trial.attempt.__self__
     sums = gpt.dropout = _Recorder()
     gpt.blocks = nn.ModuleList(_Recorder() for _ in range(2))
-    read = []
-    cache = SimpleNamespace(length=10, advance=read.append)
+    read, done = [], []
+
+    def advance(n_tokens):
+        read.append(n_tokens)
+        done.append(sum(len(block.calls) for block in gpt.blocks))
+
+    cache = SimpleNamespace(length=10, advance=advance)
     token_ids = torch.tensor([[3, 4, 5]])
     trial.call(token_ids, cache, name="gpt.hidden_states")
     table, places = gpt.token_embedding.weight, gpt.position_embedding.weight
@@ -645,6 +683,11 @@ def _check_handed_on(trial):
         read == [3],
         f"cache.advance must be called once, with the 3 new tokens; the calls were {read}",
     )
+    trial.that(
+        done == [2],
+        "cache.advance comes after the last block: until then the cache's length is that of the old "
+        "tokens, in every layer",
+    )
     trial.raises(
         ValueError,
         torch.zeros(1, 55, dtype=torch.long),
@@ -653,8 +696,21 @@ def _check_handed_on(trial):
     )
 
 
+def _check_not_built(trial):
+    """A model that no machine can hold is counted all the same."""
+    built = False
+    try:
+        trial.attempt(replace(TINY, vocab_size=10**8, embedding_dim=10**8))
+    except Exception as error:
+        built = "allocate" in str(error) or "overflow" in str(error)
+    trial.that(
+        not built, "it builds the model to count it; compute the number from the sizes alone"
+    )
+
+
 @TURNS.turn(count_parameters)
 def check_count_parameters(trial):
+    _check_not_built(trial)
     config = PRESETS["gpt2-small"]
     width, layers_ = config.embedding_dim, config.n_layers
     right = 124_439_808
@@ -734,7 +790,7 @@ def _written(gpt, token_ids, count):
     return torch.cat([token_ids, *(part[:, None] for part in new)], dim=1)
 
 
-def _check_writing(trial, lengths, window):
+def _check_writing(trial, lengths, window, mistakes=()):
     """Greedy choices, for a batch, past the context, for nothing; what was read at each step."""
     gpt, token_ids = _opinionated(), torch.tensor([[9, 8, 7, 6, 5], [1, 2, 3, 4, 5]])
     kept = token_ids.clone()
@@ -748,7 +804,8 @@ def _check_writing(trial, lengths, window):
         f"{trial.name}(model, 2 texts of 5 tokens, 6)",
         "each new token is the one with the highest logit at the last position",
         mistakes=[
-            (right[:, 5:], "these are the new tokens only; give the text with them appended")
+            (right[:, 5:], "these are the new tokens only; give the text with them appended"),
+            *((way(gpt.gpt, token_ids, 6), why) for way, why in mistakes),
         ],
     )
     trial.that(torch.equal(token_ids, kept), "it changes the token ids it is given")
@@ -901,6 +958,23 @@ def _first_only(module, x, start, end):
 
 @TURNS.turn(generate_cached)
 def check_generate_cached(trial):
-    _check_writing(
-        trial, [5, 1, 1, 1, 1, 1], "first the whole prompt, then only the newest token each time"
+    why = "first the whole prompt, then only the newest token each time"
+    forgets = "the newest token alone, without what came before: keep one cache for all steps"
+    _check_writing(trial, [5, 1, 1, 1, 1, 1], why, [(_forgetful, forgets)])
+    gpt = _opinionated()
+    trial.call(gpt, torch.tensor([[9, 8, 7, 6, 5]]), 10)
+    right = [5, *[1] * 7, 12, 12]
+    trial.that(
+        gpt.read == right,
+        f"with a context of 12, writing 10 tokens after 5 it reads {gpt.read}, not {right}: the "
+        "cache serves until the 12th token is read, and generate_greedy goes on",
     )
+
+
+def _forgetful(gpt, token_ids, count):
+    """What comes of a new cache at each step."""
+    new = token_ids
+    for _ in range(count):
+        new = gpt(new)[:, -1].argmax(dim=-1, keepdim=True)
+        token_ids = torch.cat([token_ids, new], dim=1)
+    return token_ids

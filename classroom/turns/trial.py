@@ -26,6 +26,8 @@ def shown(value, longest=LONGEST):
         digits = 3 if value.is_floating_point() else None
         return str(_rounded(value.tolist(), digits))
     text = repr(value)
+    if "\n" in text:  # a module of PyTorch, whose parts are written one below the other
+        return f"a {type(value).__name__}"
     if len(text) <= longest:
         return text
     half = (longest - 3) // 2
