@@ -137,3 +137,31 @@ def calibration():
     board.text(585, 242, "dashed: calibrated", 14, "green")
     board.text(585, 280, "scores divided by 2.5:\nback on the dashed line,\nno answer changes", 14)
     return board
+
+
+def two_curves():
+    """ROC and PR curves of one invented model, with half of the messages spam and with 1 percent."""
+    board = Board(
+        760, 400, "The same scores, all thresholds, two shares of spam",
+        "Two charts of an invented model. Left, recall over the false alarm rate: one curve, close "
+        "to the upper left corner, for both shares of spam. Right, precision over recall: near one "
+        "everywhere where half is spam, and far lower where one message in a hundred is.",
+    )  # fmt: skip
+    thresholds = [-4 + 0.1 * k for k in range(101)]
+    recall = [0.5 * math.erfc((t - 2) / math.sqrt(2)) for t in thresholds]  # spam: N(2, 1)
+    alarms = [0.5 * math.erfc(t / math.sqrt(2)) for t in thresholds]  # ham: N(0, 1)
+    area = 0.5 * math.erfc(-2 / math.sqrt(2) / math.sqrt(2))  # spam above ham by N(2, 2)
+    left = board.chart(80, 100, 260, 220, (0, 1), (0, 1), x_label="false alarm rate",
+                       x_ticks=[0, 0.5, 1], y_ticks=[0, 0.5, 1], y_label="recall")  # fmt: skip
+    left.curve([0, 1], [0, 1], "gray", dashed=True)
+    left.curve(alarms, recall, "blue")
+    board.text(*left.at(0.74, 0.2), f"ROC: area {area:.2f}\nfor both shares", 14, "blue")
+    right = board.chart(460, 100, 260, 220, (0, 1), (0, 1), x_label="recall",
+                        x_ticks=[0, 0.5, 1], y_ticks=[0, 0.5, 1], y_label="precision")  # fmt: skip
+    for share, color, at in ((0.5, "green", (0.42, 0.86)), (0.01, "red", (0.66, 0.5))):
+        precision = [
+            r * share / (r * share + a * (1 - share)) for r, a in zip(recall, alarms, strict=True)
+        ]
+        right.curve(recall, precision, color)
+        board.text(*right.at(*at), f"{100 * share:.0f} in 100 spam", 14, color)
+    return board

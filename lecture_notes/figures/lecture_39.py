@@ -119,3 +119,36 @@ def pools():
         board.text(95, base - 46, name, 14, color, bold=True)
         board.text(690, base - 40, f"empty:\n{100 * _padding(batches):.0f} percent", 14, color)
     return board
+
+
+def packed():
+    """Three conversations in one row, with positions that restart, and who may look at whom."""
+    board = Board(
+        760, 400, "Three short texts in one row, without padding",
+        "Above, three rows of four, two and three tokens, padded to four. Below them one row with "
+        "the nine tokens end to end; under it the positions 0 to 3, 0 to 1 and 0 to 2. On the "
+        "right the mask: three triangles of ones along the diagonal and nothing between them.",
+    )  # fmt: skip
+    sizes, colors = (4, 2, 3), ("blue", "orange", "green")
+    for row, (size, color) in enumerate(zip(sizes, colors, strict=True)):
+        for column in range(4):
+            real = column < size
+            name = f"{'abc'[row]}{column + 1}" if real else "pad"
+            board.box(40 + 50 * column, 104 + 38 * row, 44, 32, name, size=13,
+                      fill=color if real else "gray")  # fmt: skip
+    board.text(262, 158, "12 cells for\n9 tokens", 14, "gray", align="left")
+    owners = [row for row, size in enumerate(sizes) for _ in range(size)]
+    positions = [place for size in sizes for place in range(size)]
+    for index, (row, place) in enumerate(zip(owners, positions, strict=True)):
+        board.box(
+            40 + 44 * index, 268, 40, 32, f"{'abc'[row]}{place + 1}", fill=colors[row], size=13
+        )
+        board.text(60 + 44 * index, 318, str(place), 14, colors[row])
+    board.text(238, 346, "positions restart at 0", 14)
+    board.text(238, 246, "packed: 9 cells", 14)
+    seen = [(i, j) for i in range(9) for j in range(i + 1) if owners[i] == owners[j]]
+    mask = [[1 if (i, j) in seen else None for j in range(9)] for i in range(9)]
+    board.matrix(490, 118, mask, digits=0, cell=(25, 25), grid=True, size=12,
+                 fills={(i, j): colors[owners[i]] for i, j in seen})  # fmt: skip
+    board.text(602, 96, "who may look at whom", 14)
+    return board
