@@ -167,6 +167,10 @@ def check_windows(trial):
         gives=_pair([[5], [8]], [[3], [1]]),
         why="a context of one token is the smallest window",
     )
+    _no_windows(trial)
+
+
+def _no_windows(trial):
     for short in ([5, 3, 8, 1], [5], []):
         none = torch.empty(0, 4, dtype=torch.long)
         note = "a text too short for a window and its last target has no windows: shape (0, T)"
@@ -592,7 +596,10 @@ def check_rotate(trial):
         why="the base is an argument; Llama's newer models use a larger one",
         tolerance=1e-3,
     )
-    x = torch.randn(4, 6, generator=generator)
+    _leaves_x(trial, torch.randn(4, 6, generator=generator), positions)
+
+
+def _leaves_x(trial, x, positions):
     before = x.clone()
     trial.call(x, positions)
     trial.that(torch.equal(x, before), "it changes x itself, which others may still need")
