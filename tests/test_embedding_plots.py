@@ -17,14 +17,14 @@ def shown(monkeypatch):
 
 def test_the_texts_count_the_windows_and_name_the_ends(shown):
     plots.show_strides(10, 4, (1, 2, 4))
-    plots.show_overfitting({1: [(5, 0.1, 4.0), (10, 0.2, 3.0)], 32: [(5, 1, 4.0), (10, 2, 5.0)]})
+    plots.show_overfitting({"one": [(5, 0.1, 4), (10, 0.2, 5)], "two": [(5, 1, 4), (10, 2, 3)]})
     plots.show_learned_positions([20, 40], {"mask": [0.5, 1.0], "no mask": [0.1, 0.17]})
-    owed = ["stride 1: 6, stride 2: 3, stride 4: 2", "strides [1, 32]", "mask 100%, no mask 17%"]
+    owed = ["stride 1: 6, stride 2: 3, stride 4: 2", "highest: two, one.", "mask 100%, no mask 17%"]
     assert [words in alt for words, (_, alt) in zip(owed, shown, strict=True)] == [True] * 3
 
 
 def test_curves_are_those_that_were_measured(shown):
-    plots.show_overfitting({8: [(5, 0.1, 4.0), (10, 0.2, 3.0)]})
+    plots.show_overfitting({"stride 8": [(5, 0.1, 4.0), (10, 0.2, 3.0)]})
     plots.show_learned_positions([20, 40], {"mask": [0.5, 1.0]})
     (left, _), (ax, _) = shown
     right = left.figure.axes[1]

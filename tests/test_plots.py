@@ -71,3 +71,14 @@ def test_source_of_a_class_drops_every_docstring_and_still_compiles():
     source = plots.source_of(attention.MultiHeadAttention)
     assert '"""' not in source
     compile(source, "shown", "exec")
+
+
+def test_a_stored_color_bar_keeps_its_colors():
+    ax = plots.new_axes(4, 3)
+    noise = np.random.default_rng(0).normal(0, 0.1, (200, 200))
+    image = ax.imshow(noise, vmin=-1, vmax=1, cmap="RdBu_r")
+    ax.figure.colorbar(image, ax=ax)
+    stored = np.asarray(png_of(plots.image_tag(ax, alt="noise")).convert("RGB")).astype(int)
+    of_bar = 255 * image.cmap(np.linspace(0, 1, 17))[:, None, :3]
+    distance = np.abs(stored.reshape(-1, 3) - of_bar).max(axis=2).min(axis=1)
+    assert distance.max() < 20

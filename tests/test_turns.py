@@ -253,7 +253,8 @@ def test_a_turn_may_call_itself(cell):
 def test_one_clear_sentence_for_whatever_happens(cell, body, words):
     said = cell(f"@your_turn\ndef double(number):\n    {body}\n")
     assert all(word in said for word in words), said
-    assert said.endswith(". The course's version is used.\n") and said.count("\n") == 1
+    assert said.endswith((". The course's version is used.\n", "? The course's version is used.\n"))
+    assert said.count("\n") == 1
     assert len(said) < 500 and cell.names["double"] is double
 
 

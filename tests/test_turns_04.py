@@ -251,7 +251,16 @@ WRONG = [
             "rows = ids.unfold(0, context_length + 1, stride)",
             "return rows[:, :-1], rows[:, 1:]",
         ),
-        "stopped with",
+        "has no windows",
+    ),
+    (
+        windows(
+            "starts = range(0, len(ids) - context_length, stride)",
+            "inputs = [ids[s : s + context_length] for s in starts]",
+            "targets = [ids[s + 1 : s + context_length + 1] for s in starts]",
+            "return torch.tensor(inputs), torch.tensor(targets)",
+        ),
+        "the ids are a tensor",
     ),
     (
         windows(
@@ -282,6 +291,28 @@ WRONG = [
         ),
         "torch.Generator() of its own",
     ),
+    (
+        batches_by(
+            [
+                SHUFFLED[0],
+                "    import random",
+                "    random.seed(seed)",
+                "    order = order[random.sample(range(len(order)), len(order))]",
+            ]
+        ),
+        "of Python or NumPy",
+    ),
+    (
+        batches_by(
+            [
+                SHUFFLED[0],
+                "    import numpy as np",
+                "    np.random.seed(seed)",
+                "    order = torch.from_numpy(np.random.permutation(len(order)))",
+            ]
+        ),
+        "of Python or NumPy",
+    ),
     (batches_by([*SHUFFLED[:1], SHUFFLED[1].replace("(seed)", "(7)")]), "use the seed"),
     (
         batches_by([SHUFFLED[0], "    order = torch.randperm(len(order))"]),
@@ -300,7 +331,7 @@ WRONG = [
     ),
     (
         product("return torch.eye(len(table))[token_ids] @ table.detach()"),
-        "could never learn",
+        "no gradient reaches",
     ),
     (
         product("return torch.stack([row @ table for row in torch.eye(len(table))[token_ids]])"),
@@ -340,7 +371,7 @@ WRONG = [
         embedding(
             "nn.Parameter(torch.randn(n_rows, dimensions))", "self.weight[token_ids].detach()"
         ),
-        "could never learn",
+        "no gradient reaches",
     ),
     (
         embedding(
@@ -387,7 +418,30 @@ WRONG = [
         ),
         "nearest points",
     ),
+    (
+        similar(
+            "rows = torch.nn.functional.normalize(table, dim=1)",
+            "order = (rows @ rows[index]).argsort(descending=True)",
+            "return [row for row in order if row != index][:count]",
+        ),
+        "tolist() makes numbers",
+    ),
+    (
+        similar(
+            "rows = torch.nn.functional.normalize(table, dim=1)",
+            "order = (rows @ rows[index]).argsort(descending=True, stable=True)",
+            "return order[1 : count + 1].tolist()",
+        ),
+        "it need not come first",
+    ),
     (embed("return token_table[token_ids]"), "add the positions"),
+    (
+        embed(
+            *[line.replace(">", ">=") for line in CHECKED],
+            "return token_table[token_ids] + position_table[past:length]",
+        ),
+        "just fill the 4 positions",
+    ),
     (embed(*CHECKED, "return token_table[token_ids] + position_table[token_ids]"), "not its id"),
     (
         embed(*CHECKED, "return token_table[token_ids] + position_table[: len(token_ids), None]"),
@@ -420,7 +474,7 @@ WRONG = [
     ),
     (
         embed(*CHECKED, "return (token_table[token_ids] + position_table[past:length].detach())"),
-        "could never learn",
+        "no gradient reaches",
     ),
     (sinusoidal(*WAVES, "return torch.cat([angles.sin(), angles.cos()], dim=1)"), "side by side"),
     (
@@ -461,6 +515,13 @@ WRONG = [
         "not the numbers of the rows",
     ),
     (rotated(a="x[:, 0::2]", b="x[:, 1::2]"), "stopped with"),
+    (rotated(angles=("x = x.detach()", *ANGLES)), "no gradient reaches x"),
+    (
+        rotated().replace(
+            "    return torch", "    x[..., 0::2], x[..., 1::2] = one, two\n    return x  # "
+        ),
+        "changes x itself",
+    ),
     (rotated(angles=[line.replace("base **", "10000 **") for line in ANGLES]), "the base is"),
     (
         rotated(angles=[line.replace("base ** (even / x.shape[-1])", "1.0") for line in ANGLES]),
@@ -473,6 +534,7 @@ WRONG = [
         "in a row",
     ),
     (overlap_by("float(len(a & b))"), "how many they share"),
+    (overlap_by("len(a & b) / len(a | b)", starts="len(words)"), "starts `size` before the end"),
     (overlap_by("len(a & b) / len(a | b)", words="text.split()"), "capitals"),
     (
         overlap_by("len(a & b) / len(a | b)", words="text.lower().split(' ')"),

@@ -22,20 +22,20 @@ def show_strides(n_tokens, context_length, strides):
 
 
 def show_overfitting(runs):
-    """Show held-out losses against steps and epochs; `runs` maps a stride to (step, epoch, loss)."""
+    """Show held-out losses against steps and epochs; `runs` maps a name to (step, epoch, loss)."""
     left, right = new_axes(9, 3.4, columns=2)
-    for stride, history in runs.items():
+    for name, history in runs.items():
         steps, epochs, losses = zip(*history, strict=True)
-        left.plot(steps, losses, label=f"stride {stride}")
+        left.plot(steps, losses, label=name)
         right.plot(epochs, losses, "o-", markersize=3)
     left.set(xlabel="steps", ylabel="loss on held-out text (nats)")
     left.legend(frameon=False)
     right.set(xlabel="epochs", xscale="log")
-    order = sorted(runs, key=lambda stride: runs[stride][-1][2])
+    order = sorted(runs, key=lambda name: runs[name][-1][2])
     show(
         left,
-        alt="Loss on held-out text against steps and against epochs, one curve for each stride. "
-        f"After the last step, from the lowest loss to the highest: strides {order}.",
+        alt="Loss on held-out text against steps and against epochs, one curve for each run. "
+        f"After the last step, from the lowest loss to the highest: {', '.join(order)}.",
     )
 
 

@@ -17,7 +17,7 @@ from classroom.pages.embedding_view import (
 )
 from classroom.pages.knobs import card, live_and_still, make_button, telling
 from helpers.limits import check_whole
-from helpers.plots import COLORS, image_tag, png_bytes
+from helpers.plots import COLORS, INK, image_tag, png_bytes
 
 MOST = 12  # neighbors that can be shown, and buttons for further words
 SPELLINGS = 5
@@ -194,7 +194,7 @@ def _checked(vectors, labels):
 
 
 def _row(name, cosine):
-    cell = "padding:1px 10px 1px 0;border:0;text-align:left"
+    cell = f"padding:1px 10px 1px 0;border:0;text-align:left;color:{INK}"  # also on a dark page
     bar = (
         f"display:inline-block;height:9px;width:{max(0, round(100 * cosine))}px;"
         f"background:{COLORS[0]};border-radius:2px"

@@ -381,7 +381,10 @@ def check_encode_word(trial):
         gives=(b"lo", b"west"),
         why="w e was learned first, so it goes first, and low can no longer be made",
         mistakes=[
-            ((b"low", b"e", b"s", b"t"), "the leftmost pair went first; take the lowest rank"),
+            (
+                (b"low", b"e", b"s", b"t"),
+                "low was made first, but w e has the lowest rank, so it goes before anything else",
+            ),
             (_letters(b"lowest"), "nothing was merged"),
             ((b"l", b"o", b"we", b"s", b"t"), "go on until no pair is known"),
             ([b"lo", b"west"], "make it a tuple, like merge_pair"),
@@ -633,6 +636,12 @@ def check_train(trial):
         tokenizer.merges == [(b"a", b"b")],
         f"special tokens in the text are left out, so a b is the most frequent pair, not "
         f"{shown(tokenizer.merges)}",
+    )
+    tokenizer = train(f"a{END_OF_TEXT}b", 258)
+    trial.that(
+        tokenizer.merges == [],
+        "a special token separates what is around it: a and b are no neighbors in "
+        f"{f'a{END_OF_TEXT}b'!r}, and there is nothing to merge",
     )
     tokenizer = train("ab", 1000, ())
     trial.that(len(tokenizer.vocab) == 257, "a small text runs out of pairs, and that is no error")

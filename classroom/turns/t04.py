@@ -3,10 +3,11 @@
 import itertools
 import random
 
+import numpy as np
 import torch
 from torch import nn
 
-from classroom.turns.registry import wrong
+from classroom.turns.registry import Wrong, wrong
 from classroom.turns.turn import Turns
 
 TURNS = Turns("04")
@@ -101,6 +102,14 @@ def mixture(sources, weights, count, seed):
 # The checks
 
 
+def _must_run(trial, *arguments, note):
+    """A call in which an error is told together with what is special about the arguments."""
+    try:
+        trial.call(*arguments)
+    except Wrong as stopped:
+        wrong(f"{stopped}; {note}")
+
+
 def _pair(inputs, targets):
     return torch.tensor(inputs), torch.tensor(targets)
 
@@ -135,8 +144,10 @@ def check_windows(trial):
             ),
         ],
     )
+    ids = torch.tensor([5, 3, 8, 1])
+    _must_run(trial, ids, 2, 1, note="here the ids are a tensor, not a list")
     trial.close(
-        torch.tensor([5, 3, 8, 1]),
+        ids,
         2,
         1,
         gives=_pair([[5, 3], [3, 8]], [[3, 8], [8, 1]]),
@@ -156,14 +167,20 @@ def check_windows(trial):
         gives=_pair([[5], [8]], [[3], [1]]),
         why="a context of one token is the smallest window",
     )
+    _no_windows(trial)
+
+
+def _no_windows(trial):
     for short in ([5, 3, 8, 1], [5], []):
         none = torch.empty(0, 4, dtype=torch.long)
+        note = "a text too short for a window and its last target has no windows: shape (0, T)"
+        _must_run(trial, short, 4, 1, note=note)
         trial.close(
             short,
             4,
             1,
             gives=(none, none),
-            why="a text too short for a window and its last target has no windows, shape (0, T)",
+            why=note,
         )
 
 
@@ -209,7 +226,7 @@ def check_batches(trial):
 
 def _shuffled(trial):
     inputs = torch.arange(150).reshape(50, 3)
-    before = torch.get_rng_state()
+    before = torch.get_rng_state(), random.getstate(), str(np.random.get_state())
     orders = []
     for seed in (0, 0, 1):
         found = _listed(trial, inputs, inputs + 1, 5, seed)
@@ -238,21 +255,26 @@ def _shuffled(trial):
     trial.that(first == orders[1], "seed 0 gave two different orders; a run could not be repeated")
     trial.that(first != orders[2], "seeds 0 and 1 gave the same order; use the seed")
     trial.that(
-        torch.equal(before, torch.get_rng_state()),
+        torch.equal(before[0], torch.get_rng_state()),
         "it sets or uses torch's global random numbers, which others draw from: take a"
         " torch.Generator() of its own",
     )
+    trial.that(
+        before[1:] == (random.getstate(), str(np.random.get_state())),
+        "it sets or uses the global random numbers of Python or NumPy, which others draw from: take"
+        " a generator of its own",
+    )
 
 
-def _gradients(found, *tables):
+def _gradients(found, *tables, table="the table"):
     """The gradients of the sum of a result; the trial ends if one of the tables gets none."""
     gradients = [None] * len(tables)
     if found.requires_grad:
         gradients = torch.autograd.grad(found.sum(), tables, allow_unused=True)
     if any(gradient is None for gradient in gradients):
         wrong(
-            "the numbers are right, but no gradient reaches the table, which could never learn:"
-            " leave out detach, .data, torch.tensor(...) and the like"
+            f"the numbers are right, but no gradient reaches {table}, and training needs it"
+            ": leave out detach, .data, torch.tensor(...) and the like"
         )
     return gradients
 
@@ -370,6 +392,17 @@ def check_most_similar(trial):
     order = [row for row in cosines.argsort(descending=True).tolist() if row != 7]
     for count in (5, 29):
         trial.equal(table, 7, count, gives=order[:count], why="the cosine decides the order")
+    trial.that(
+        all(isinstance(row, int) for row in trial.call(table, 7, 5)),
+        "the list holds tensors, not row numbers: tolist() makes numbers of them",
+    )
+    alike = torch.tensor([[1.0, 0], [2, 0], [4, 0], [8, 0], [0, 1]])
+    found = trial.call(alike, 3, 3)
+    trial.that(
+        sorted(found) == [0, 1, 2],
+        f"rows 0 to 3 all point the same way, and the three most similar to row 3 are given as"
+        f" {found}: leave out row `index` by its number, it need not come first",
+    )
 
 
 @TURNS.turn(embed)
@@ -402,6 +435,8 @@ def check_embed(trial):
         gives=_TABLE[ids[0, :2]] + positions[:2],
         why="a single sequence (T,) shorter than the context has the first positions",
     )
+    note = "3 earlier tokens and 1 new one just fill the 4 positions"
+    _must_run(trial, ids[:2, :1], _TABLE, positions, 3, note=note)
     trial.close(
         ids[:2, :1],
         _TABLE,
@@ -561,20 +596,39 @@ def check_rotate(trial):
         why="the base is an argument; Llama's newer models use a larger one",
         tolerance=1e-3,
     )
+    _leaves_x(trial, torch.randn(4, 6, generator=generator), positions)
+
+
+def _leaves_x(trial, x, positions):
+    before = x.clone()
+    trial.call(x, positions)
+    trial.that(torch.equal(x, before), "it changes x itself, which others may still need")
+    x.requires_grad_()
+    trial.same(
+        _gradients(trial.call(x, positions), x, table="x")[0],
+        _rotated(torch.ones(4, 6), positions, sign=-1.0),
+        "the gradient of x after a sum",
+        "the way back is the rotation by the opposite angle",
+        tolerance=1e-3,
+    )
 
 
 @TURNS.turn(overlap)
 def check_overlap(trial):
     trial.close(
-        "a b c d e",
-        "x b c d e",
+        "a b c d e f",
+        "a b x d e f",
         2,
-        gives=3 / 5,
-        why="'b c', 'c d', 'd e' are in both, 'a b' and 'x b' in one: 3 of 5",
+        gives=3 / 7,
+        why="'a b', 'd e', 'e f' are in both, and four others in one of them: 3 of 7",
         mistakes=[
-            (3 / 8, "divide by the shingles of the union, each counted once, not by the sum"),
-            (3 / 4, "divide by the shingles of both texts together, not of one of them"),
-            (2 / 3, "these are single words; a shingle is `size` words in a row"),
+            (3 / 10, "divide by the shingles of the union, each counted once, not by the sum"),
+            (3 / 5, "divide by the shingles of both texts together, not of one of them"),
+            (5 / 7, "these are single words; a shingle is `size` words in a row"),
+            (
+                4 / 8,
+                "the last words alone are no shingle; the last one starts `size` before the end",
+            ),
             (3.0, "that is how many they share; divide by how many there are in both together"),
         ],
     )

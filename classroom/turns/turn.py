@@ -231,7 +231,8 @@ def _told(error):
     if error is None:
         return None
     if isinstance(error, Wrong):
-        return f"not yet: {str(error).rstrip('.')}."
+        sentence = str(error).rstrip(".")
+        return f"not yet: {sentence}{'' if sentence.endswith('?') else '.'}"
     if isinstance(error, guard.OutOfTime):
         return f"not yet: it was still running after {guard.SECONDS:.0f} seconds, on small inputs."
     if isinstance(error, guard.TooMuchPrinted):
