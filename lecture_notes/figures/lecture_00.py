@@ -17,7 +17,7 @@ def course_map():
         820, 400, "What you build: from text to the next token",
         "A text is cut into tokens. Each token becomes a vector, its embedding. Twelve blocks of "
         "attention and feed-forward layers work on the vectors. Out comes a probability for each "
-        "possible next token; one is chosen, put behind the text, and it starts again.",
+        "possible next token; one is chosen and appended, and it starts again.",
     )  # fmt: skip
     for x, width, title, notebooks in STAGES:
         board.text(x + width / 2, 78, title, 16, bold=True)
@@ -42,16 +42,17 @@ def course_map():
         middle = vector.center[1]
         board.arrow((vector.x_end + 4, middle), (block.x, middle))
 
-    board.arrow((block.x_end, 208), (600, 208))
+    board.arrow((block.x_end, 286), (604, 258))
+    board.text(690, 162, "what may follow\nthe last token?", 13, "gray")
     bars, chances = [], [("and", 0.62), ("the", 0.21), (".", 0.12), ("cup", 0.05)]
     for row, (word, chance) in enumerate(chances):
-        middle = 130 + 52 * row
+        middle = 212 + 30 * row
         board.text(655, middle, word, 15, align="right", bold=row == 0)
         fill = "red" if row == 0 else "yellow"
-        bars.append(board.box(668, middle - 13, 150 * chance, 26, fill=fill))
-    around = [(796, 130), (796, 343), (100, 343)]
+        bars.append(board.box(668, middle - 11, 150 * chance, 22, fill=fill))
+    around = [(796, 212), (796, 343), (100, 343)]
     board.arrow(bars[0], (100, 308), via=around, color="red")
-    board.text(345, 330, "choose one, put it behind the text, go again", 14, "red")
+    board.text(345, 330, "choose one, append it, go again", 14, "red")
     return board
 
 
