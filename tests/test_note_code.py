@@ -12,13 +12,6 @@ from tools import notes
 from tools.note_numbers import code_blocks, run
 from tools.notes import ROOT
 
-# Notes whose blocks still use names that no reader sees. The list may only shrink.
-NOT_YET = {
-    *("15", "16", "17", "18", "19", "20"),
-    *("21", "22", "23", "24", "25", "26", "29", "30", "32", "33", "34", "35", "36", "37", "38"),
-    *("39", "40", "41", "42", "43"),
-}
-
 
 def first_problem(text):
     """What is wrong with the first visible block that does not run; None where all do."""
@@ -42,10 +35,7 @@ def empty_desk(monkeypatch, tmp_path):
 @pytest.mark.parametrize("lecture", notes.written(), ids=lambda lecture: lecture.number)
 def test_visible_code_runs_alone(lecture):
     problem = first_problem((ROOT / "lecture_notes" / lecture.note).read_text("utf-8"))
-    if lecture.number in NOT_YET:
-        assert problem, f"the code of {lecture.note} runs: take {lecture.number} off NOT_YET"
-    else:
-        assert problem is None, f"{lecture.note}, {problem}"
+    assert problem is None, f"{lecture.note}, {problem}"
 
 
 @pytest.mark.parametrize(

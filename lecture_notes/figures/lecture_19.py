@@ -21,7 +21,7 @@ def whole_model():
         "normalization, output head, logits. Beside each are its shape and what it does.",
     )  # fmt: skip
     parts = [
-        ("token ids", "gray", "(B, T)", "whole numbers, one a token", "lectures 7–9"),
+        ("token ids", "gray", "(B, T)", "whole numbers, one per token", "lectures 7–9"),
         ("embeddings", "blue", "(B, T, C)", "what it is + where it is", "10–12"),
         ("block 1", "orange", "(B, T, C)", "look at the others, then think", "13–18, 20–23"),
         ("block 2", "orange", "(B, T, C)", "the same, with weights of its own", ""),

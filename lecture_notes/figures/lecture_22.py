@@ -66,7 +66,7 @@ def eight_paths():
     """Three layers with shortcuts are eight paths, and their slopes add up."""
     board = Board(
         760, 450, "Three layers with shortcuts: eight paths",
-        "Eight rows, one a path from input to output. On each path every layer is either passed "
+        "Eight rows, one per path from input to output. On each path every layer is either passed "
         "through or stepped around. The product of the slopes of the layers passed through is "
         "written at the end of the row; together they are 3.15.",
     )  # fmt: skip
