@@ -250,6 +250,18 @@ WRONG = [
         ),
         "not parts",
     ),
+    (
+        match(
+            "pieces = []",
+            "for element in pattern:",
+            "    if element == '0':",
+            "        pieces.append([])",
+            "    elif element in words:",
+            "        pieces.append([element])",
+            "return pieces",
+        ),
+        "the words that it took",
+    ),
     (MATCH.replace("return None if words else []", "return []"), "use up every word"),
     (MATCH.replace("range(len(words) + 1)", "range(len(words), -1, -1)"), "as few words"),
     (MATCH.replace("range(len(words) + 1)", "range(1, len(words) + 1)"), "no word at all"),

@@ -233,6 +233,7 @@ def check_match(trial):
         mistakes=[
             (["today", "you", "are", "late"], "each piece is a list of words, even of one word"),
             ([["today"], ["late"]], "the words of the pattern are pieces, too"),
+            ([[], ["you"], ["are"], []], "each 0 must hold the words that it took, today and late"),
             (
                 [["today"], ["you"], ["are"], []],
                 "the pattern must use up every word, and late is left over",
