@@ -86,13 +86,11 @@ class MiniEliza:
         stack = stack_keywords(typed, self.script["ranks"])
         words = reflect(typed, self.script["swaps"])
         remark = remember(stack, words, self.script["memory"])
-        if remark:
-            self.memory.append(remark)
+        self.memory += [remark] if remark else []
         if not stack and self.memory and self.number % 4 == 3:
             return self.memory.pop(0)
         for keyword in [*stack, "none"]:
-            answer = apply_rules(keyword, words, self.script["rules"], self.given)
-            if answer:
+            if answer := apply_rules(keyword, words, self.script["rules"], self.given):
                 return answer
 
 
