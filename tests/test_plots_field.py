@@ -65,7 +65,7 @@ def test_open_and_closed_are_two_staircases():
     ax = plot_open_and_closed(open_models, closed)
     stairs = [line for line in ax.lines if len(line.get_xdata()) > 1]
     assert [list(line.get_ydata()) for line in stairs] == [[69.3, 86.4, 86.4], [33.6, 63.4, 63.4]]
-    assert "b 60" in labels(ax)  # a model below the best still gets its dot
+    assert "b 60.0" in labels(ax)  # a model below the best still gets its dot
 
 
 def test_shares_with_one_and_with_several_series():

@@ -163,6 +163,23 @@ WRONG = [
     (
         function(
             "softmax(scores)",
+            "powers = [math.exp(s - scores[0]) for s in scores]",
+            "return [p / sum(powers) for p in powers]",
+            imports=MATH,
+        ),
+        "OverflowError",
+    ),
+    (function("matmul(a, b)", "return [[dot(row, other) for other in b] for row in a]"), "not its"),
+    (
+        function(
+            "matmul(a, b)",
+            "return [[x * y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]",
+        ),
+        "entry by entry",
+    ),
+    (
+        function(
+            "softmax(scores)",
             "return [math.exp(s) / sum(map(math.exp, scores)) for s in scores]",
             imports=MATH,
         ),
@@ -278,6 +295,16 @@ WRONG = [
         "not of the input",
     ),
     (function("tanh(value)", "return math.tanh(value.data)", imports=MATH), "a Value"),
+    (
+        function(
+            "tanh(value)",
+            "t = math.tanh(value.data)",
+            "return Value(t, value, 1 - t * t)",
+            imports=MATH,
+        ),
+        "a tuple of one",
+    ),
+    (function("dot_node(a, b)", "return Value(dot(a, b), [*a, *b], [*b, *a])"), "Value(1)"),
     (
         function(
             LAYER,

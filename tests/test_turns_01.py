@@ -111,6 +111,10 @@ class MiniEliza:
             if answer:
                 return answer
 """
+ANSWERS = """        rules, tried = self.script["rules"], [*stack, "none"]
+        answers = (apply_rules(k, words, rules, self.given) for k in tried)
+        return next(answer for answer in answers if answer)
+"""
 PAIRS = (
     "words = text.split()",
     "return [(words[max(0, i - context_size) : i], words[i]) for i in range(1, len(words))]",
@@ -194,7 +198,7 @@ RIGHT = [
         "    if pieces is not None:",
         "        return fill(memory[2], pieces)",
     ),
-    WHOLE,
+    WHOLE.replace(WHOLE[WHOLE.index("        for keyword") :], ANSWERS),
     count(
         "followers = {word: Counter() for word in words[:-1]}",
         "for place in range(len(words) - 1):",
@@ -220,6 +224,7 @@ RIGHT = [
 WRONG = [
     (reflect("return [swaps[word] for word in words if word in swaps]"), "must stay"),
     (reflect("return [swaps.get(word) for word in words]"), "became None"),
+    (reflect("for word in words:", "    return [swaps.get(word, word)]"), "after the loop"),
     (reflect("return ' '.join(swaps.get(word, word) for word in words)"), "list of words"),
     (
         reflect("once = [swaps.get(w, w) for w in words]", "return [swaps.get(w, w) for w in once]"),
@@ -244,6 +249,18 @@ WRONG = [
             "return [swaps.get(w, w) if w in ('i', 'you', 'me') else w for w in words]",
         ),
         "not parts",
+    ),
+    (
+        match(
+            "pieces = []",
+            "for element in pattern:",
+            "    if element == '0':",
+            "        pieces.append([])",
+            "    elif element in words:",
+            "        pieces.append([element])",
+            "return pieces",
+        ),
+        "the words that it took",
     ),
     (MATCH.replace("return None if words else []", "return []"), "use up every word"),
     (MATCH.replace("range(len(words) + 1)", "range(len(words), -1, -1)"), "as few words"),
@@ -306,6 +323,15 @@ WRONG = [
     (fill(*changed(FILL, r"(\d+)", r"(\d)")), "12 is one number"),
     (fill(r"return re.sub(r' ?(\d+)', lambda n: ''.join(' ' + w for w in pieces[int(n[1]) - 1]), answer)"), "come first"),
     (kept(*changed(KEPT, "text.lower()", "text")), "small letters"),
+    (
+        kept(
+            r"for part in re.split(r'\.|\bbut\b', text.lower()):",
+            "    if set(part.split()) & set(ranks):",
+            "        return part.split()",
+            "return []",
+        ),
+        "out of words",
+    ),
     (kept(*changed(KEPT, "[.,;:!?]", "[.;:!?]")), "left out"),
     (kept(*changed(KEPT, "[.,;:!?]", "[.,:!?]")), "the mark ;"),
     (kept(*changed(KEPT, r"|\bbut\b", "")), "the word but"),
@@ -352,6 +378,7 @@ WRONG = [
         "counts 0 as false",
     ),
     (apply(*changed(APPLY, "rules[keyword]:", "rules[keyword][::-1]:")), "from the first to the last"),
+    (apply(*changed(APPLY, "pattern.split()", "pattern")), "split the pattern"),
     (apply(*changed(APPLY, "return fill(answer, pieces)", "return answer")), "with fill"),
     (apply(*changed(APPLY, "        given[keyword, pattern] += 1\n", "")), "count in given"),
     (apply(*changed(APPLY, " % len(answers)", "")), "IndexError"),
@@ -472,6 +499,7 @@ WRONG = [
     ),
     (pairs(*changed(PAIRS, "max(0, i - context_size)", "max(0, i - 2)")), "a context of one word"),
     (pairs(*changed(PAIRS, "max(0, i - context_size)", "i - context_size")), "below 0"),
+    (pairs(*changed(PAIRS, "[(words[max(0, i - context_size) : i], words[i])", "[[words[max(0, i - context_size) : i], words[i]]")), "is a tuple"),
     (pairs(PAIRS[0], "if context_size > len(words):", "    return []", PAIRS[1]), "long context"),
     (prompt(*changed(PROMPT, "query + '\\n'", "query")), "line break"),
     (prompt(*changed(PROMPT, "'\\n\\n'.join", "'\\n'.join")), "empty line"),

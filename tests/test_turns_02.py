@@ -251,6 +251,14 @@ WRONG = [
         "re.escape",
     ),
     (
+        around(
+            "for token in special_tokens:",
+            "    text = text.replace(token, f' {token} ')",
+            "return text_to_tokens(text)",
+        ),
+        "holds a mark",
+    ),
+    (
         WHOLE.replace("split_around(text, self.special_tokens)", "text_to_tokens(text)"),
         "split_around",
     ),

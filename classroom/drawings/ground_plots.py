@@ -50,7 +50,7 @@ def plot_valley(height, paths):
     for color, (name, points) in zip(COLORS, paths.items(), strict=False):
         ax.plot(*zip(*points, strict=True), "o-", color=color, markersize=3, label=name)
     ax.set(xlim=(-3.2, 3.2), ylim=(-1.6, 1.6))
-    ax.legend(frameon=False, fontsize=8, loc="lower left")
+    ax.legend(frameon=True, framealpha=0.95, fontsize=9, loc="upper right")
     ends = ", ".join(
         f"{name} in {len(points) - 1} steps to ({points[-1][0]:.2f}, {points[-1][1]:.2f})"
         for name, points in paths.items()
@@ -92,12 +92,15 @@ def plot_graph(output, names):
             start = places[parent]
             ax.annotate(
                 "",
-                (x - 0.19, y),
-                (start[0] + 0.19, start[1]),
+                (x - 0.17, y + 0.1 * (start[1] > y) - 0.1 * (start[1] < y)),
+                (start[0] + 0.17, start[1]),
                 arrowprops={"arrowstyle": "-|>", "color": COLORS[0]},
             )
-            middle = (0.55 * start[0] + 0.45 * x, 0.55 * start[1] + 0.45 * y + 0.08)
-            ax.text(*middle, f"{slope:.2g}", color=COLORS[0], fontsize=8, ha="center")
+            middle = (0.5 * start[0] + 0.5 * x, 0.5 * start[1] + 0.5 * y)
+            ax.text(
+                *middle, f"{slope:.2g}", color=COLORS[0], fontsize=9, ha="center", va="center",
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"},
+            )  # fmt: skip
         name = called.get(value, "")
         text = f"{name}\n" if name else ""
         text += f"data {value.data:.2f}\ngrad {value.grad:.2f}"

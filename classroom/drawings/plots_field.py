@@ -166,8 +166,8 @@ def show_open_and_closed(open_models, closed_models):
     ends = [best_so_far(rows)[-1] for rows in (open_models, closed_models)]
     show(
         plot_open_and_closed(open_models, closed_models),
-        alt="Best MMLU score so far of open and of closed models, two rising staircases. The open "
-        f"one ends at {ends[0][1]}%, the closed one at {ends[1][1]}%.",
+        alt="Best MMLU score so far among these open and closed models, two rising staircases. The "
+        f"open one ends at {ends[0][1]}%, the closed one at {ends[1][1]}%.",
     )
 
 
@@ -191,7 +191,7 @@ def plot_open_and_closed(open_models, closed_models, ax=None):
             crowded = following - year < 0.32  # then the name goes left of its dot
             ax.plot(year, score, "o", color=color, markersize=6)
             ax.annotate(
-                f"{name} {score:g}", (year, score), xytext=(-4 if crowded else 3, lift),
+                f"{name} {score:.1f}", (year, score), xytext=(-4 if crowded else 3, lift),
                 ha="right" if crowded else "left", textcoords="offset points", fontsize=8.5,
                 color=color,
             )  # fmt: skip

@@ -65,7 +65,8 @@ def plot_lengths(choices, line):
     for name, (size, length) in choices.items():
         ax.plot(size, length, "s", color=COLORS[1])
         ax.annotate(name, (size, length), xytext=(0, -14), textcoords="offset points", ha="center")
-    ax.set(xlabel="vocabulary size", ylabel="tokens for the whole story", ylim=(0, None))
+    ax.set(xlabel="vocabulary size", ylabel="tokens for the whole story")
+    ax.set_ylim(0, 1.1 * max(length for _, length in [*choices.values(), *line]))
     ax.legend(frameon=False)
     points = ", ".join(f"{name} {length:,}" for name, (_, length) in choices.items())
     show(

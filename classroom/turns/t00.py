@@ -154,6 +154,18 @@ def check_dot(trial):
 
 @TURNS.turn(matmul)
 def check_matmul(trial):
+    _numbers(
+        trial,
+        trial.call([[1, 2], [0, 1]], [[3, 5], [4, 6]]),
+        [[11, 17], [4, 6]],
+        "matmul([[1, 2], [0, 1]], [[3, 5], [4, 6]])",
+        "row 0 with column 0 is 1·3 + 2·4",
+        [
+            ([[13, 16], [5, 6]], "take the columns of the second matrix, not its rows"),
+            ([[11, 4], [17, 6]], "rows and columns are exchanged; one list per row of the first"),
+            ([[3, 10], [0, 6]], "that multiplies entry by entry; each entry is a dot product"),
+        ],
+    )
     a, b = [[1, 2, 0], [0, 1, -1]], [[1, 0], [2, 1], [3, 5]]
     call = "matmul of a (2, 3) and a (3, 2) matrix"
     found = trial.call(a, b)
@@ -197,6 +209,9 @@ def check_softmax(trial):
     found = trial.call([1000.0, 1001.0])
     gives = [0.2689414, 0.7310586]
     _numbers(trial, found, gives, "softmax([1000, 1001])", "subtract the largest score first")
+    found = trial.call([-1000.0, 1000.0, 1000.0])
+    why = "subtract the largest score, wherever it is in the list"
+    _numbers(trial, found, [0.0, 0.5, 0.5], "softmax([-1000, 1000, 1000])", why)
     _numbers(trial, trial.call([5.0]), [1.0], "softmax([5])", "a single choice is certain")
 
 
@@ -273,6 +288,21 @@ def _slopes(output, inputs):
     return here
 
 
+def _listed(trial, value, what):
+    """The parents or slopes of a Value, which must be a tuple or a list."""
+    trial.that(
+        isinstance(value, (tuple, list)),
+        f"{what} must be a tuple or a list, and is a {type(value).__name__}: (x,) is a tuple of one",
+    )
+    return list(value)
+
+
+def _shown_value():
+    """The course's Value, with a number in messages where Python would print an address."""
+    course = TURNS.turns["Value"].course
+    return type("Value", (course,), {"__repr__": lambda self: f"Value({self.data:g})"})
+
+
 @TURNS.turn(Value)
 def check_value(trial):
     a, b = trial.call(2.0), trial.call(-3.0)
@@ -283,7 +313,7 @@ def check_value(trial):
         )
     for name in ("parents", "slopes"):
         trial.that(
-            len(getattr(a, name, [1])) == 0,
+            _listed(trial, getattr(a, name, None), f"Value(2.0).{name}") == [],
             f"Value(2.0).{name} must be empty: a number that is given has no parents",
         )
     total = trial.call(a, b, function=lambda x, y: x + y, name="the sum of Value(2) and Value(-3)")
@@ -297,12 +327,13 @@ def check_value(trial):
             f"{what} must return a new Value; is there a return?",
         )
         trial.that(out.data == data, f"({what}).data is {out.data}, and should be {data}")
+        parents = _listed(trial, out.parents, f"({what}).parents")
         trial.that(
-            len(out.parents) == 2 and out.parents[0] is a and out.parents[1] is b,
+            len(parents) == 2 and parents[0] is a and parents[1] is b,
             f"({what}).parents must be the two Values themselves, a and b, not their numbers",
         )
         trial.that(
-            list(out.slopes) == slopes,
+            _listed(trial, out.slopes, f"({what}).slopes") == slopes,
             f"({what}).slopes is {list(out.slopes)}, and should be {slopes}: {why}",
         )
         trial.that(out.grad == 0.0, f"({what}).grad must begin at 0.0")
@@ -351,14 +382,16 @@ def check_backward(trial):
 
 @TURNS.turn(tanh)
 def check_tanh(trial):
-    kind = TURNS.turns["Value"].course
+    kind = _shown_value()
     for number in (0.0, 0.5, -2.0):
         value = kind(number)
         out = trial.call(value)
         trial.that(hasattr(out, "data"), "tanh must return a Value; is there a return?")
         trial.same(out.data, math.tanh(number), f"tanh(Value({number})).data", "it is math.tanh")
+        parents = _listed(trial, out.parents, "the parents of the result")
+        _listed(trial, out.slopes, "the slopes of the result")
         trial.that(
-            len(out.parents) == 1 and out.parents[0] is value,
+            len(parents) == 1 and parents[0] is value,
             "the one parent of the result is the value that was given",
         )
         right = 1 - math.tanh(number) ** 2
@@ -374,7 +407,7 @@ def check_tanh(trial):
 
 @TURNS.turn(layer)
 def check_layer(trial):
-    kind = TURNS.turns["Value"].course
+    kind = _shown_value()
     weights = [[kind(0.5), kind(-1.0)], [kind(2.0), kind(0.0)], [kind(0.1), kind(0.2)]]
     biases, inputs = [kind(0.1), kind(-0.3), kind(0.0)], [kind(1.0), kind(0.5)]
     out = trial.call(weights, biases, inputs)
@@ -412,7 +445,7 @@ def check_layer(trial):
 
 @TURNS.turn(dot_node)
 def check_dot_node(trial):
-    kind = TURNS.turns["Value"].course
+    kind = _shown_value()
     a, b = [kind(1.0), kind(2.0), kind(3.0)], [kind(4.0), kind(-5.0), kind(6.0)]
     out = trial.call(a, b)
     trial.that(hasattr(out, "data"), "dot_node must return one Value; is there a return?")

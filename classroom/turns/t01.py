@@ -81,15 +81,17 @@ class MiniEliza:
         self.memory, self.number = [], 0
 
     def respond(self, text):
-        script, self.number = self.script, self.number + 1
-        typed = kept_words(text, script["ranks"])
-        words, stack = reflect(typed, script["swaps"]), stack_keywords(typed, script["ranks"])
-        remark = remember(stack, words, script["memory"])
+        self.number += 1
+        typed = kept_words(text, self.script["ranks"])
+        stack = stack_keywords(typed, self.script["ranks"])
+        words = reflect(typed, self.script["swaps"])
+        remark = remember(stack, words, self.script["memory"])
         self.memory += [remark] if remark else []
         if not stack and self.memory and self.number % 4 == 3:
             return self.memory.pop(0)
-        answers = (apply_rules(k, words, script["rules"], self.given) for k in [*stack, "none"])
-        return next(answer for answer in answers if answer)
+        for keyword in [*stack, "none"]:
+            if answer := apply_rules(keyword, words, self.script["rules"], self.given):
+                return answer
 
 
 def count_followers(words):
@@ -100,8 +102,10 @@ def count_followers(words):
 
 
 def next_word_pairs(text, context_size):
-    words = text.split()
-    return [(words[max(0, i - context_size) : i], words[i]) for i in range(1, len(words))]
+    words, pairs = text.split(), []
+    for i in range(1, len(words)):
+        pairs.append((words[max(0, i - context_size) : i], words[i]))
+    return pairs
 
 
 def few_shot_prompt(task, examples, query):
@@ -194,8 +198,9 @@ def check_reflect(trial):
         mistakes=[
             ("you are tired", "return the list of words; they are joined only at the end"),
             (["you", "are"], "a word without a swap is gone; it must stay"),
+            (["you"], "only the first word came back; return after the loop, not inside it"),
             (["you", "are", None], "a word without a swap became None; it must stay"),
-            (["I", "are", "tired"], "i became you and then I: swap each word once"),
+            (["I", "are", "tired"], "'i' became 'you' and then 'I': swap each word once"),
         ],
     )
     trial.equal(
@@ -226,6 +231,7 @@ def check_match(trial):
         mistakes=[
             (["today", "you", "are", "late"], "each piece is a list of words, even of one word"),
             ([["today"], ["late"]], "the words of the pattern are pieces, too"),
+            ([[], ["you"], ["are"], []], "each 0 must hold the words that it took, today and late"),
             (
                 [["today"], ["you"], ["are"], []],
                 "the pattern must use up every word, and late is left over",
@@ -320,7 +326,11 @@ def check_kept_words(trial):
         ],
     )
     trial.equal(
-        "Well, I won!", ranks, gives=["i", "won"], why="a part without a keyword is left out"
+        "Well, I won!",
+        ranks,
+        gives=["i", "won"],
+        why="a part without a keyword is left out",
+        mistakes=[(["well,", "i", "won!"], "cut at every mark, and leave the marks out of words")],
     )
     for mark in ".,;:!?":
         trial.equal(
@@ -397,7 +407,7 @@ def check_apply_rules(trial):
 
     given = Counter()
     ask("i", "you are late", given, "Why late?", "the first pattern that matches is used",
-        [("Go on.", "'Go on.': the patterns are tried from the first to the last"),
+        [("Go on.", "'Go on.': split the pattern '0 you are 0', and try the patterns from the first to the last"),
          ("Why 4?", "'Why 4?': put the pieces into the answer with fill"),
          (None, "None: is there a return?")])  # fmt: skip
     ask("i", "you are sad", given, "Since when sad?", "the answers of a pattern take turns",
@@ -599,6 +609,10 @@ def check_next_word_pairs(trial):
             (
                 [("the", "cat"), ("the cat", "sat"), ("cat sat", "on"), ("sat on", "it")],
                 "each context is a list of words; here it is one string",
+            ),
+            (
+                list(map(list, pairs(("the", "cat"), ("the cat", "sat"), ("cat sat", "on"), ("sat on", "it")))),
+                "each pair is a tuple, (words before, word); here it is a list",
             ),
         ],
     )  # fmt: skip

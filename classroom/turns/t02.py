@@ -277,6 +277,12 @@ def check_split_around(trial):
         gives=[UNKNOWN, END_OF_TEXT],
         why="two special tokens in a row are two tokens, and nothing lies between",
     )
+    trial.equal(
+        "a<new_line>b",
+        ["<new_line>"],
+        gives=["a", "<new_line>", "b"],
+        why="a special token is one piece even where it holds a mark: cut at it before splitting",
+    )
     trial.equal("a | b", both, gives=["a", "|", "b"], why="a bar alone is no special token")
     trial.equal("It's.", both, gives=["It", "'", "s", "."], why="it splits as text_to_tokens does")
     trial.equal("", both, gives=[], why="an empty text has no tokens")
