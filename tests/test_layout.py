@@ -76,7 +76,9 @@ def slugs(path):
 
 
 def test_every_notebook_and_note_is_in_the_map():
-    assert {path.stem for path in NOTEBOOKS} <= {lecture.notebook for lecture in MAP}
+    taught = {path.stem for path in NOTEBOOKS if not lectures.beyond(path.stem)}
+    assert taught <= {lecture.notebook for lecture in MAP}
+    assert not [lecture.title for lecture in MAP if lecture.notebook > "11"]
     assert {path.name for path in NOTES} <= {lecture.note for lecture in MAP}
 
 
@@ -96,7 +98,7 @@ def test_notebooks_have_their_lectures_headings():
     for path in NOTEBOOKS:
         titles = {lecture.number: lecture.title for lecture in MAP if lecture.notebook == path.stem}
         found = lectures.sections(path)
-        if not found:
+        if not found and not lectures.beyond(path.stem):
             wrong.append(f"{path.name} has no section of a lecture")
         if list(found) != sorted(found):
             wrong.append(f"{path.name}: the lectures are not in order")

@@ -14,6 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "lecture_notes/README.md"
+LAST_OF_THE_LECTURES = 10  # the notebooks after it teach what the lectures do not
 SECTION = re.compile(r"^## Lecture (\d\d) · (.+?)\s*$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
@@ -50,6 +51,15 @@ def parse(text):
 def read_map(root=ROOT):
     """The lectures of the course in this folder."""
     return parse((root / "lectures.yaml").read_text("utf-8"))
+
+
+def beyond(stem):
+    """Whether a notebook goes beyond the lectures: it has no lecture, and sections of its own.
+
+    >>> beyond("10_transformers"), beyond("11_llama")
+    (False, True)
+    """
+    return int(stem[:2]) > LAST_OF_THE_LECTURES
 
 
 def sections(path):

@@ -1,0 +1,89 @@
+"""The checks of notebook 11: right answers pass, each typical mistake has its own message."""
+
+import pytest
+import torch
+
+from classroom.turns.registry import judge
+
+# 11.1
+
+
+def route(logits, k):
+    least = logits.topk(k, dim=-1).values[:, -1:]
+    return logits.masked_fill(logits < least, -torch.inf).softmax(dim=-1)
+
+
+def kept(logits, k):
+    return route(logits, k) > 0
+
+
+# 11.2
+
+
+def balance(probabilities):
+    n_experts = probabilities.shape[1]
+    chosen = torch.nn.functional.one_hot(probabilities.argmax(-1), n_experts).float()
+    return n_experts * (chosen.mean(0) * probabilities.mean(0)).sum()
+
+
+def shares(probabilities):
+    return torch.eye(probabilities.shape[1])[probabilities.argmax(-1)].mean(0)
+
+
+# 11.3
+
+
+def count(config, n_tokens, window, every):
+    numbers = 0
+    for layer in range(1, config.n_layers + 1):
+        length = n_tokens if layer % every == 0 else min(n_tokens, window)
+        numbers += 2 * config.kv_heads * config.head_dim * length
+    return numbers
+
+
+def no_minimum(config, n_tokens, window, every):
+    whole = config.n_layers // every
+    length = whole * n_tokens + (config.n_layers - whole) * window
+    return 2 * config.kv_heads * config.head_dim * length
+
+
+RIGHT = {"11.1": route, "11.2": balance, "11.3": count}
+
+MISTAKES = [
+    ("11.1", lambda x, k: x.softmax(-1), "all experts work"),
+    ("11.1", lambda x, k: kept(x, k).float(), "weigh the same"),
+    ("11.1", lambda x, k: x.softmax(-1) * kept(x, k), "must add up to 1"),
+    ("11.1", lambda x, k: x * kept(x, k), "these are logits"),
+    ("11.1", lambda x, k: route(x, k)[0], "return a tensor (N, E)"),
+    ("11.1", lambda x, k: route(x, 2), "it differs for 5 tokens"),
+    ("11.1", lambda x, k: route(x, k).detach(), "no gradient"),
+    ("11.2", lambda p: balance(p) / p.shape[1], "multiply by the number of experts"),
+    ("11.2", lambda p: p.shape[1] * shares(p).square().sum(), "which have no gradient"),
+    ("11.2", lambda p: p.shape[1] * p.mean(0).square().sum(), "the square of the mean"),
+    ("11.2", lambda p: 2 * balance(p) / p.shape[1], "for 7 tokens and 4 experts"),
+    ("11.2", lambda p: balance(p.detach()), "the loss has no gradient"),
+    ("11.2", lambda p: balance(p) + 1, "should give"),
+    ("11.3", lambda c, n, w, e: count(c, n, n, e), "a cache without windows"),
+    ("11.3", lambda c, n, w, e: count(c, w, w, e), "every layer slides"),
+    ("11.3", lambda c, n, w, e: 24 * 192 * (n + w) - count(c, n, w, e), "the other way around"),
+    ("11.3", lambda c, n, w, e: count(c, n, w, e) // 2, "keys and there are values"),
+    ("11.3", no_minimum, "shorter than the window"),
+    ("11.3", lambda c, n, w, e: count(c, n, w, e) + 1, "12 layers, 10,000 tokens"),
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_answer_passes(name):
+    assert judge(name, RIGHT[name]).startswith("Right: ")
+
+
+@pytest.mark.parametrize(("name", "attempt", "message"), MISTAKES)
+def test_a_mistake_is_explained(name, attempt, message):
+    verdict = judge(name, attempt)
+    assert verdict.startswith("Not yet: ") and message in verdict
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_an_untouched_stub_is_no_mistake(name):
+    assert judge(name, lambda *_: ...) == "Not attempted yet."
+    assert judge(name, lambda *_: None) == "Not attempted yet."
