@@ -149,9 +149,9 @@ class Quiz:
     def _remember(self):
         """Keep, for the report card, whether the newest answer to this question is right."""
         question, round_ = self.questions[self.number], self.round
-        if question.lecture is not None:
+        if name := name_of(question):
             right = round_.answers[self.number] == round_.places[self.number]
-            study.remember("quiz", name_of(question), right)
+            study.remember("quiz", name, right)
 
     def go_on(self):
         """Show the next question; after the last one the result, and then start again."""

@@ -111,13 +111,16 @@ def _numbers():
     return {question: number for _, group in lectures for number, question in enumerate(group)}
 
 
-def name_of(question) -> str:
+def name_of(question) -> str | None:
     """Return the name of a question of the course: its lecture and its number within it.
+
+    A question from elsewhere has none.
 
     >>> name_of(questions(lecture=15)[0])
     '15.1'
     """
-    return f"{question.lecture:02}.{_numbers()[question] + 1}"
+    number = _numbers().get(question)
+    return None if number is None else f"{question.lecture:02}.{number + 1}"
 
 
 def shuffled(question, seed=0):
