@@ -116,6 +116,15 @@ def test_each_part_says_who_wrote_it():
         assert {"GPTConfig", "GPT"} <= {name.partition("(")[0].rstrip(":") for name in names}
 
 
+def test_neighbors_of_the_course_have_one_comment():
+    text = assemble([]).text
+    assert text.count("# the course's (notebook 03)") == 1 and "\n\n\ndef encode_word" in text
+    written = next(turn for turn in solutions() if turn.name == "encode_word")
+    text = assemble([written]).text
+    assert "3 checks (notebook 03)\ndef encode_word" in text
+    assert text.count("# the course's (notebook 03)") == 2  # before and after it
+
+
 def test_a_longer_file_is_written_and_says_so():
     gelu = next(turn for turn in solutions() if turn.name == "gelu" and turn.notebook == "06")
     head, *body = gelu.source.splitlines()

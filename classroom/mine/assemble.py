@@ -205,7 +205,7 @@ def _assembled(turns, remarks):
     imports, chunks = Imports(), []
     for part in PARTS:
         chunks += _chunks_of(part, imports, turns, {chunk.name for chunk in chunks})
-    chunks = _living(_with_helpers(chunks, turns))
+    chunks = _marked_once(_living(_with_helpers(chunks, turns)))
     imports.keep(set().union(*(chunk.names for chunk in chunks if chunk.piece is None)))
     for chunk in chunks:
         for piece in (chunk.piece, *chunk.methods):
@@ -217,6 +217,17 @@ def _assembled(turns, remarks):
     text = f"{_opening(pieces, imports)}\n\n{imports}\n\n{body}\n"
     text = _formatted(_tidied(text))
     return Assembled(text, pieces, (*remarks, *_too_long(len(text.splitlines()))))
+
+
+def _marked_once(chunks):
+    """Of neighbors that are the course's, from one notebook, only the first keeps its comment."""
+    before = None
+    for chunk in chunks:
+        mark = chunk.piece.mark if chunk.piece else None
+        if mark == before and chunk.piece and not chunk.piece.kept:
+            chunk.text = chunk.text.removeprefix(f"{mark}\n")
+        before = mark
+    return chunks
 
 
 def _too_long(lines):
@@ -249,7 +260,7 @@ def _who(yours, parts):
             else (f"You have written none of its {parts} parts yet: each is the course's version.")
         )
     whose = f"all of its {parts}" if yours == parts else f"{yours} of its {parts}"
-    return f"You wrote {whose} parts; a comment says whose each is, and the rest is the course's."
+    return f"You wrote {whose} parts; a comment above each says so. The rest is the course's."
 
 
 def _chunks_of(part, imports, turns, placed):

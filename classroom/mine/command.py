@@ -12,7 +12,7 @@ import torch
 from classroom.mine.data import read_parts
 from classroom.mine.files import checkpoints, load_checkpoint, load_model, save_model
 from classroom.mine.model import GPT, attention_weights
-from classroom.mine.sampling import continuation
+from classroom.mine.sampling import continuation, next_token_probabilities
 from classroom.mine.settings import DEVICE, PRESETS, TrainConfig
 from classroom.mine.tokenizer import END_OF_TEXT, BytePairTokenizer
 from classroom.mine.training import create_optimizer, train
@@ -67,6 +67,7 @@ def talk_command(options):
     """Continue what is typed, or each line of piped text."""
     (model, tokenizer), interactive = model_in(options.out), sys.stdin.isatty()
     sampling = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
+    next_token_probabilities(torch.zeros(1), **sampling)  # refuses what makes no sense
     if interactive:
         print("The model goes on with what you type. Ctrl-C stops it, Ctrl-D ends.")
     while True:
@@ -117,8 +118,7 @@ def main(arguments=None):
     try:
         return commands[options.command](options)
     except (ValueError, OSError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        print(f"error: {f'there is no {error.filename}' if missing else error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

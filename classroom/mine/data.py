@@ -8,6 +8,8 @@ from classroom.turns.t04 import batches, windows
 
 def read_parts(path):
     """Return a text file in two parts: what to learn from, and its last tenth, held out."""
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {path}")
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError:
