@@ -79,6 +79,10 @@ def test_it_trains_talks_and_looks_in_an_empty_folder(place):
     assert said.returncode == 0 and said.stderr == ""
     assert said.stdout.startswith("The printer") and len(said.stdout) > 60
     assert run(place, "talk", "--temperature", "0", typed="The printer").stdout in said.stdout
+    drawn = run(place, "talk", "--top-k", "1", typed="The printer")  # the likeliest, always
+    assert drawn.stdout == run(place, "talk", "--temperature", "0", typed="The printer").stdout
+    refused = run(place, "talk", "--top-p", "2", typed="The printer")
+    assert refused.returncode == 1 and refused.stdout == "" and "top-p over 0" in refused.stderr
     seen = run(place, "look", "He carried the word home")
     assert seen.returncode == 0 and re.search(r"' the' looks at '.+' \(\d+%\)", seen.stdout), seen
     again = run(place, "train", "story.txt")
@@ -88,7 +92,8 @@ def test_it_trains_talks_and_looks_in_an_empty_folder(place):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("train", "missing.txt"), "there is no missing.txt"),
+        (("train", "missing.txt"), "there is no file missing.txt"),
+        (("train", "."), "there is no file ."),
         (("train", "short.txt"), "short.txt is too short"),
         (("train", "empty.txt"), "empty.txt is too short"),
         (("train", "latin.txt"), "latin.txt is not UTF-8"),

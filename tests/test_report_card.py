@@ -50,8 +50,8 @@ def test_with_nothing_done_everything_is_open():
     assert report.solved[0] == 0 and report.solved[1] > 30
     assert (report.yours, report.boxes, report.figures) == (0, [0] * 5, {})
     assert report.quiz_answered == 0 and report.quiz_total == len(load_quiz())
-    assert [s.number for s in report.sections][:3] == ["01", "02", "03"]
-    assert "not trained yet" in as_text(report) and "Not trained yet" in as_html(report)
+    assert [s.number for s in report.sections][:3] == ["00", "01", "02"]
+    assert "not measured yet" in as_text(report) and "Not measured yet" in as_html(report)
 
 
 def test_it_counts_what_is_done():

@@ -1,8 +1,9 @@
 """Put `my_llm.py` together: the parts of this folder, with what the reader wrote in its places.
 
-A definition of a part that is a turn gives way to the reader's version, or to the course's where
-there is none; the turns that these use come right before them, and a turn that nothing uses is left
-out. The result imports nothing of this project.
+A part imports the turns that belong in it from `classroom.turns`; in the file they stand in its
+place, the reader's versions, or the course's where there are none. The turns that these use come
+right before them, and a turn that nothing uses is left out. The result imports nothing of this
+project.
 """
 
 import ast
@@ -20,20 +21,13 @@ from pathlib import Path
 
 from classroom.mine.imports import Clash, Imports
 from classroom.turns.kept import Kept, kept_turns
+from classroom.turns.source import taken_names
 
 HERE, NOTEBOOKS = Path(__file__).parent, Path(__file__).parents[2] / "notebooks"
 PARTS = "settings tokenizer data model sampling files training command".split()
-# the turns that may be in the file, by notebook; a class brings its methods
-TURNS = {
-    "03": "count_pairs merge_pair train_merges split_pretokens train_merges_fast encode_word "
-    "split_at_special BytePairTokenizer byte_characters",
-    "04": "windows batches embed",
-    "05": "attention_scores softmax causal_mask attend split_heads join_heads MultiHeadAttention "
-    "attention_weights",
-    "06": "LayerNorm gelu FeedForward TransformerBlock initialize GPT KVCache",
-}
+TURNS = ("03", "04", "05", "06")  # the notebooks whose turns may be in the file
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
-LINE_LENGTH = 100
+LINE_LENGTH, MOST_LINES = 100, 800
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class Assembled:
 def assemble(kept=None) -> Assembled:
     """Put the file together from the reader's kept turns (default: those in their folder)."""
     kept = kept_turns() if kept is None else kept
-    turns, remarks = _pieces({turn.name: turn for turn in kept})
+    turns, remarks = _pieces({(turn.notebook, turn.name): turn for turn in kept})
     while True:
         try:
             return _assembled(turns, remarks)
@@ -88,18 +82,16 @@ def assemble(kept=None) -> Assembled:
 
 
 def _pieces(kept):
-    """Every turn that may be in the file, by its name, and remarks about damaged ones."""
+    """Every turn that may be in the file, by its name, and remarks about damaged ones.
+
+    `kept` has the reader's turns by notebook and name: other notebooks may use a name again.
+    """
     pieces, remarks = {}, []
-    for notebook, names in TURNS.items():
+    for notebook in TURNS:
         for name in _registered(notebook):
-            owner = name.partition(".")[0]
-            if owner not in " ".join(TURNS.values()).split():
-                continue
-            if owner not in names.split() and "." not in name:
-                continue
             pieces[name] = _course(notebook, name)
-            turn = kept.get(name)
-            if turn is None or turn.notebook != notebook:
+            turn = kept.get((notebook, name))
+            if turn is None:
                 continue
             if _is_whole(turn):
                 pieces[name] = Piece(notebook, name, turn.source, tuple(turn.imports), turn)
@@ -180,9 +172,8 @@ def _prefix(node):
 
 def _documented(source, name, notebook):
     """Give a definition the docstring of its stub, where it has none."""
-    texts = {**_template_docstrings(), **{k: v for k, v in _stubs(notebook).items() if v}}
     node = ast.parse(source).body[0]
-    text = (texts.get(name) or "").partition("\n\n")[0].replace("\n", " ")
+    text = (_stubs(notebook).get(name) or "").partition("\n\n")[0].replace("\n", " ")
     if not text or ast.get_docstring(node):
         return source
     quoted = textwrap.wrap(f'"""{text}"""', LINE_LENGTH - 8)
@@ -190,19 +181,6 @@ def _documented(source, name, notebook):
     blank = [""] if isinstance(node, ast.ClassDef) else []
     lines[place:place] = [*(f"    {line}" for line in quoted), *blank]
     return "\n".join(lines) + "\n"
-
-
-@cache
-def _template_docstrings():
-    """The docstrings of this folder's functions, classes and methods."""
-    found = {}
-    for part in PARTS:
-        for node in ast.parse((HERE / f"{part}.py").read_text("utf-8")).body:
-            if isinstance(node, DEFINITIONS):
-                found[node.name] = ast.get_docstring(node)
-                methods = [method for method in node.body if isinstance(method, DEFINITIONS)]
-                found |= {f"{node.name}.{m.name}": ast.get_docstring(m) for m in methods}
-    return {name: text for name, text in found.items() if text}
 
 
 # the file
@@ -219,30 +197,46 @@ class Chunk:
 
     @property
     def names(self):
-        """Every name that occurs in it."""
-        tree = ast.parse(self.text)
-        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        """The names that it takes from outside itself."""
+        return taken_names(self.text)
 
 
 def _assembled(turns, remarks):
     imports, chunks = Imports(), []
     for part in PARTS:
-        chunks += _chunks_of(part, imports)
-    placed = [chunk.name for chunk in chunks]
-    for name in [name for name in turns if "." not in name]:
-        chunk = _chunk(name, turns)
-        if name in placed:
-            chunks[placed.index(name)] = chunk
-    chunks = _living(_with_helpers(chunks, turns))
+        chunks += _chunks_of(part, imports, turns, {chunk.name for chunk in chunks})
+    chunks = _marked_once(_living(_with_helpers(chunks, turns)))
+    imports.keep(set().union(*(chunk.names for chunk in chunks if chunk.piece is None)))
     for chunk in chunks:
         for piece in (chunk.piece, *chunk.methods):
             if piece:
-                imports.add(piece.imports, Chunk(piece.source).names, piece.name)
+                imports.add(piece.imports, taken_names(piece.source), piece.name)
     pieces = tuple(piece for chunk in chunks for piece in (chunk.piece, *chunk.methods) if piece)
     body = "\n\n\n".join(chunk.text.strip("\n") for chunk in chunks)
     body = re.sub(r"^(# ---- .* ----)\n\n\n", r"\1\n", body, flags=re.M)
     text = f"{_opening(pieces, imports)}\n\n{imports}\n\n{body}\n"
-    return Assembled(_formatted(_tidied(text)), pieces, tuple(remarks))
+    text = _formatted(_tidied(text))
+    return Assembled(text, pieces, (*remarks, *_too_long(len(text.splitlines()))))
+
+
+def _marked_once(chunks):
+    """Of neighbors that are the course's, from one notebook, only the first keeps its comment."""
+    before = None
+    for chunk in chunks:
+        mark = chunk.piece.mark if chunk.piece else None
+        if mark == before and chunk.piece and not chunk.piece.kept:
+            chunk.text = chunk.text.removeprefix(f"{mark}\n")
+        before = mark
+    return chunks
+
+
+def _too_long(lines):
+    """A remark where a file has become longer than it is meant to be."""
+    if lines <= MOST_LINES:
+        return []
+    return [
+        f"It is meant to stay within {MOST_LINES} lines; with your longer versions it has {lines}."
+    ]
 
 
 def _opening(pieces, imports):
@@ -266,17 +260,23 @@ def _who(yours, parts):
             else (f"You have written none of its {parts} parts yet: each is the course's version.")
         )
     whose = f"all of its {parts}" if yours == parts else f"{yours} of its {parts}"
-    return f"You wrote {whose} parts; a comment says whose each is, and the rest is the course's."
+    return f"You wrote {whose} parts; a comment above each says so. The rest is the course's."
 
 
-def _chunks_of(part, imports):
-    """The statements of a part below a heading; its imports are collected."""
+def _chunks_of(part, imports, turns, placed):
+    """The statements of a part below a heading, its turns before its first definition.
+
+    Its other imports are collected; a turn that stands in an earlier part is only named.
+    """
     source = (HERE / f"{part}.py").read_text("utf-8")
-    tree, lines, chunks = ast.parse(source), source.splitlines(), []
+    tree, lines, chunks, named = ast.parse(source), source.splitlines(), [], set()
     title = re.sub(r"^Part (\d) of `my_llm.py`: ", r"\1. ", ast.get_docstring(tree)).rstrip(".")
     for node in tree.body[1:]:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            if not (getattr(node, "module", None) or "").startswith("classroom"):
+            module = getattr(node, "module", None) or ""
+            if module.startswith("classroom.turns"):
+                named |= {alias.name for alias in node.names} - placed
+            elif not module.startswith("classroom"):
                 imports.add_node(node)
             continue
         decorators = getattr(node, "decorator_list", [])
@@ -285,12 +285,15 @@ def _chunks_of(part, imports):
             first -= 1
         text = "\n".join(lines[first : node.end_lineno])
         name = node.name if isinstance(node, DEFINITIONS) else None
+        if text.startswith("__all__"):
+            continue
         if name is None and chunks and chunks[-1].name is None:
             chunks[-1].text += f"\n{text}"
         else:
             chunks.append(Chunk(text, name))
-    chunks.insert(0, Chunk(f"# ---- {title[0]}. {title[3:4].upper()}{title[4:]} ----"))
-    return chunks
+    place = 1 if chunks and chunks[0].name is None else 0
+    chunks[place:place] = [_chunk(name, turns) for name in turns if name in named]
+    return [Chunk(f"# ---- {title[0]}. {title[3:4].upper()}{title[4:]} ----"), *chunks]
 
 
 def _chunk(name, turns):

@@ -11,9 +11,9 @@ import torch
 
 from classroom.mine.data import read_parts
 from classroom.mine.files import checkpoints, load_checkpoint, load_model, save_model
-from classroom.mine.model import GPT, attention_weights, embed
-from classroom.mine.sampling import continuation
-from classroom.mine.settings import PRESETS, TrainConfig
+from classroom.mine.model import GPT, attention_weights
+from classroom.mine.sampling import continuation, next_token_probabilities
+from classroom.mine.settings import DEVICE, PRESETS, TrainConfig
 from classroom.mine.tokenizer import END_OF_TEXT, BytePairTokenizer
 from classroom.mine.training import create_optimizer, train
 
@@ -24,9 +24,9 @@ def train_command(options):
     if (options.out / "model").exists():
         raise ValueError(f"{options.out} holds a finished run: remove it, or name another --out")
     if found:
-        written = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))
         model, tokenizer = load_model(found[-1])
-        config = TrainConfig(**written["state"]["settings"])
+        state = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["state"]
+        config = TrainConfig(**state["settings"])
     else:
         sizes, config = PRESETS[options.preset]
         steps = options.steps or config.steps
@@ -34,7 +34,7 @@ def train_command(options):
         tokenizer = BytePairTokenizer.train(texts[0], sizes.vocab_size)
         torch.manual_seed(config.seed)
         model = GPT(replace(sizes, vocab_size=max(tokenizer.vocab) + 1))
-    optimizer = create_optimizer(model, config.weight_decay)
+    optimizer = create_optimizer(model.to(DEVICE), config.weight_decay)
     state = load_checkpoint(found[-1], model, optimizer) if found else None
     ids = [tokenizer.encode(text, tuple(tokenizer.special_tokens)) for text in texts]
     length, sizes = model.config.context_length, [len(part) for part in ids]
@@ -58,14 +58,16 @@ def model_in(folder):
     """Load the model of a run's folder, or of its newest checkpoint: (model, tokenizer)."""
     for place in (folder, folder / "model", *checkpoints(folder)[-1:]):
         if (place / "config.json").exists() and (place / "tokenizer.json").exists():
-            return load_model(place)
+            model, tokenizer = load_model(place)
+            return model.to(DEVICE), tokenizer
     raise ValueError(f"there is no model in {folder}: first run python {sys.argv[0]} train TEXT")
 
 
 def talk_command(options):
     """Continue what is typed, or each line of piped text."""
-    model, tokenizer = model_in(options.out)
-    interactive = sys.stdin.isatty()
+    (model, tokenizer), interactive = model_in(options.out), sys.stdin.isatty()
+    sampling = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
+    next_token_probabilities(torch.zeros(1), **sampling)  # refuses what makes no sense
     if interactive:
         print("The model goes on with what you type. Ctrl-C stops it, Ctrl-D ends.")
     while True:
@@ -73,7 +75,7 @@ def talk_command(options):
             prompt = input("\nYou: " if interactive else "").replace(END_OF_TEXT, "")
             prompt = prompt.encode(errors="replace").decode()
             print(prompt, end="", flush=True)
-            for piece in continuation(model, tokenizer, prompt, temperature=options.temperature):
+            for piece in continuation(model, tokenizer, prompt, **sampling):
                 print(piece, end="", flush=True)
             print()
         except EOFError:
@@ -87,9 +89,10 @@ def look_command(options):
     """Show which earlier token each token of a text looks at most, in the first block."""
     model, tokenizer = model_in(options.out)
     token_ids = tokenizer.encode(options.text)[: model.config.context_length]
-    tables = model.token_embedding.weight, model.position_embedding.weight
-    x, block = embed(torch.tensor([token_ids]), *tables), model.blocks[0]
-    weights = attention_weights(block.attention, block.norm_attention(x))[0].mean(dim=0)  # (T, T)
+    attention, seen = model.blocks[0].attention, []
+    attention.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    model(torch.tensor([token_ids], device=DEVICE))
+    weights = attention_weights(attention, seen[0])[0].mean(dim=0)  # (T, T), of all heads
     shown = [repr(tokenizer.decode([token_id])) for token_id in token_ids]
     for place, row in enumerate(weights[1:], start=1):
         share, other = row[:place].max(dim=0)
@@ -107,14 +110,15 @@ def main(arguments=None):
     parser.add_argument("--preset", default="laptop", choices=PRESETS)
     parser.add_argument("--steps", type=int, help="of training, instead of the preset's")
     parser.add_argument("--temperature", type=float, default=0.8, help="of talk; 0: the likeliest")
+    parser.add_argument("--top-k", type=int, help="talk draws from the k likeliest tokens")
+    parser.add_argument("--top-p", type=float, help="from the likeliest that reach p together")
     options = parser.parse_args(arguments)
     if options.command != "talk" and not options.text:
         parser.error(f"{options.command} needs a text: {parser.prog} {options.command} TEXT")
     try:
         return commands[options.command](options)
     except (ValueError, OSError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        print(f"error: {f'there is no {error.filename}' if missing else error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

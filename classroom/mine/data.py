@@ -3,11 +3,13 @@
 import random
 from pathlib import Path
 
-import torch
+from classroom.turns.t04 import batches, windows
 
 
 def read_parts(path):
     """Return a text file in two parts: what to learn from, and its last tenth, held out."""
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {path}")
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -17,37 +19,13 @@ def read_parts(path):
     return text[:cut], text[cut:]
 
 
-def windows(ids, context_length, stride):
-    """Cut token ids into inputs and targets (N, T); targets are the inputs shifted by one."""
-    ids = torch.as_tensor(ids, dtype=torch.long)
-    starts = torch.arange(0, max(0, len(ids) - context_length), stride)  # (N,)
-    positions = starts[:, None] + torch.arange(context_length)  # (N, T)
-    return ids[positions], ids[positions + 1]
-
-
-def batches(inputs, targets, batch_size, seed=None):
-    """Yield (inputs, targets) of (B, T), in order or shuffled; the incomplete last is left out."""
-    order = torch.arange(len(inputs))
-    if seed is not None:
-        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        rows = order[start : start + batch_size]
-        yield inputs[rows], targets[rows]
-
-
 def shuffled(n, seed, epoch):
     """Return 0 to n - 1 in the order of an epoch: that of NumPy's RandomState([seed, epoch])."""
-    # its Mersenne Twister is that of `random`, set from two numbers (Matsumoto and Nishimura 2002)
-    state, bits, last = [19650218], 2**32 - 1, 0
-    for i in range(1, 624):
-        state.append(1812433253 * (state[-1] ^ (state[-1] >> 30)) + i & bits)
-    for step in range(624 + 623):
-        i = step % 623 + 1
-        factor, term = (1664525, (seed, epoch + 1)[step % 2]) if step < 624 else (1566083941, -i)
-        state[i] = (state[i] ^ (state[last] ^ (state[last] >> 30)) * factor) + term & bits
-        last = i
-    generator, order = random.Random(), list(range(n))
-    generator.setstate((3, (2**31, *state[1:], 624), None))
+    # both set one Mersenne Twister from 32-bit words; `random` takes them as an int, whose last
+    # word is not 0, and as word j counts as word + j, two words can be written as four
+    words = (seed, epoch) if epoch else (seed, 0, seed - 2, -2)
+    number = sum(word % 2**32 << 32 * place for place, word in enumerate(words))
+    generator, order = random.Random(number), list(range(n))
     for last in range(n - 1, 0, -1):
         while (other := generator.getrandbits(32) & 2 ** last.bit_length() - 1) > last:
             pass

@@ -37,7 +37,7 @@ def save_tensors(tensors, path):
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in (tensors[name].detach().contiguous() for name in order):
+        for tensor in (tensors[name].detach().cpu().contiguous() for name in order):
             file.write(ctypes.string_at(tensor.data_ptr(), tensor.nbytes))
 
 
@@ -124,8 +124,8 @@ def load_model(folder):
 def load_weights(model, tensors):
     """Copy named tensors into a model; raises ValueError where they do not fit."""
     parameters = dict(model.named_parameters())
-    shapes, found = ({n: tuple(t.shape) for n, t in all.items()} for all in (parameters, tensors))
-    if different := dict(shapes.items() ^ found.items()):
+    shapes, found = ({(n, t.shape) for n, t in all.items()} for all in (parameters, tensors))
+    if different := dict(shapes ^ found):
         raise ValueError(f"these weights of another model do not fit: {', '.join(different)}")
     for name, parameter in parameters.items():
         parameter.copy_(tensors[name])
@@ -163,5 +163,5 @@ def load_checkpoint(folder, model, optimizer):
     names = {f"optimizer.{name}": parameter for name, parameter in model.named_parameters()}
     for name, value in tensors.items():
         owner, _, key = name.rpartition(".")
-        optimizer.state[names[owner]][key] = value
+        optimizer.state[names[owner]][key] = value.to(names[owner].device)
     return written["state"]

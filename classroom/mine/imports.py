@@ -50,6 +50,10 @@ class Imports:
             if _dotted(before) != _dotted(target):
                 raise Clash(of, bound)
 
+    def keep(self, names):
+        """Forget the statements that bind none of these names."""
+        self.bound = {name: target for name, target in self.bound.items() if name in names}
+
     @property
     def others(self):
         """The packages beyond the standard library, sorted."""

@@ -8,28 +8,38 @@ from classroom.mine.model import KVCache
 from classroom.mine.tokenizer import END_OF_TEXT
 
 
+def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
+    """The distribution that sampling draws from, (V,): of the likeliest `top_k`, or `top_p` of all."""
+    if temperature < 0 or (top_k or 1) < 1 or not 0 < (top_p or 1) <= 1:
+        raise ValueError("temperature is 0 or more, top-k 1 or more, top-p over 0 and up to 1")
+    ordered, order = ((logits - logits.max()) / (temperature or 1)).sort(descending=True)
+    shares = ordered[: top_k or None].softmax(dim=-1)
+    if top_p:
+        shares = shares * (shares.cumsum(dim=-1) - shares < top_p)
+    return torch.zeros_like(logits).scatter(0, order[: len(shares)], shares / shares.sum())
+
+
 @torch.no_grad()
-def generate(model, token_ids, max_new_tokens, temperature=0.0):
+def generate(model, token_ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None):
     """Yield new token ids, one at a time, that continue the list `token_ids`."""
-    limit, token_ids = model.config.context_length, list(token_ids)
-    cache, known = KVCache(model.config), 0
+    limit, device = model.config.context_length, model.output_head.weight.device
+    token_ids, cache, known = list(token_ids), KVCache(model.config), 0
     for _ in range(max_new_tokens):
-        if len(token_ids) > limit:  # the window slides, and the cached positions no longer hold
-            hidden = model.hidden_states(torch.tensor([token_ids[-limit:]]))
-        else:
-            hidden = model.hidden_states(torch.tensor([token_ids[known:]]), cache)
+        fits = len(token_ids) <= limit  # else the window slides, and cached positions do not hold
+        new = torch.tensor([token_ids[known:] if fits else token_ids[-limit:]], device=device)
+        hidden = model.hidden_states(new, cache if fits else None)
         known, logits = len(token_ids), model.output_head(hidden[0, -1])  # (V,)
-        scaled = (logits / max(temperature, 1e-3)).softmax(dim=-1)
-        token_ids.append(int(torch.multinomial(scaled, 1) if temperature else logits.argmax()))
+        shares = next_token_probabilities(logits, temperature, top_k, top_p)
+        token_ids.append(int(torch.multinomial(shares, 1) if temperature else logits.argmax()))
         yield token_ids[-1]
 
 
-def continuation(model, tokenizer, prompt, max_new_tokens=60, temperature=0.8):
+def continuation(model, tokenizer, prompt, max_new_tokens=60, **sampling):
     """Yield what the model adds to a prompt, in pieces of text, until a document ends."""
     end_of_text = tokenizer.special_tokens.get(END_OF_TEXT)
     token_ids = tokenizer.encode(prompt) or [end_of_text or 0]
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a token may end in a character
-    for token_id in generate(model, token_ids, max_new_tokens, temperature):
+    for token_id in generate(model, token_ids, max_new_tokens, **sampling):
         if token_id == end_of_text:
             return
         yield decoder.decode(tokenizer.vocab[token_id])

@@ -15,8 +15,9 @@ from classroom.mine.files import save_checkpoint
 
 def next_token_loss(model, inputs, targets):
     """Mean cross-entropy in nats per token of (B, T) inputs and targets."""
-    logits = model(inputs)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    device = next(model.parameters()).device
+    logits = model(inputs.to(device))  # (B, T, V)
+    return F.cross_entropy(logits.flatten(0, 1), targets.to(device).flatten())
 
 
 def create_optimizer(model, weight_decay):

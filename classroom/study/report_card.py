@@ -175,7 +175,7 @@ def as_text(report: Report) -> str:
             lines.append(f"   {', '.join(names)}")
     lines.append("")
     if not report.figures:
-        lines.append("Your model: not trained yet. python3 course.py mine train")
+        lines.append("Your model: not measured yet. python3 course.py mine train")
     for name, value, explanation in facts(report):
         lines.append(f"{value:>7} {name}: {explanation}")
     if bars(report):
@@ -236,7 +236,7 @@ def _dial(done, total, name, color):
 def _model(report):
     if not report.figures:
         return (
-            '<section><h2>Your model</h2><p class="rc-quiet">Not trained yet: '
+            '<section><h2>Your model</h2><p class="rc-quiet">Not measured yet: '
             "<code>python3 course.py mine train</code></p></section>"
         )
     told = "".join(

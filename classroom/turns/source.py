@@ -48,7 +48,7 @@ def _written(cell, node, code):
     parts = [f"{indent}@{ast.unparse(other)}\n" for other in kept]
     parts += lines[node.lineno - 1 : node.end_lineno]
     source = textwrap.dedent("".join(parts)).rstrip("\n") + "\n"
-    taken = _taken(source)
+    taken = taken_names(source)
     imports, bound = [], set()
     for statement in cell.body:
         if not isinstance(statement, (ast.Import, ast.ImportFrom)):
@@ -62,7 +62,7 @@ def _written(cell, node, code):
     return Written(node, source, tuple(dict.fromkeys(imports)), tuple(sorted(taken - bound)))
 
 
-def _taken(source):
+def taken_names(source):
     """The names that a definition takes from outside itself: no arguments, locals, builtins."""
     module = symtable.symtable(source, "<turn>", "exec")
     defined = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned()}
