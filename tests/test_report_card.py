@@ -10,7 +10,7 @@ from classroom.study import report_card
 from classroom.study.flash_cards import grade, load_cards
 from classroom.study.quiz import Quiz
 from classroom.study.quiz_bank import load_quiz, questions
-from classroom.study.report_card import ReportCard, as_html, as_text, bars, facts, read_report
+from classroom.study.report_card import ReportCard, as_html, bars, facts, read_report, report_text
 from classroom.turns.kept import Kept, keep
 from tools import mine as tool
 
@@ -51,7 +51,7 @@ def test_with_nothing_done_everything_is_open():
     assert (report.yours, report.boxes, report.figures) == (0, [0] * 5, {})
     assert report.quiz_answered == 0 and report.quiz_total == len(load_quiz())
     assert [s.number for s in report.sections][:3] == ["00", "01", "02"]
-    assert "not measured yet" in as_text(report) and "Not measured yet" in as_html(report)
+    assert "not measured yet" in report_text(report) and "Not measured yet" in as_html(report)
 
 
 def test_it_counts_what_is_done():
@@ -63,7 +63,7 @@ def test_it_counts_what_is_done():
     assert tokenizer.exercises["02.1"] and not tokenizer.exercises["02.2"]
     assert report.written[0] == 1 and report.solved[0] == 1
     assert report.boxes == [1, 0, 1, 0, 0] and report.cards_total == len(load_cards())
-    text = as_text(report)
+    text = report_text(report)
     assert "02 Tokenizer: 1 of 8 turns, 1 of 5 exercises\n   text_to_tokens" in text
     assert "in boxes 1 to 5: 1, 0, 1, 0, 0" in text
 
@@ -100,10 +100,10 @@ def test_the_models_figures():
 
 def test_the_same_state_gives_the_same_bytes(state):
     write_something()
-    first = [as_text(read_report()), as_html(read_report())]
+    first = [report_text(read_report()), as_html(read_report())]
     before = state.read_bytes()
     report_card._titles.cache_clear()
-    assert [as_text(read_report()), as_html(read_report())] == first
+    assert [report_text(read_report()), as_html(read_report())] == first
     assert state.read_bytes() == before, "to look at it changes nothing"
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_state_is_no_error(state, damage):
     state.write_text(damage)
     report = read_report()
     assert report.figures == {} and report.quiz_answered == 0
-    assert as_text(report) and as_html(report)
+    assert report_text(report) and as_html(report)
 
 
 def test_figures_that_are_missing_or_no_numbers_are_left_out():
@@ -175,7 +175,7 @@ def test_the_command_shows_it_and_writes_the_page(state, capsys):
     assert tool.main(["--report"]) == 0
     said = capsys.readouterr().out
     page = state.parent / tool.PAGE
-    assert as_text(read_report()) in said and str(page) in said
+    assert report_text(read_report()) in said and str(page) in said
     assert page.read_text("utf-8") == as_html(read_report())
 
 

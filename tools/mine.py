@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from classroom.mine import desk
-from classroom.study.report_card import as_html, as_text, read_report
+from classroom.study.report_card import as_html, read_report, report_text
 from helpers.files import write_whole
 from tools.terminal import run_command
 
@@ -38,7 +38,7 @@ def main(arguments=None):
     try:
         if options.report:
             report = read_report()
-            print(as_text(report))
+            print(report_text(report))
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / PAGE, as_html(report))
             print(f"\nAs a page to keep: {folder / PAGE}")

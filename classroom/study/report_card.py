@@ -1,6 +1,6 @@
 """The report card: what the reader wrote and knows, and how good the model of their `my_llm.py` is.
 
-`read_report` collects it from the reader's state, `as_text` and `as_html` show it; the same state gives
+`read_report` collects it from the reader's state, `report_text` and `as_html` show it; the same state gives
 the same bytes. `ReportCard` shows it in a notebook.
 """
 
@@ -149,7 +149,7 @@ def facts(report):
     return found
 
 
-def as_text(report: Report) -> str:
+def report_text(report: Report) -> str:
     """The card as plain text."""
     (written, turns), (solved, exercises) = report.written, report.solved
     lines = [
