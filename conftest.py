@@ -20,7 +20,7 @@ def pytest_configure(config):
     # what a reader has solved must not change a test, nor a test what a reader has solved
     config.course_state = tempfile.mkdtemp(prefix="course-tests-")
     os.environ["LLM_COURSE_STATE"] = os.path.join(config.course_state, "state.json")
-    check_needs(os.environ.get("LLM_COURSE_NEEDS", "").split())
+    check_needs(os.environ.pop("LLM_COURSE_NEEDS", "").split())  # not those that tests start
     if getattr(config.option, "nbval", False):
         use_nbval(config)
 

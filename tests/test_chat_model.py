@@ -99,7 +99,9 @@ def test_it_answers_what_it_never_saw():
     assert measured["questions"]["right"] >= 0.8
     report = json.loads((CHAT_MODEL / "report.json").read_text("utf-8"))["after"]
     for part in ("questions", "late_questions", "tasks"):
-        assert measured[part]["right"] == pytest.approx(report[part]["right"], abs=0.01)
+        one_in_a_hundred = 0.0101  # 0.79 - 0.78 is a little more than 0.01
+        found = measured[part]["right"]
+        assert found == pytest.approx(report[part]["right"], abs=one_in_a_hundred)
 
 
 @there
