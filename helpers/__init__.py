@@ -13,7 +13,7 @@ model: config kv_cache layers attention model generate loss
 texts: pip_models texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files
 training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
-adapting: pretrained baselines classifier instructions lora difference
+adapting: pretrained baselines classifier instructions lora difference preferences reinforce
 talking: evaluate judge chat
 llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed

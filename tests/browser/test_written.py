@@ -28,7 +28,9 @@ def write_all(tab, path):
 def verdicts(tab, places):
     """What the cells at these places print, with single spaces."""
     cells = tab.locator(".jp-Notebook .jp-Cell")
-    return [pages.plain(cells.nth(place).locator(".jp-OutputArea").inner_text()) for place in places]
+    return [
+        pages.plain(cells.nth(place).locator(".jp-OutputArea").inner_text()) for place in places
+    ]
 
 
 def test_every_turn_that_is_written_in_the_page_is_right(lab, tab):
