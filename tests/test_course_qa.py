@@ -55,8 +55,15 @@ def test_there_are_enough_of_them():
 
 def test_each_has_four_wordings_and_no_wording_comes_twice():
     assert [question for question in ALL if len(question.wordings) < 4] == []
-    seen = Counter(wording.lower() for question in ALL for wording in question.wordings)
+    seen = Counter(wording.lower() for question in ALL for wording in question.wordings + question.typed)
     assert [wording for wording, n in seen.items() if n > 1] == []
+
+
+def test_each_is_typed_in_four_ways_and_more():
+    assert [question for question in ALL if len(question.typed) < 4] == []
+    typed = [wording for wording, _ in questions("typed")]
+    plain = sum(wording[0].islower() and wording[-1] != "?" for wording in typed)
+    assert plain >= 0.6 * len(typed)  # as people type: no capital, no question mark
 
 
 def test_answers_are_short_but_for_the_list_of_resources():
@@ -125,7 +132,7 @@ def test_beginnings_of_held_out_wordings_recur_in_training():
 
 def test_all_is_plain_text():
     for question in ALL:
-        for text in (question.answer, *question.wordings):
+        for text in (question.answer, *question.wordings, *question.typed):
             assert text.isascii() and text == text.strip() and "  " not in text, text
         assert question.answer[-1] in ".!?", question.answer
 
@@ -141,7 +148,7 @@ def test_splits_share_answers_and_no_wordings():
 
 @pytest.mark.parametrize("split", ["validation", "", None])
 def test_an_unknown_split_is_refused(split):
-    with pytest.raises(ValueError, match="split must be one of train, test"):
+    with pytest.raises(ValueError, match="split must be one of train, test, typed"):
         questions(split)
 
 

@@ -2,7 +2,8 @@
 
 They are written by hand in `assets/course_qa.yaml`. The chat model of the course is fine-tuned on
 all wordings of each question but the last, which is kept for the test. So a right answer in the
-test means that the model recognized the question in a wording that it had not seen.
+test means that the model recognized the question in a wording that it had not seen. A third split
+holds each question as people type it, with typos and half sentences: that is harder.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import yaml
 
 _FILE = Path(__file__).parent.parent / "assets" / "course_qa.yaml"
-SPLITS = ("train", "test")
+SPLITS = ("train", "test", "typed")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class CourseQuestion:
     wordings: tuple[str, ...]
     answer: str
     lecture: int
+    typed: tuple[str, ...]
 
 
 @cache
@@ -30,7 +32,9 @@ def _all() -> tuple[CourseQuestion, ...]:
         _FILE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     )
     return tuple(
-        CourseQuestion(tuple(entry["wordings"]), entry["answer"], entry["lecture"])
+        CourseQuestion(
+            tuple(entry["wordings"]), entry["answer"], entry["lecture"], tuple(entry["typed"])
+        )
         for entry in entries
     )
 
@@ -46,10 +50,10 @@ def load_course_qa() -> list[CourseQuestion]:
 
 
 def questions(split: str = "train") -> list[tuple[str, str]]:
-    """Return `(question, answer)` pairs, with every wording but the last, or only the last one.
+    """Return `(question, answer)` pairs: every wording but the last, only the last, or as typed.
 
-    Both splits have the same answers; only the wordings of `"test"` are held out. Raises
-    ValueError for a split other than `"train"` and `"test"`.
+    All splits have the same answers; the wordings of `"test"` and `"typed"` are held out. Raises
+    ValueError for a split other than `"train"`, `"test"` and `"typed"`.
 
     >>> len(questions("test")) == len(load_course_qa())
     True
@@ -58,5 +62,7 @@ def questions(split: str = "train") -> list[tuple[str, str]]:
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+    if split == "typed":
+        return [(words, question.answer) for question in _all() for words in question.typed]
     part = slice(None, -1) if split == "train" else slice(-1, None)
     return [(words, question.answer) for question in _all() for words in question.wordings[part]]
