@@ -16,6 +16,7 @@ looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference preferences reinforce
 talking: evaluate judge chat
 llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
+out: interchange.templates interchange.hugging_face interchange.gguf
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
 """
 

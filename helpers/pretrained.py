@@ -30,7 +30,7 @@ _MUST_BE = {
     "scale_attn_by_inverse_layer_idx": (False,),
     "add_cross_attention": (False,),
 }
-_RENAMED = {
+RENAMED = {
     "ln_1": "norm_attention",
     "attn.c_proj": "attention.output",
     "ln_2": "norm_feed_forward",
@@ -164,7 +164,7 @@ def convert_gpt2(tensors: Mapping[str, torch.Tensor], config: GPTConfig) -> dict
             parts = tensors[f"{theirs}attn.c_attn.{kind}"].chunk(3, dim=-1)
             for name, part in zip(("query", "key", "value"), parts, strict=True):
                 ours[f"{block}attention.{name}.{kind}"] = part.t().clone()
-        for old, new in _RENAMED.items():
+        for old, new in RENAMED.items():
             weight, bias = ("scale", "shift") if old.startswith("ln") else ("weight", "bias")
             ours[f"{block}{new}.{weight}"] = tensors[f"{theirs}{old}.weight"].t()
             ours[f"{block}{new}.{bias}"] = tensors[f"{theirs}{old}.bias"]
