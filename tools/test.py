@@ -9,6 +9,7 @@ Colab's versions. Paths and options go to pytest: `course.py test tests/test_bpe
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tools.lectures import ROOT
@@ -18,6 +19,7 @@ WORKERS = 2
 FOLDERS = ("tests", "helpers", "classroom")  # with the examples in docstrings
 SMOKE = "notebooks/02_tokenizer.ipynb"
 APART = {"--browser": "tests/browser", "--colab": "tests/test_colab.py"}  # only when asked for
+PART = "COURSE_TEST_PART"  # "0 2": the first of two processes that share the tests in a browser
 WITH_VALUE = ("-k", "-m", "-n", "-p", "-r", "--deselect", "--ignore")  # the next word is no path
 # by the time that they say they take: a run ends soonest when the longest notebooks begin first
 LONGEST_FIRST = tuple("07 00 11 06 05 09 08 04 01 03 02".split())
@@ -40,7 +42,8 @@ def command(arguments, cores):
     line = [sys.executable, "-m", "pytest", "-q", "-rsfE"]
     workers = 1
     if apart := [place for flag, place in APART.items() if flag in arguments]:
-        return [*line, *apart, *rest], cores  # xdist would leave JupyterLab behind after Ctrl-C
+        # not with xdist, which would leave JupyterLab behind after Ctrl-C: see `parts`
+        return [*line, *apart, *rest], max(1, cores // parts(arguments, cores))
     if quick or smoke:
         line += ["-m", "not slow"]
     if not named(rest):
@@ -51,6 +54,29 @@ def command(arguments, cores):
             # xdist would begin with the files of most tests; conftest.py knows a better order
             line += ["-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder"]
     return [*line, "--nbval", *rest], max(1, cores // workers)
+
+
+def parts(arguments, cores):
+    """How many processes share the tests: all those in a browser are shared by two."""
+    rest = [item for item in arguments if item not in APART]
+    return WORKERS if "--browser" in arguments and not rest and cores > 1 else 1
+
+
+def run_parts(line, threads, n_parts):
+    """Run pytest in so many processes at once; the first one's output is shown as it comes."""
+    processes, outputs = [], []
+    for part in range(n_parts):
+        outputs.append(tempfile.TemporaryFile("w+", encoding="utf-8") if part else None)
+        settings = environment(threads) | {PART: f"{part} {n_parts}"}
+        processes.append(
+            subprocess.Popen(line, cwd=ROOT, env=settings, stdout=outputs[-1], stderr=outputs[-1])
+        )
+    statuses = [wait_for(process) for process in processes]
+    for output in filter(None, outputs):
+        output.seek(0)
+        print(output.read(), end="", flush=True)
+        output.close()
+    return max(statuses)
 
 
 def environment(threads):
@@ -70,9 +96,10 @@ def main(arguments):
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return 0
-    line, threads = command(arguments, os.cpu_count() or 1)
+    cores = os.cpu_count() or 1
+    line, threads = command(arguments, cores)
     # Ctrl-C: pytest gets it too, and ends with a summary
-    return wait_for(subprocess.Popen(line, cwd=ROOT, env=environment(threads)))
+    return run_parts(line, threads, parts(arguments, cores))
 
 
 if __name__ == "__main__":
