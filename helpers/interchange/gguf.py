@@ -180,8 +180,8 @@ def tokenizer_header(tokenizer: BPETokenizer, vocab_size: int, chat: str | None)
     tokens, kinds = [f"[UNUSED {i}]" for i in range(vocab_size)], [UNUSED] * vocab_size
     for token_id, token in tokenizer.vocab.items():
         tokens[token_id], kinds[token_id] = printable(token), NORMAL
-    for token, token_id in tokenizer.special_tokens.items():
-        tokens[token_id], kinds[token_id] = token, CONTROL
+    for name, token_id in tokenizer.special_tokens.items():
+        tokens[token_id], kinds[token_id] = name, CONTROL
     settings: dict[str, Any] = {
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": names[tokenizer.pattern],
