@@ -14,6 +14,7 @@ from unittest import mock
 import nbformat
 import pytest
 
+from classroom.turns.registry import COLUMNS
 from tools.lectures import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -32,6 +33,20 @@ def run_cell(source, namespace):
     with contextlib.redirect_stdout(printed):
         exec(compile(source, filename, "exec"), namespace)
     return printed.getvalue()
+
+
+def unwrapped(printed):
+    """What was printed, without the line breaks that `registry.wrapped` put into verdicts."""
+    lines = printed.split("\n")
+    whole = lines[:1]
+    for last, line in zip(lines, lines[1:], strict=False):
+        word = re.split(r"(?<! ) (?! )", line, maxsplit=1)[0]  # two spaces belong to a string
+        indented = last.startswith(" ") or line.startswith(" ")
+        if word and not indented and len(last) + 1 + len(word) > COLUMNS:
+            whole[-1] += f" {line}"
+        else:
+            whole.append(line)
+    return "\n".join(whole)
 
 
 def turns_of(path):
