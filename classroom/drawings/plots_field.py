@@ -196,7 +196,8 @@ def plot_open_and_closed(open_models, closed_models, ax=None):
                 color=color,
             )  # fmt: skip
     ax.set(ylabel="MMLU, % right", ylim=(25, 96), xlim=(None, end + 0.2))
-    ax.set_xticks(range(2022, math.floor(end) + 1))
+    start = min(row[1] for row in (*open_models, *closed_models))
+    ax.set_xticks(range(math.ceil(start), math.floor(end) + 1))
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     return ax
 
