@@ -179,16 +179,16 @@ def plot_open_and_closed(open_models, closed_models, ax=None):
     """
     ax = ax if ax is not None else new_axes(8.5, 4.4)
     end = max(row[1] for row in (*open_models, *closed_models)) + 0.3
-    for rows, color, label, lift in (
-        (closed_models, COLORS[1], "closed: only through an interface", 7),
-        (open_models, COLORS[0], "open: weights to download", -14),
+    for rows, color, label, lift, room in (  # a name that has less room in years goes left
+        (closed_models, COLORS[1], "closed: only through an interface", 7, 0.98),
+        (open_models, COLORS[0], "open: weights to download", -14, 0.32),
     ):
         steps = best_so_far(rows)
         steps.append((end, steps[-1][1]))
         ax.step(*zip(*steps, strict=True), where="post", color=color, linewidth=2, label=label)
         years = [row[1] for row in rows] + [math.inf]
         for (name, year, score, *_), following in zip(rows, years[1:], strict=True):
-            crowded = following - year < 0.32  # then the name goes left of its dot
+            crowded = following - year < room
             ax.plot(year, score, "o", color=color, markersize=6)
             ax.annotate(
                 f"{name} {score:.1f}", (year, score), xytext=(-4 if crowded else 3, lift),
