@@ -218,6 +218,7 @@ def show_rounds(losses):
     """Show the loss of each round of training, one curve for each name."""
     ax = plot_losses({name: (range(1, len(row) + 1), row) for name, row in losses.items()})
     ax.set(xlabel="round", ylim=(0, None))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     lowest = min(losses, key=lambda name: losses[name][0])
     show(ax, alt=f"Loss by round of training: {', '.join(losses)}; lowest at first: {lowest}.")
 
