@@ -95,7 +95,7 @@ def wrapped(verdict):
     lines = []
     for line in verdict.split("\n"):
         if len(line) > COLUMNS and not line.startswith(" "):
-            held = re.sub(" {2,}", lambda spaces: "\ue000" * len(spaces[0]), line)  # in a string
+            held = re.sub(" {2,}", lambda spaces: "\0" * len(spaces[0]), line)  # in a string
             line = textwrap.fill(
                 held,
                 COLUMNS,
@@ -103,7 +103,7 @@ def wrapped(verdict):
                 replace_whitespace=False,
                 break_long_words=False,
                 break_on_hyphens=False,
-            ).replace("\ue000", " ")
+            ).replace("\0", " ")
         lines.append(line)
     return "\n".join(lines)
 
