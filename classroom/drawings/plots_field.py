@@ -179,16 +179,16 @@ def plot_open_and_closed(open_models, closed_models, ax=None):
     """
     ax = ax if ax is not None else new_axes(8.5, 4.4)
     end = max(row[1] for row in (*open_models, *closed_models)) + 0.3
-    for rows, color, label, lift in (
-        (closed_models, COLORS[1], "closed: only through an interface", 7),
-        (open_models, COLORS[0], "open: weights to download", -14),
+    for rows, color, label, lift, room in (  # a name that has less room in years goes left
+        (closed_models, COLORS[1], "closed: only through an interface", 7, 0.98),
+        (open_models, COLORS[0], "open: weights to download", -14, 0.32),
     ):
         steps = best_so_far(rows)
         steps.append((end, steps[-1][1]))
         ax.step(*zip(*steps, strict=True), where="post", color=color, linewidth=2, label=label)
         years = [row[1] for row in rows] + [math.inf]
         for (name, year, score, *_), following in zip(rows, years[1:], strict=True):
-            crowded = following - year < 0.32  # then the name goes left of its dot
+            crowded = following - year < room
             ax.plot(year, score, "o", color=color, markersize=6)
             ax.annotate(
                 f"{name} {score:.1f}", (year, score), xytext=(-4 if crowded else 3, lift),
@@ -196,7 +196,8 @@ def plot_open_and_closed(open_models, closed_models, ax=None):
                 color=color,
             )  # fmt: skip
     ax.set(ylabel="MMLU, % right", ylim=(25, 96), xlim=(None, end + 0.2))
-    ax.set_xticks(range(2022, math.floor(end) + 1))
+    start = min(row[1] for row in (*open_models, *closed_models))
+    ax.set_xticks(range(math.ceil(start), math.floor(end) + 1))
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     return ax
 
@@ -217,6 +218,7 @@ def show_rounds(losses):
     """Show the loss of each round of training, one curve for each name."""
     ax = plot_losses({name: (range(1, len(row) + 1), row) for name, row in losses.items()})
     ax.set(xlabel="round", ylim=(0, None))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     lowest = min(losses, key=lambda name: losses[name][0])
     show(ax, alt=f"Loss by round of training: {', '.join(losses)}; lowest at first: {lowest}.")
 
