@@ -13,7 +13,7 @@ def page(*answers, number="07"):
     """A page with an exercise for each answer."""
     fold = "<details>\n<summary>Answer</summary>\n\n{}\n\n</details>\n"
     parts = [
-        f"**{number}.{k}** How many?\n\n{fold.format(a)}" for k, a in enumerate(answers, start=1)
+        f"**{number}{k}** How many?\n\n{fold.format(a)}" for k, a in zip("abc", answers, strict=False)
     ]
     return f"# Exercises\n\n## Lecture {number}\n\n" + "\n".join(parts)
 
@@ -52,7 +52,7 @@ GOOD = "6 times 7 is **42**<!-- = 6 * 7 -->."
     [
         (page(GOOD, GOOD, GOOD), None),
         (page(GOOD, GOOD), "three a lecture"),
-        (page(GOOD, GOOD, "It is 42."), "07.3: no result in bold"),
+        (page(GOOD, GOOD, "It is 42."), "07c: no result in bold"),
         (page(GOOD, GOOD, "It is **42**."), "no marker right after **42**"),
         (page(GOOD, GOOD, "It is **41**<!-- = 6 * 7 -->."), "gives 42"),
         (page(GOOD, GOOD, "As **42**<!-- = 6 * 7 --> / 10 = 4.2."), "no marker vouches for 4.2"),

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from tools.note_numbers import NO_PROSE, check_numbers
 
 PAGE = "exercises.md"
-A_LECTURE = 3  # exercises
+LETTERS = "abc"  # of the exercises of a lecture
 LAST = 43  # the lecture of the series after which notes may come without exercises
 SECTION = re.compile(r"^## Lecture (\d\d)\n", re.MULTILINE)
 EXERCISE = re.compile(
-    r"^\*\*(?P<number>\d\d\.\d)\*\* (?P<question>.+?)\n\n<details>\n<summary>Answer</summary>\n\n"
+    r"^\*\*(?P<number>\d\d[a-z])\*\* (?P<question>.+?)\n\n<details>\n<summary>Answer</summary>\n\n"
     r"(?P<answer>.+?)\n\n</details>$",
     re.MULTILINE | re.DOTALL,
 )
@@ -24,7 +24,7 @@ RESULT = re.compile(r"\*\*([^*\n]+)\*\*")
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: its number such as "07.1", and where its answer is in the page."""
+    """One exercise: its number such as "07a", and where its answer is in the page."""
 
     number: str
     question: str
@@ -35,7 +35,7 @@ class Exercise:
 def lectures_of(text: str) -> list[str]:
     """The lectures that have a section, in its order.
 
-    >>> lectures_of("# Exercises\\n\\n## Lecture 07\\n\\n**07.1** How many?\\n")
+    >>> lectures_of("# Exercises\\n\\n## Lecture 07\\n\\n**07a** How many?\\n")
     ['07']
     """
     return SECTION.findall(text)
@@ -62,7 +62,7 @@ def results_of(answer: str) -> list[re.Match]:
 def find_problems(text: str) -> list[str]:
     """All that is wrong with the page, a sentence each."""
     exercises = exercises_of(text)
-    wanted = [f"{lecture}.{k + 1}" for lecture in lectures_of(text) for k in range(A_LECTURE)]
+    wanted = [lecture + letter for lecture in lectures_of(text) for letter in LETTERS]
     problems = []
     if [exercise.number for exercise in exercises] != wanted:
         off = set(wanted) ^ {exercise.number for exercise in exercises}
@@ -82,7 +82,7 @@ def find_problems(text: str) -> list[str]:
 def spoiled(text: str) -> tuple[str, int]:
     """The page with every bold result changed, and how many numbers and words that are.
 
-    >>> spoiled("**07.1** What?\\n\\n<details>\\n<summary>Answer</summary>\\n\\n**29**\\n\\n</details>")[1]
+    >>> spoiled("**07a** What?\\n\\n<details>\\n<summary>Answer</summary>\\n\\n**29**\\n\\n</details>")[1]
     1
     """
     changed, spoilt = 0, list(text)

@@ -132,3 +132,39 @@ def distance_only():
     board.text(520, 132, "dots: from place 10", 14, "red", align="left")
     board.text(520, 154, "dots: from place 30", 14, "green", align="left")
     return board
+
+
+def turn_by_place():
+    """Rotary embedding: query and key are turned; the angle between them is that of the distance."""
+    board = Board(
+        760, 430, "Rotary embedding: turn by the position",
+        "Three circles, for a query at position 2 and a key at 0, at 5 and 3, and at 9 and 7. In "
+        "each both arrows have been turned by one radian per position. Their directions differ from "
+        "circle to circle, the angle between them is always the same, and so is the score, 0.528.",
+    )  # fmt: skip
+    radius = 92
+    for column, (n, m) in enumerate(((2, 0), (5, 3), (9, 7))):
+        middle = (140 + 240 * column, 218)
+        board.oval(middle[0] - radius, middle[1] - radius, 2 * radius, 2 * radius, frame=True)
+        board.text(middle[0], 92, f"query at {n}, key at {m}", 15, bold=True)
+        turned = [_turned_by(pair, place) for pair, place in ((QUERY, n), (KEY, m))]
+        for (x, y), name, color in zip(turned, "qk", ("red", "blue"), strict=True):
+            x, y = 0.74 * radius * x, 0.74 * radius * y
+            tip = (middle[0] + x, middle[1] - y)
+            board.arrow(middle, tip, color=color, thickness=2.6, gap=0)
+            beyond = 1 + 13 / math.hypot(x, y)
+            place = (middle[0] + x * beyond, middle[1] - y * beyond)
+            board.text(*place, name, 14, color, bold=True)
+        score = sum(a * b for a, b in zip(*turned, strict=True))
+        board.text(middle[0], 338, f"q · k = {score:.3f}", 15, "green")
+    board.text(380, 374, "each pair of numbers is turned by ω times its position, here ω = 1", 14)
+    board.text(380, 402, "two positions apart in all three: the same angle, the same score", 14, "red")
+    return board
+
+
+QUERY, KEY = (0.9, 0.1), (0.2, 0.8)  # as in the note's code
+
+
+def _turned_by(pair, angle):
+    c, s = math.cos(angle), math.sin(angle)
+    return (pair[0] * c - pair[1] * s, pair[0] * s + pair[1] * c)
