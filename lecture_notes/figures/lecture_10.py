@@ -197,5 +197,5 @@ def word_map():
         if math.hypot(spot[0] - x, spot[1] - y) > 42:
             board.line([(x, y), (spot[0], spot[1])], color, thickness=0.7)
         board.text(*spot, word, 13, color, covers=True)
-    board.text(380, 480, "256 dimensions do not fit on a page: two remain", 13, "gray")
+    board.text(380, 480, f"{rows.shape[1]} dimensions do not fit on a page: two remain", 13, "gray")
     return board
