@@ -13,7 +13,8 @@ def page(*answers, number="07"):
     """A page with an exercise for each answer."""
     fold = "<details>\n<summary>Answer</summary>\n\n{}\n\n</details>\n"
     parts = [
-        f"**{number}{k}** How many?\n\n{fold.format(a)}" for k, a in zip("abc", answers, strict=False)
+        f"**{number}{k}** How many?\n\n{fold.format(a)}"
+        for k, a in zip("abc", answers, strict=False)
     ]
     return f"# Exercises\n\n## Lecture {number}\n\n" + "\n".join(parts)
 

@@ -17,6 +17,7 @@ LECTURE = re.compile(r"^## Lecture (\d\d) · ", re.MULTILINE)
 SOLUTION = re.compile(r"<summary>Solution</summary>\n\n```python\n(.+?)```", re.DOTALL)
 PART = re.compile(r"^# ---- (\d)\. (.+) ----$", re.MULTILINE)
 LEAST_LINES = 4  # to write on
+LINE = '<div class="line"></div>'
 # the lectures behind what is no turn
 BEHIND = {
     "settings": ("24",),
@@ -107,7 +108,7 @@ def worksheets(root=ROOT) -> str:
             parts.append(f"### `{stub.name}`\n")
             parts += [f"{where}\n"] if where else []
             parts.append(f"```python\n{stub.source}\n```\n")
-            parts.append(f'<div class="lines" style="--lines: {stub.lines}"></div>\n')
+            parts.append(f'<div class="lines">{LINE * stub.lines}</div>\n')
     return "\n".join(parts)
 
 
@@ -150,7 +151,9 @@ def printed(root=ROOT) -> str:
             if name in wanted
         ]
         if rows:
-            page.append("\n".join(["| turn | line | notebook | note |", "|---|---|---|---|", *rows]))
+            page.append(
+                "\n".join(["| turn | line | notebook | note |", "|---|---|---|---|", *rows])
+            )
             page.append("")
         page.append(_block(code, first))
     return "\n".join(page)

@@ -101,7 +101,9 @@ def with_exercises(note, questions, answers: str, number) -> None:
     """Put the exercises of a note at its end, with the page on which the answers begin."""
     from bs4 import BeautifulSoup
 
-    line = f'<p>Answers and a small table of logarithms: page <a href="#{answers}">{number}</a>.</p>'
+    line = (
+        f'<p>Answers and a small table of logarithms: page <a href="#{answers}">{number}</a>.</p>'
+    )
     heading = BeautifulSoup(f"<h2>With pencil and paper</h2>{line}", "html.parser")
     questions.insert(0, heading)
     note.append(questions)

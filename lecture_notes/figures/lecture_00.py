@@ -77,7 +77,7 @@ def one_step():
     board.arrow(model, loss, "forward")
     board.arrow(loss, slopes, color="red")
     board.text(650, 216, "backward", 14, "red")
-    board.arrow(slopes, move, "times the rate")
+    board.arrow(slopes, move, "× rate")
     board.arrow(move, model)
     board.text(230, 216, "a little better", 14, "gray")
     return board

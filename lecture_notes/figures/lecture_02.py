@@ -35,7 +35,9 @@ def field_map():
     board.text(708, 100, "makes something new", 13, align="right")
     board.text(388, 168, "tables of counts that write (this note)", 13, align="left")
     board.box(390, 226, 314, 62, "large language models:\nGPT, Llama", fill="yellow", bold=True)
-    board.box(390, 302, 314, 62, "generators of pictures, sound,\nvideo, 3D models", fill="paper", size=14)
+    board.box(
+        390, 302, 314, 62, "generators of pictures, sound,\nvideo, 3D models", fill="paper", size=14
+    )
     board.text(98, 326, "networks that only label:\nis this a cat?", 14, align="left")
     return board
 

@@ -157,8 +157,16 @@ def _free_spot(x, y, width, taken):
     for distance in range(14, 200, 6):
         for step in range(16):
             angle = math.tau * (step + 4) / 16
-            middle = (x + (distance + width / 2 - 7) * math.cos(angle), y - distance * math.sin(angle))
-            box = (middle[0] - width / 2 - 3, middle[1] - 9, middle[0] + width / 2 + 3, middle[1] + 9)
+            middle = (
+                x + (distance + width / 2 - 7) * math.cos(angle),
+                y - distance * math.sin(angle),
+            )
+            box = (
+                middle[0] - width / 2 - 3,
+                middle[1] - 9,
+                middle[0] + width / 2 + 3,
+                middle[1] + 9,
+            )
             page = box[0] > 12 and box[2] < 748 and box[1] > 66 and box[3] < 462
             if page and not any(_meet(box, other) for other in taken):
                 taken.append(box)
@@ -181,7 +189,7 @@ def word_map():
     words = [(word, color) for color, group in GROUPS.items() for word in group.split()]
     ids = [tokenizer.encode(f" {word}") for word, _ in words]
     if any(len(one) != 1 for one in ids):
-        raise ValueError(f"not one token: {[w for (w, _), i in zip(words, ids) if len(i) > 1]}")
+        raise ValueError(f"not each of {[word for word, _ in words]} is one token")
     rows = model.token_embedding.weight.detach().double()[[one[0] for one in ids]]
     rows = F.normalize(rows - rows.mean(dim=0), dim=1)
     _, _, directions = torch.linalg.svd(rows - rows.mean(dim=0))

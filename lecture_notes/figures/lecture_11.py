@@ -158,7 +158,9 @@ def turn_by_place():
         score = sum(a * b for a, b in zip(*turned, strict=True))
         board.text(middle[0], 338, f"q · k = {score:.3f}", 15, "green")
     board.text(380, 374, "each pair of numbers is turned by ω times its position, here ω = 1", 14)
-    board.text(380, 402, "two positions apart in all three: the same angle, the same score", 14, "red")
+    board.text(
+        380, 402, "two positions apart in all three: the same angle, the same score", 14, "red"
+    )
     return board
 
 
