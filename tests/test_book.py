@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 import tarfile
 import urllib.error
@@ -11,7 +12,8 @@ from urllib.parse import urldefrag, urljoin
 import nbformat
 import pytest
 
-from tools import book, book_assets, book_pages, book_pdf
+from classroom.mine.assemble import PARTS, assemble
+from tools import book, book_assets, book_back, book_pages, book_pdf
 from tools.lectures import ROOT, Lecture, read_map
 
 PHONE = {"width": 390, "height": 844}
@@ -105,6 +107,66 @@ def test_the_whole_course_can_be_staged(tmp_path):
     folder = (tmp_path / "source" / "helpers" / "bpe.md").read_text("utf-8")
     assert "[`tokenizer`](bpe/tokenizer.md)" in folder
     assert (tmp_path / "source" / "helpers" / "bpe" / "tokenizer.md").is_file()
+
+
+def test_stubs_become_worksheets(tmp_path):
+    def cell(kind, source):
+        return {"cell_type": kind, "metadata": {}, "source": source}
+
+    solution = "<summary>Solution</summary>\n\n```python\n@your_turn\ndef f(x):\n    a = x\n    b = a\n    return a + b\n```\n"
+    cells = [
+        cell("markdown", "# 05 · Attention"),
+        cell("markdown", "## Lecture 15 · Queries"),
+        cell("code", '@your_turn\ndef f(x):\n    """Twice x."""\n    ...'),
+        cell("markdown", solution),
+        cell("code", "@your_turn(of=GPT)\ndef forward(self, x): ..."),
+    ]
+    path = tmp_path / "05_attention.ipynb"
+    path.write_text(json.dumps({"cells": cells}), "utf-8")
+    first, second = book_back.stubs_of(path)
+    assert (first.name, first.lecture, first.notebook) == ("f", "15", "05")
+    assert first.source == '@your_turn\ndef f(x):\n    """Twice x."""'
+    assert first.lines == 3 + 2  # those of the solution, and room
+    assert (second.name, second.source.splitlines()[-1]) == ("GPT.forward", "def forward(self, x):")
+
+
+def test_every_turn_has_a_worksheet_and_no_answer_on_it():
+    page = book_back.worksheets()
+    stubs = [s for path in (ROOT / "notebooks").glob("*.ipynb") for s in book_back.stubs_of(path)]
+    assert len(stubs) >= 70 and all(f"### `{stub.name}`" in page for stub in stubs)
+    assert page.count('class="line"') == sum(stub.lines for stub in stubs)
+    assert not re.search(r"^[ ]*\.\.\.$|: \.\.\.$", page, re.MULTILINE) and "Solution" not in page
+
+
+def test_the_printed_llm_is_whole_and_its_references_are_right():
+    page, text = book_back.printed(), assemble([]).text
+    blocks = re.findall(
+        r"^````.+\n:linenos:\n:lineno-start: (\d+)\n\n(.+?)\n````", page, re.M | re.S
+    )
+    lines = text.splitlines()
+    for start, block in blocks:
+        here = lines[int(start) - 1 : int(start) - 1 + len(block.splitlines())]
+        assert here == block.splitlines()
+    assert sum(len(block.split()) for _, block in blocks) == len(text.split())
+    rows = re.findall(r"^\| `([\w.]+)` \| (\d+) \| (\d\d) \| \[Lecture (\d\d)\]", page, re.M)
+    assert len(rows) == len(assemble([]).pieces)
+    for name, line, _, _ in rows:
+        assert re.match(rf"\s*(def|class) {name.rpartition('.')[2]}\b", lines[int(line) - 1]), name
+    assert set(book_back.BEHIND) == set(PARTS)
+
+
+def test_exercises_are_taken_apart():
+    from bs4 import BeautifulSoup
+
+    html = (
+        "<section id='n-exercises'><h1>Exercises</h1><section id='n-exercises--lecture-07'><h2>Lecture 07</h2>"
+        "<p><strong>07a</strong> How many?</p><details><summary>Answer</summary><p>It is 4.</p>"
+        "</details></section></section>"
+    )
+    page = BeautifulSoup(html, "html.parser").section
+    questions, answers = book_pdf.take_exercises(page)
+    assert questions["07"].get_text() == "07a How many?"
+    assert answers.get_text() == "Answers to the exercisesLecture 0707a It is 4."
 
 
 def test_the_settings_name_no_other_host():

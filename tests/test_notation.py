@@ -13,9 +13,6 @@ from tools import notes
 from tools.note_numbers import FENCE
 from tools.notes import CODE_SPAN, MATH, ROOT
 
-# Notes that are not in line with notation.md yet. The list may only shrink.
-NOT_YET = {"00"}
-
 PAGE = (ROOT / "lecture_notes" / "notation.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\$.+?\$.*?) \| ([^|]+?) \|", re.MULTILINE)
 GREEK = (
@@ -89,20 +86,16 @@ def problems_of(text):
 @pytest.mark.parametrize("lecture", notes.written(), ids=lambda lecture: lecture.number)
 def test_a_symbol_means_the_same_in_all_notes(lecture):
     problems = problems_of((ROOT / "lecture_notes" / lecture.note).read_text("utf-8"))
-    if lecture.number in NOT_YET:
-        assert problems, f"{lecture.note} is in line: take {lecture.number} off NOT_YET"
-    else:
-        assert not problems, "\n".join([lecture.note, *problems])
+    assert not problems, "\n".join([lecture.note, *problems])
 
 
 def test_no_two_notes_give_one_large_letter_two_meanings():
     found = {}
     for lecture in notes.written():
-        if lecture.number not in NOT_YET:
-            own = declared((ROOT / "lecture_notes" / lecture.note).read_text("utf-8"))
-            for symbol in own:
-                if meaning(symbol) is None and symbol not in FREE:
-                    found.setdefault(symbol, []).append(lecture.number)
+        own = declared((ROOT / "lecture_notes" / lecture.note).read_text("utf-8"))
+        for symbol in own:
+            if meaning(symbol) is None and symbol not in FREE:
+                found.setdefault(symbol, []).append(lecture.number)
     twice = [f"{symbol}: notes {numbers}" for symbol, numbers in found.items() if len(numbers) > 1]
     assert not twice, "notation.md should say what they mean:\n" + "\n".join(twice)
 

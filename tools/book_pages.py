@@ -11,6 +11,7 @@ from posixpath import normpath
 
 import nbformat
 
+from tools import book_back
 from tools.lectures import INDEX, ROOT, Lecture, read_map
 from tools.notes import anchor_of
 
@@ -154,7 +155,8 @@ def _caption(lectures):
 
 
 INDEX_PAGE = "lecture_notes/index"
-LOOK_UP = [INDEX_PAGE, "lecture_notes/notation", "lecture_notes/glossary"]
+LOOK_UP = [INDEX_PAGE, *(f"lecture_notes/{n}" for n in ("notation", "glossary", "exercises"))]
+BACK = {"lecture_notes/worksheets": book_back.worksheets, "lecture_notes/my_llm": book_back.printed}
 
 
 def label(docname: str, title: str) -> str:
@@ -175,7 +177,7 @@ def front_page(readme: str, parts, titles: dict[str, str]) -> str:
     pdf = '<p><a class="pdf" href="notes.pdf">All lecture notes as one PDF</a></p>'
     text = page(readme).replace("\n## ", f"\n{pdf}\n\n## ", 1)
     trees = []
-    for caption, names in [*parts, ("Look up", LOOK_UP)]:
+    for caption, names in [*parts, ("Look up", LOOK_UP), ("On paper", BACK)]:
         entries = "\n".join(f"{label(name, titles[name])} </{name}>" for name in names)
         trees.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n")
     return text + "\n" + "\n".join(trees)
@@ -199,6 +201,9 @@ def stage(folder: Path, root=ROOT) -> list[tuple[str, list[str]]]:
         text = _stage_page(root / source, folder / (name + suffix))
         titles[name] = title_of(text)
         linked |= code_links(text, name.rpartition("/")[0])
+    for name, make in BACK.items():
+        _write(folder / f"{name}.md", make(root))
+        titles[name] = title_of((folder / f"{name}.md").read_text("utf-8"))
     readme = (root / "README.md").read_text("utf-8")
     (folder / "index.md").write_text(front_page(readme, parts, titles), "utf-8")
     linked |= code_links(readme, ".") | _stage_other_pages(folder, root)

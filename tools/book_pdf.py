@@ -15,6 +15,8 @@ import threading
 from pathlib import Path
 
 PRINT_CSS = Path(__file__).parent / "book_style" / "print.css"
+BACK = ("notation", "glossary", "exercises", "worksheets", "my_llm")  # behind the notes
+ANSWERS = "n-exercises"
 MINUTES = 10
 MATHJAX = '{"options": {"enableMenu": false, "processHtmlClass": "math"}}'
 UNRENDERED = """() => [...document.querySelectorAll('.math')]
@@ -38,7 +40,8 @@ def article(html: str, name: str, pages: dict[str, str]):
         useless.decompose()
     for paragraph in found.find_all("p"):
         text = paragraph.get_text()
-        if "Glossary" in text and "Video" in text and " · " in text or text.startswith("Next: "):
+        links = " · " in text and paragraph.find("a", string="Glossary")
+        if links or text.startswith(("Next: ", "With a pencil: ")):
             paragraph.decompose()
     for tag in found.select("[id]"):
         tag["id"] = f"{name}--{tag['id']}"
@@ -67,6 +70,45 @@ def inner_link(href: str, name: str, pages: dict[str, str]) -> str:
     return f"#{target}--{anchor}" if anchor else f"#{target}"
 
 
+def take_exercises(page):
+    """Take the page of exercises apart: the questions by their lecture, and the page of answers.
+
+    The answers keep the numbers of their questions, and the page its table of logarithms.
+    """
+    from bs4 import BeautifulSoup
+
+    make = BeautifulSoup("", "html.parser").new_tag
+    questions = {}
+    for section in page.select("section[id*='--lecture-']"):
+        number = section["id"][-2:]
+        asked = questions[number] = make("div", attrs={"class": "exercises"})
+        for child in list(section.children):
+            if child.name == "p":
+                asked.append(child.extract())
+                label = child.strong.get_text()
+            elif child.name == "details":
+                child.summary.decompose()
+                child.name = "div"
+                first = child.find("p")
+                bold = make("strong")
+                bold.string = label
+                first.insert(0, bold, " ")
+    page.h1.string = "Answers to the exercises"
+    return questions, page
+
+
+def with_exercises(note, questions, answers: str, number) -> None:
+    """Put the exercises of a note at its end, with the page on which the answers begin."""
+    from bs4 import BeautifulSoup
+
+    line = (
+        f'<p>Answers and a small table of logarithms: page <a href="#{answers}">{number}</a>.</p>'
+    )
+    heading = BeautifulSoup(f"<h2>With pencil and paper</h2>{line}", "html.parser")
+    questions.insert(0, heading)
+    note.append(questions)
+
+
 def contents(titles: dict[str, str], numbers: dict[str, int]) -> str:
     """The list of notes with page numbers; a dash where a number is not known yet."""
     rows = [
@@ -80,9 +122,15 @@ def contents(titles: dict[str, str], numbers: dict[str, int]) -> str:
 def combine(site: Path, title: str, numbers: dict[str, int]) -> str:
     """All notes of the website as one page of HTML, lying in the folder of the notes."""
     files = sorted((site / "lecture_notes").glob("[0-9][0-9]_*.html"))
-    files += [site / "lecture_notes" / f"{name}.html" for name in ("notation", "glossary")]
+    files += [site / "lecture_notes" / f"{name}.html" for name in BACK]
     pages = {path.name: f"n-{path.stem.replace('_', '-')}" for path in files}
     notes = [article(path.read_text("utf-8"), pages[path.name], pages) for path in files]
+    (page,) = (note for note in notes if note["id"] == ANSWERS)
+    questions, _ = take_exercises(page)
+    for path, note in zip(files, notes, strict=True):
+        if path.name[:2] in questions:
+            asked = questions[path.name[:2]]
+            with_exercises(note, asked, ANSWERS, numbers.get(ANSWERS, "–"))
     titles = {note["id"]: note.h1.get_text().strip() for note in notes}
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>

@@ -88,7 +88,7 @@ INTRODUCTION = """# The 43 lectures
 
 Where each lecture of *Building LLMs from scratch* is taught: its note, its section in a notebook,
 and the modules that hold the finished code. Terms are explained in the [glossary](glossary.md),
-symbols in the [notation](notation.md).
+symbols in the [notation](notation.md), and there are [exercises](exercises.md) for a pencil.
 
 | # | Note | Video | Notebook | Modules |
 |---|---|---|---|---|

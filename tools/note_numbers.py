@@ -34,11 +34,12 @@ NO_PROSE = (
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def check_numbers(text: str, by_hand: tuple[int, int] = (0, 0)) -> list[str]:
+def check_numbers(text: str, *by_hand: tuple[int, int]) -> list[str]:
     """All that is wrong with the numbers of a note, a sentence each.
 
     Every number with three decimals or more, or with a thousands separator, needs a marker; in the
-    range `by_hand`, the section with the worked example, every number with a decimal point does.
+    ranges `by_hand`, such as the section with the worked example, every number with a decimal point
+    does.
 
     >>> check_numbers("Half of 0.25 is 0.125<!-- = 0.25 / 2 -->.")
     []
@@ -58,7 +59,7 @@ def check_numbers(text: str, by_hand: tuple[int, int] = (0, 0)) -> list[str]:
         covered.update(number.start() for number in numbers[len(numbers) - count :])
         problems += wrong
     for number in NUMBER.finditer(prose):
-        inside = by_hand[0] <= number.start() < by_hand[1] and "." in number[0]
+        inside = "." in number[0] and any(a <= number.start() < b for a, b in by_hand)
         if number.start() not in covered and (inside or EXACT.search(number[0])):
             problems.append(
                 f"line {_line(text, number.start())}: no marker vouches for {number[0]}"

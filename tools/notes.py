@@ -10,6 +10,7 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 
+from tools.exercises import PAGE, lectures_of
 from tools.lectures import ROOT, Lecture, read_map, section_of
 from tools.note_numbers import FENCE, NO_PROSE, check_numbers
 from tools.terminal import run_command
@@ -45,7 +46,7 @@ def written(root=ROOT) -> list[Lecture]:
 
 
 def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
-    """The note with the links under its title and the link to the next note as its last line."""
+    """The note with the links under its title, and at its end those to exercises and next note."""
     lectures = read_map(root)
     place = [other.number for other in lectures].index(lecture.number)
     before = lectures[place - 1] if place else None
@@ -59,10 +60,12 @@ def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
     ]
     title, _, rest = text.partition("\n")
     rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
-    rest = re.sub(r"\n*(?:---\n\nNext: [^\n]*)?\s*\Z", "\n", rest)
+    rest = _written(rest)
     next_note = _to_note(after, "Lecture {0.number} · {0.title}", root)
-    last = f"\n---\n\nNext: {next_note}\n" if next_note else ""
-    return f"{title}\n\n{' · '.join(filter(None, parts))}\n{rest}{last}"
+    last = [_to_exercises(lecture, root), f"Next: {next_note}" if next_note else ""]
+    ending = "\n\n".join(filter(None, last))
+    ending = f"\n---\n\n{ending}\n" if ending else ""
+    return f"{title}\n\n{' · '.join(filter(None, parts))}\n{rest}{ending}"
 
 
 def with_arrows(glossary: str, root=ROOT) -> str:
@@ -86,6 +89,13 @@ def _to_note(lecture, words, root):
     return f"[{words.format(lecture)}]({lecture.note})"
 
 
+def _to_exercises(lecture, root):
+    page = notes_folder(root) / PAGE
+    if not page.is_file() or lecture.number not in lectures_of(page.read_text("utf-8")):
+        return ""
+    return f"With a pencil: [three exercises]({PAGE}#lecture-{lecture.number})"
+
+
 def _to_notebook(lecture, root):
     section = section_of(lecture, root)
     return f"[Notebook section](../{section})" if section else ""
@@ -105,6 +115,14 @@ def count_words(text: str) -> int:
     for pattern in (*NO_PROSE[:3], MATH):
         text = pattern.sub(" ", text)
     return len(re.findall(r"\w[\w'’.,-]*", text))
+
+
+ENDING = re.compile(r"\n*(?:---\n\n(?:With a pencil|Next): .*)?\s*\Z", re.DOTALL)
+
+
+def _written(text):
+    """The note without its generated ending."""
+    return ENDING.sub("\n", text)
 
 
 def find_problems(lecture: Lecture, root=ROOT) -> list[str]:
@@ -131,7 +149,7 @@ def _form(text, lecture, root):
     headings = tuple(re.findall(r"^## (.+)$", bare, re.MULTILINE))
     if headings != SECTIONS:
         yield f"the sections are {headings}, they should be {SECTIONS}"
-    words = count_words(text)
+    words = count_words(_written(text))
     if not WORDS[0] <= words <= WORDS[1]:
         yield f"it has {words} words, it should have {WORDS[0]} to {WORDS[1]}"
     for _, code in FENCE.findall(text):
@@ -246,7 +264,7 @@ def main(arguments) -> int:
     for lecture in lectures:
         if not chosen or lecture.number in chosen:
             problems = find_problems(lecture)
-            words = count_words((notes_folder() / lecture.note).read_text("utf-8"))
+            words = count_words(_written((notes_folder() / lecture.note).read_text("utf-8")))
             print("\n".join(problems) if problems else f"{lecture.note}: well, {words} words")
             wrong = wrong or bool(problems)
     return 1 if wrong else 0

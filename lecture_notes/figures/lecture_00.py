@@ -1,5 +1,9 @@
 """The picture of the whole course, for the README, and the figures of the ground."""
 
+import math
+
+import contourpy
+
 from classroom.whiteboard import Board
 
 WORDS = ["the", "kettle", "sings", "on"]
@@ -73,7 +77,7 @@ def one_step():
     board.arrow(model, loss, "forward")
     board.arrow(loss, slopes, color="red")
     board.text(650, 216, "backward", 14, "red")
-    board.arrow(slopes, move, "times the rate")
+    board.arrow(slopes, move, "× rate")
     board.arrow(move, model)
     board.text(230, 216, "a little better", 14, "gray")
     return board
@@ -100,4 +104,69 @@ def backward():
     board.text(395, 324, "gradient: 1", 14, "red")
     board.text(645, 204, "gradient: 1", 14, "red")
     board.text(380, 372, "slopes on the arrows; what arrives on two ways is added", 13, "gray")
+    return board
+
+
+EXAMPLES = [(x / 2, 1.5 * math.tanh(1.5 * x / 2)) for x in range(-4, 5)]  # (input, wanted)
+
+
+def _loss(a, b):
+    """The mean squared error of the network b · tanh(a · x) on the examples."""
+    return sum((b * math.tanh(a * x) - y) ** 2 for x, y in EXAMPLES) / len(EXAMPLES)
+
+
+def _walk(a, b, rate=0.15, steps=300):
+    """Gradient descent from (a, b)."""
+    path = [(a, b)]
+    for _ in range(steps):
+        slope_a = slope_b = 0.0
+        for x, y in EXAMPLES:
+            bent = math.tanh(a * x)
+            wrong = 2 * (b * bent - y) / len(EXAMPLES)
+            slope_a += wrong * b * (1 - bent**2) * x
+            slope_b += wrong * bent
+        a, b = a - rate * slope_a, b - rate * slope_b
+        path.append((a, b))
+    return path
+
+
+def two_valleys():
+    """The loss of the smallest network over its two weights, as a map, and two walks down."""
+    board = Board(
+        760, 470, "A map of the loss: two weights, two valleys",
+        "A map with level lines over the two weights of the network b times tanh of a times x. Two "
+        "valleys, one where both weights are 1.5 and one where both are -1.5, are divided by a "
+        "saddle at zero. Two walks of gradient descent start near the saddle and end in different "
+        "valleys.",
+    )  # fmt: skip
+    chart = board.chart(
+        90, 92, 380, 310, (-3, 3), (-3, 3), x_label="the first weight, a", x_ticks=[-2, 0, 2],
+        y_label="the second weight, b", y_ticks=[-2, 0, 2],
+    )  # fmt: skip
+    ticks = [-3 + 6 * k / 90 for k in range(91)]
+    heights = [[_loss(a, b) for a in ticks] for b in ticks]
+    level_lines = contourpy.contour_generator(ticks, ticks, heights)
+    for level in (0.05, 0.2, 0.5, 1.0, 1.6, 3.0, 5.0, 8.0):
+        for line in level_lines.lines(level):
+            points = [tuple(point) for point in line[::2]] + [tuple(line[-1])]
+            if len(points) > 2:
+                chart.curve([a for a, _ in points], [b for _, b in points], "gray", thickness=1.0)
+    for start, color in (((0.9, -0.6), "blue"), ((0.5, -0.9), "red")):
+        path = _walk(*start)
+        chart.curve([a for a, _ in path[::3]], [b for _, b in path[::3]], color)
+        chart.dots([path[0][0], path[-1][0]], [path[0][1], path[-1][1]], color, radius=5)
+    board.text(*chart.at(2.3, 1.5), "lowest", 14, "green", covers=True)
+    board.text(*chart.at(-2.3, -1.5), "lowest", 14, "green", covers=True)
+    board.text(*chart.at(-1.9, 1.9), "high", 14, "gray", covers=True)
+    board.text(*chart.at(1.9, -1.9), "high", 14, "gray", covers=True)
+    board.text(510, 130, "the smallest network:", 15, align="left", bold=True)
+    board.text(510, 158, "b · tanh(a · x)", 16, align="left", mono=True)
+    board.text(
+        510, 232, "each gray line joins weights\nwith the same loss\n(nine examples, made with\n"
+        "a = b = 1.5)", 14, "gray", align="left",
+    )  # fmt: skip
+    board.text(
+        510, 330, "two starts side by side,\ntwo valleys: changing both\nsigns gives the same network",
+        14, align="left",
+    )  # fmt: skip
     return board

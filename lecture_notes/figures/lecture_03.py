@@ -20,7 +20,7 @@ def text_labels_itself():
     board = Board(
         760, 400, "The text labels itself",
         "Five rows. In each, the words so far are the input, in blue, and the next word is the label, "
-        "in orange. Six words give five examples, and nobody wrote a label.",
+        "in orange. Six words give five examples, and no one wrote a label.",
     )  # fmt: skip
     board.text(40, 78, "input: all words so far", 14, "blue", align="left")
     board.text(610, 78, "label: the next word", 14, "orange")
@@ -30,19 +30,19 @@ def text_labels_itself():
         label = board.box(560, y, 100, 34, words[row], fill="orange")
         board.arrow(given[-1], label, color="gray")
     board.brace((672, 334), (672, 100), "five\nlabels", "orange", size=13)
-    board.note(375, 372, "nobody wrote these labels: they stood in the text", "red")
+    board.note(375, 372, "no one wrote these labels: they are in the text", "red")
     return board
 
 
 def one_or_many():
     """Before: a model and a labeled collection for each task. Now: one model for all."""
     board = Board(
-        760, 430, "One model a task, or one model for all",
+        760, 430, "One model per task, or one model for all",
         "Left: three tasks, each with its own labeled data and its own model trained from nothing. "
         "Right: raw text makes one foundation model, and a little data each turns it to three tasks.",
     )  # fmt: skip
     tasks = ["translate", "find spam", "summarize"]
-    board.text(180, 84, "before: one model a task", 15, "red", bold=True)
+    board.text(180, 84, "before: one model per task", 15, "red", bold=True)
     for place, task in enumerate(tasks):
         y = 112 + 100 * place
         data = board.drum(28, y, 104, 78, "labeled\ndata", fill="gray", size=13)
@@ -59,7 +59,7 @@ def one_or_many():
         board.arrow(base, goal, color="green")
     board.text(436, 335, "much,\nwithout labels", 13, "gray")
     board.text(586, 372, "a little data each,\nor only a prompt", 13, "green")
-    board.text(188, 414, "each learns the language anew", 13, "gray")
+    board.text(188, 414, "each learns the language again", 13, "gray")
     return board
 
 

@@ -1,5 +1,7 @@
 """The figures of lecture 5, how GPT-3 works."""
 
+import math
+
 from classroom.whiteboard import Board
 
 # Brown et al. 2020, table 2.2: billions of tokens, percent of the training mix.
@@ -114,4 +116,51 @@ def all_steps_right():
     board.matrix(620, 165, rows, rows=["model A", "model B", "model C", "model D"],
                  columns=["1 step", "10 steps"], cell=(62, 36), grid=True, size=13)  # fmt: skip
     board.text(640, 335, "left: it grows slowly\nright: it 'emerges'", 14, "red")
+    return board
+
+
+def _fitted_loss(parameters, tokens):
+    """The law of Hoffmann and others 2022, with the constants of Besiroglu and others 2024."""
+    return 1.8172 + 482.01 / parameters**0.3478 + 2085.43 / tokens**0.3658
+
+
+def equal_budgets():
+    """For five budgets: the loss against the size of the model, and the best sizes."""
+    board = Board(
+        760, 440, "One budget, many ways to spend it",
+        "Five curves, one for each training budget from ten to the 19 operations to that of GPT-3: "
+        "the loss against the number of parameters. Each has a lowest point, which moves to larger "
+        "models as the budget grows. GPT-3 lies to the right of the lowest point of its budget.",
+    )  # fmt: skip
+    ticks = [(8, "100 million"), (9, "1 billion"), (10, "10 billion"), (11, "100 billion")]
+    chart = board.chart(
+        80, 92, 470, 280, (7.5, 11.7), (1.8, 3.6), x_label="parameters", x_ticks=ticks,
+        y_label="loss, in nats per token", y_ticks=[2.0, 2.5, 3.0, 3.5],
+    )  # fmt: skip
+    best = []
+    for power in (19, 20, 21, 22, math.log10(6 * 175e9 * 300e9)):
+        points = []
+        for step in range(200):
+            size = 7.5 + 4.1 * step / 199
+            tokens = 10**power / (6 * 10**size)
+            loss = _fitted_loss(10**size, tokens)
+            if loss < 3.6 and tokens > 1e8:
+                points.append((size, loss))
+        best.append(min(points, key=lambda point: point[1]))
+        near = [(x, y) for x, y in points if abs(x - best[-1][0]) < 1.15]
+        chart.curve([x for x, _ in near[::4]], [y for _, y in near[::4]], "blue", thickness=2.0)
+        if power < 23:
+            end = chart.at(*near[-1])
+            board.text(end[0] + 6, end[1], f"10$^{{{power}}}$", 13, "blue", align="left")
+    chart.curve([x for x, _ in best], [y for _, y in best], "red", dashed=True)
+    chart.dots([x for x, _ in best], [y for _, y in best], "red")
+    gpt3 = (math.log10(175e9), _fitted_loss(175e9, 300e9))
+    chart.dots([gpt3[0]], [gpt3[1]], "green", radius=6)
+    board.text(chart.at(gpt3[0], 0)[0] - 8, chart.at(0, gpt3[1])[1] + 20, "GPT-3", 14, "green")
+    board.text(580, 120, "blue: one budget each,\nin operations", 14, "blue", align="left")
+    board.text(580, 190, "red: the best size for\nit, at about 19 to 24\ntokens per parameter", 14, "red",
+               align="left")  # fmt: skip
+    board.text(580, 262, "left: too small,\nright: too little read", 14, align="left")
+    board.text(580, 320, "a law fitted to 400 runs\n(Hoffmann 2022, refitted\nby Besiroglu 2024)", 13,
+               "gray", align="left")  # fmt: skip
     return board

@@ -78,7 +78,7 @@ def work_of_the_stages():
         ("GPT-3 on\n300 billion tokens\n", 175e9, 300e9, "green"),
     ]
     board = Board(
-        760, 430, "How much work is it? Six operations for a parameter and a token",
+        760, 430, "How much work is it? Six operations per parameter and token",
         "Four dots on a scale of powers of ten. Training GPT-2 small on a short story and as a "
         "classifier takes 10 to the power of 13 to 14 operations, on 10 billion tokens nearly 10 to "
         "the 19, GPT-3 about 10 to the 23.",

@@ -21,7 +21,7 @@ def shifted_by_one():
     board = Board(
         760, 400, "One window, four exercises with their answers",
         "The first tokens of the story stand in a row. A window of four is marked as inputs, the "
-        "window one place further on as targets. Below, four rows: after one token the answer is "
+        "window one position further on as targets. Below, four rows: after one token the answer is "
         "the second, after two the third, after three the fourth, after four the fifth.",
     )  # fmt: skip
     strip = board.tokens(
@@ -44,7 +44,7 @@ def three_strides():
     """Ten tokens, windows of four, three strides."""
     board = Board(
         760, 400, "How far does the window move? Ten tokens, windows of four",
-        "Three panels over ten tokens. With stride 1 six windows, each one place further. With "
+        "Three panels over ten tokens. With stride 1 six windows, each one position further. With "
         "stride 2 three windows that overlap by half. With stride 4 two windows end to end. The last "
         "target of each window is marked in green.",
     )  # fmt: skip
@@ -75,7 +75,7 @@ def one_batch():
         760, 370, "A batch: windows stacked, inputs beside targets",
         "A row of nine token ids is cut into two windows of four. They are stacked into a matrix of "
         "inputs with two rows and four columns; beside it the matrix of targets, each entry the id "
-        "one place further on in the row.",
+        "one position further on in the row.",
     )  # fmt: skip
     fills = ["blue"] * T + ["orange"] * T + [None]
     strip = board.tokens(76, 88, [str(i) for i in ids], fills=fills, width=62, gap=6, mono=True)

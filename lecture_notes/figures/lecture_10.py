@@ -1,9 +1,14 @@
 """The figures of lecture 10, token embeddings."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
 from classroom.whiteboard import Board
+from classroom.whiteboard.paper import text_width
+from helpers.chat import BASE_MODEL
+from helpers.checkpoint import load_model
 
 IDS = [2, 3, 5, 1]
 COLORS = ["orange", "blue", "purple", "green"]
@@ -135,4 +140,70 @@ def which_rows_learn():
     board.arrow(left.box.grown(6), (432, left.box.center[1]), "add", color="red")
     board.note(590, 366, "zero: not a token of this batch", "gray")
     board.note(250, 345, "token 3 came twice: its row gets the sum", "blue")
+    return board
+
+
+GROUPS = {
+    "blue": "Monday Tuesday Thursday Friday Saturday Sunday",
+    "red": "red green yellow white brown black",
+    "green": "mother father sister brother aunt grandmother",
+    "orange": "two three four five six seven",
+    "purple": "baker farmer miller painter tailor doctor",
+}
+
+
+def _free_spot(x, y, width, taken):
+    """The middle of a free place for a word of this width near (x, y); it is taken from now on."""
+    for distance in range(14, 200, 6):
+        for step in range(16):
+            angle = math.tau * (step + 4) / 16
+            middle = (
+                x + (distance + width / 2 - 7) * math.cos(angle),
+                y - distance * math.sin(angle),
+            )
+            box = (
+                middle[0] - width / 2 - 3,
+                middle[1] - 9,
+                middle[0] + width / 2 + 3,
+                middle[1] + 9,
+            )
+            page = box[0] > 12 and box[2] < 748 and box[1] > 66 and box[3] < 462
+            if page and not any(_meet(box, other) for other in taken):
+                taken.append(box)
+                return middle
+    raise ValueError("no free place")
+
+
+def _meet(a, b):
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def word_map():
+    """Where the course's GPT has put thirty words: the two directions in which they differ most."""
+    board = Board(
+        760, 500, "Thirty rows of a trained table, seen as a map",
+        "Thirty words as points in a plane. Days of the week, colors, members of a family, numbers "
+        "and jobs lie in five groups, though no one told the model that these groups exist.",
+    )  # fmt: skip
+    model, tokenizer = load_model(BASE_MODEL)
+    words = [(word, color) for color, group in GROUPS.items() for word in group.split()]
+    ids = [tokenizer.encode(f" {word}") for word, _ in words]
+    if any(len(one) != 1 for one in ids):
+        raise ValueError(f"not each of {[word for word, _ in words]} is one token")
+    rows = model.token_embedding.weight.detach().double()[[one[0] for one in ids]]
+    rows = F.normalize(rows - rows.mean(dim=0), dim=1)
+    _, _, directions = torch.linalg.svd(rows - rows.mean(dim=0))
+    directions = directions[:2] * directions[:2].sum(dim=1, keepdim=True).sign()
+    places = (rows @ directions.T * 100).round() / 100
+    (left, low), (right, high) = places.amin(0).tolist(), places.amax(0).tolist()
+    chart = board.chart(90, 90, 570, 350, (left, right), (low, high), axes=False)
+    dots = [chart.at(*place) for place in places.tolist()]
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in dots]
+    for (word, color), (x, y), place in zip(words, dots, places.tolist(), strict=True):
+        chart.dots([place[0]], [place[1]], color, radius=4)
+        spot = _free_spot(x, y, text_width(word, 13), taken)
+        if math.hypot(spot[0] - x, spot[1] - y) > 42:
+            board.line([(x, y), (spot[0], spot[1])], color, thickness=0.7)
+        board.text(*spot, word, 13, color, covers=True)
+    board.text(380, 480, f"{rows.shape[1]} dimensions do not fit on a page: two remain", 13, "gray")
     return board

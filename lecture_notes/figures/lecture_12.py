@@ -18,7 +18,7 @@ def pipeline():
     board = Board(
         760, 470, "From text to the first block",
         "Six steps from left to right and down: text, tokenizer, one row of ids, windows stacked in "
-        "batches, token table plus place table, inputs of the first block. Each arrow names the "
+        "batches, token table plus position table, inputs of the first block. Each arrow names the "
         "shape. The targets leave the batches and go straight to the loss.",
     )  # fmt: skip
     text = board.drum(30, 100, 110, 80, "text", fill="orange")
@@ -28,7 +28,7 @@ def pipeline():
     board.arrow(tokenizer, windows, "one row of ids (N,)", color="blue")
     token_table = board.box(530, 235, 190, 56, "token table (V, C)\n(lecture 10)", fill="blue")
     plus = board.oval(405, 245, 40, 36, "+", size=20, bold=True)
-    place_table = board.box(130, 235, 190, 56, "place table\n(lecture 11)", fill="purple")
+    place_table = board.box(130, 235, 190, 56, "position table\n(lecture 11)", fill="purple")
     board.arrow(
         (windows.center[0] - 50, 170),
         (windows.center[0] - 50, 235),
@@ -46,7 +46,7 @@ def pipeline():
     board.arrow(windows, loss, via=[(742, 140), (742, 430)], color="red", dashed=True)
     board.arrow(block, loss, "… logits", color="green")
     board.text(670, 372, "targets (B, T)", 13, "red")
-    board.text(150, 345, "places 0, 1, …, T − 1:\nthe same for every text", 13, "purple")
+    board.text(150, 345, "positions 0, 1, …, T − 1:\nthe same for every text", 13, "purple")
     return board
 
 
@@ -59,7 +59,7 @@ def worked_through():
     board = Board(
         760, 400, "One window on its way: to be or not",
         "The words to, be, or, not with their ids 3, 0, 2, 1. Beside them their rows of the token "
-        "table, the rows 0 to 3 of the place table, and the sums. Below, the targets 0, 2, 1, 3.",
+        "table, the rows 0 to 3 of the position table, and the sums. Below, the targets 0, 2, 1, 3.",
     )  # fmt: skip
     left = board.matrix(
         80, 140, [[str(i)] for i in inputs.tolist()], rows=words, title="ids  (T,)", cell=(42, 40),
@@ -69,7 +69,7 @@ def worked_through():
         205, 140, TOKEN_TABLE[inputs], title="tokens  (T, C)", digits=1, cell=(48, 40), fills=fills
     )
     places = board.matrix(
-        395, 140, PLACE_TABLE, title="places  (T, C)", digits=1, cell=(48, 40),
+        395, 140, PLACE_TABLE, title="positions  (T, C)", digits=1, cell=(48, 40),
         fills={(i, j): "paper" for i in range(4) for j in range(3)},
     )  # fmt: skip
     total = board.matrix(
@@ -81,7 +81,7 @@ def worked_through():
     board.text((vectors.box.x_end + places.box.x) / 2, level, "+", 24, bold=True)
     board.text((places.box.x_end + total.box.x) / 2, level, "=", 24, bold=True)
     names = ", ".join(f"{WORDS[i]} {i}" for i in targets.tolist())
-    board.text(380, 345, f"targets, one place further on:  {names}", 15, "green")
+    board.text(380, 345, f"targets, one position further on:  {names}", 15, "green")
     board.text(380, 374, "they meet the model only at the other end, in the loss", 13, "gray")
     return board
 
@@ -92,7 +92,7 @@ def same_word_twice():
     board = Board(
         760, 330, "One token, two windows, two vectors",
         "The six words to be or not to be with two windows of four. The word at the beginning of the "
-        "first window is 'to' at place 0; the last word of the second window is 'to' at place 3. "
+        "first window is 'to' at position 0; the last word of the second window is 'to' at position 3. "
         "Their input vectors differ.",
     )  # fmt: skip
     words = TEXT.split()
@@ -105,13 +105,13 @@ def same_word_twice():
             fills=[FILLS[w] for w in words[start : start + 4]],
         )  # fmt: skip
         for place, box in enumerate(strip):
-            board.text(box.center[0], y - 14, f"place {place}", 12, "gray")
+            board.text(box.center[0], y - 14, f"position {place}", 12, "gray")
         strips.append(strip)
     for strip, place, y in ((strips[0], 0, 127), (strips[1], 3, 247)):
         total = (TOKEN_TABLE[to] + PLACE_TABLE[place]).tolist()
         vector = ", ".join(f"{v:.1f}".replace("-", "−") for v in total)
         board.ring(strip[place], margin=4)
-        board.text(735, y, f"to at place {place}:  ({vector})", 15, "red", align="right")
+        board.text(735, y, f"to at position {place}:  ({vector})", 15, "red", align="right")
     board.text(380, 306, "the row of 'to' in the token table is the same in both", 14)
     return board
 

@@ -143,3 +143,36 @@ def four_kinds():
     for before, after in zip(boxes, boxes[1:], strict=False):
         board.arrow(before.top, after.left, via=[(before.center[0], after.center[1])], color="red")
     return board
+
+
+def alignment():
+    """Bahdanau's picture: which word of the one language each word of the other looks at."""
+    board = Board(
+        760, 470, "An alignment: who looked where",
+        "A table of weights, made by hand. The rows are the German words 'Ich habe den alten "
+        "Schlüssel verloren', the columns the English words 'I have lost the old key'. Most weights "
+        "lie on a diagonal, except for the last row: 'verloren' looks back at 'lost', three words "
+        "earlier in English.",
+    )  # fmt: skip
+    english = ["I", "have", "lost", "the", "old", "key"]
+    german = ["Ich", "habe", "den", "alten", "Schlüssel", "verloren"]
+    weights = [
+        [0.92, 0.05, 0.00, 0.00, 0.00, 0.03],
+        [0.08, 0.66, 0.24, 0.02, 0.00, 0.00],
+        [0.00, 0.02, 0.01, 0.58, 0.06, 0.33],
+        [0.00, 0.00, 0.00, 0.06, 0.86, 0.08],
+        [0.00, 0.00, 0.01, 0.02, 0.09, 0.88],
+        [0.00, 0.18, 0.79, 0.00, 0.00, 0.03],
+    ]
+    table = board.matrix(
+        150, 122, weights, rows=german, columns=english, cell=(64, 44), heat="blue", grid=True,
+    )  # fmt: skip
+    board.ring(table.cells[5][2])
+    board.text(560, 150, "den: the article must\nknow the noun's gender", 14, align="left")
+    board.line([(552, 170), (table.row(2).x_end + 4, table.row(2).center[1])], "gray")
+    board.text(560, 350, "verloren: the verb waits\nfor the end in German", 14, "red", align="left")
+    board.text(
+        380, 428, "made by hand, after the pictures in Bahdanau and others (2014); each row sums to 1", 13,
+        "gray",
+    )  # fmt: skip
+    return board

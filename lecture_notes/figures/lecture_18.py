@@ -108,7 +108,7 @@ def in_each_head():
     for head, (color, y) in enumerate(zip(COLORS, (130, 310), strict=True)):
         board.text(24, y - 36, f"head {head + 1}", 15, color, bold=True, align="left")
         q = board.matrix(84, y, Q[head], rows=TOKENS, fills=_fill(color), title="q", **look)
-        k = board.matrix(246, y, K[head].T, fills=_fill(color), title="k, on its side", **look)
+        k = board.matrix(246, y, K[head].T, fills=_fill(color), title="k, transposed", **look)
         scores = board.matrix(
             408, y, SCORES[head], title="scores", **look,
             fills={(i, j): "gray" for i in range(3) for j in range(i + 1, 3)},

@@ -117,3 +117,41 @@ def which_axis():
     board.text(594, 315, "mean and variance of one feature:\nthe company matters", 14, "red")
     board.text(594, 360, "(B, T, C) gives (1, 1, C)", 14)
     return board
+
+
+def onto_a_circle():
+    """Vectors of three numbers before and after normalization, seen along (1, 1, 1)."""
+    board = Board(
+        760, 450, "What is left is a direction: all vectors on one circle",
+        "Twelve vectors of three numbers, seen along the direction in which all three numbers are "
+        "equal. Before normalization they are scattered, near and far from the middle. After it "
+        "each has moved along its ray onto one circle, whose radius is the root of three.",
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(7)
+    points = torch.randn(12, 3, generator=generator, dtype=torch.float64)
+    points = points * torch.tensor([0.3, 0.7, 1.1, 1.6] * 3, dtype=torch.float64)[:, None]
+    after = (points - points.mean(1, keepdim=True)) / points.std(1, correction=0, keepdim=True)
+    along = torch.tensor([[1, -1, 0], [1, 1, -2]], dtype=torch.float64)
+    along = along / along.norm(dim=1, keepdim=True)
+    chart = board.chart(60, 80, 330, 330, (-3, 3), (-3, 3), zero="xy", axes=False)
+    ring = [math.tau * k / 72 for k in range(73)]
+    radius = math.sqrt(3)
+    chart.curve([radius * math.cos(r) for r in ring], [radius * math.sin(r) for r in ring], "green")
+    for x, n in zip(points @ along.T, after @ along.T, strict=True):
+        chart.curve([x[0], n[0]], [x[1], n[1]], "gray", dashed=True, thickness=1.2)
+        chart.dots([x[0]], [x[1]], "red")
+        chart.dots([n[0]], [n[1]], "blue")
+    board.text(430, 120, "red: twelve vectors of three numbers", 15, "red", align="left")
+    board.text(430, 150, "blue: the same, normalized", 15, "blue", align="left")
+    board.text(
+        430, 218, "Seen along (1, 1, 1): subtracting the\nmean moves a point only toward or\naway "
+        "from us, so here it stays put.", 14, align="left",
+    )  # fmt: skip
+    board.text(
+        430, 296, "Dividing by σ moves it along its ray\nto the circle of radius √3.", 14, align="left",
+    )  # fmt: skip
+    board.text(
+        430, 366, "With C numbers: a sphere of radius √C.\nOnly the direction is left.", 14, "green",
+        align="left",
+    )  # fmt: skip
+    return board

@@ -55,7 +55,7 @@ def pad_shift_mask():
     board.text(630, 232, "all but the first column", 13)
     board.note(670, 150, "each row gets one end\nthat counts", "red", size=13,
                to=top.cells[0][5].right, bend=0)  # fmt: skip
-    board.text(190, 412, "padding may stay here: nobody looks to the right", 13, "gray")
+    board.text(190, 412, "padding may stay here: no token looks to the right", 13, "gray")
     board.text(570, 412, "gray: left out of the loss", 13, "gray")
     return board
 
@@ -78,7 +78,7 @@ def one_end_stays():
         ("every end counts", shifted, ["blue"] * 4 + ["red"] * 4,
          "after an end comes\nan end: easy points", "orange"),
         ("no end counts", words[1:] + [MINUS] * 4, ["blue"] * 4 + ["gray"] * 4,
-         "nobody says when\nto stop", "orange"),
+         "no one says when\nto stop", "orange"),
         ("the first end counts", words[1:] + ["end"] + [MINUS] * 3,
          ["blue"] * 4 + ["red"] + ["gray"] * 3, "the answer has\na last word", "green"),
     ]  # fmt: skip
@@ -105,7 +105,7 @@ def prompt_or_not():
     board = Board(
         760, 400, "Read the prompt, grade the answer",
         "A row of five input tokens: four of the prompt, one of the answer, and their targets, one "
-        "place further on. The first three targets belong to the prompt and are masked. The last "
+        "position further on. The first three targets belong to the prompt and are masked. The last "
         "token of the prompt must predict the first word of the answer; it is scored.",
     )  # fmt: skip
     inputs, targets = PROMPT + ANSWER, PROMPT[1:] + ANSWER + ["end"]
