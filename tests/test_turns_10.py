@@ -8,7 +8,9 @@ import pytest
 from classroom.turns.t10 import TURNS
 from tests.turn_cells import run_cell
 
-IMPORTS = """import torch
+IMPORTS = """import math
+
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -159,14 +161,64 @@ WRONG = [
     (changed("patches", ("return squares", "return squares.detach()")), "differentiable"),
 ]  # fmt: skip
 
+BLOCK, WORDS = "EncoderBlock", "bm25"
+SUM_1, SUM_2 = (
+    "self.norm_attention(x + self.attention(x, x, mask))",
+    "self.norm_feed_forward(x + self.project(F.gelu(self.expand(x))))",
+)
 
-@pytest.mark.parametrize("source", RIGHT)
+SEARCH_RIGHT = [
+    changed(BLOCK, ("x = " + SUM_1, "x = x + self.attention(x, x, mask=mask)\n        x = self.norm_attention(x)"), ("F.gelu(self.expand(x))", "nn.GELU()(self.expand(x))")),
+    changed(BLOCK, ("nn.LayerNorm(config.dimensions, eps=config.norm_epsilon)\n        self.expand", "nn.LayerNorm((config.dimensions,), config.norm_epsilon)\n        self.expand"), (SUM_1, "F.layer_norm(x + self.attention(x, x, mask), x.shape[-1:], self.norm_attention.weight, self.norm_attention.bias, self.norm_attention.eps)")),
+    function("mean_pool(vectors, mask)", "return torch.stack([rows[real].mean(0) for rows, real in zip(vectors, mask)])"),
+    function("mean_pool(vectors, mask)", "weights = mask / mask.sum(1, keepdim=True)", "return torch.einsum('bt,btc->bc', weights, vectors)"),
+    function("mean_pool(vectors, mask)", "kept = vectors.masked_fill(~mask.unsqueeze(-1), 0)", "return kept.sum(1) / mask.sum(1, keepdim=True)"),
+    function("bm25(question, passage, n_with, n_passages, mean_length)", "score = 0", "for word in dict.fromkeys(question):", "    if word in passage:", "        rare = math.log((n_passages + 1) / (n_with[word] + 0.5))", "        count = sum(other == word for other in passage)", "        score += rare * (2.2 / (1 + 1.2 * (0.25 + 0.75 * len(passage) / mean_length) / count))", "return score"),
+    function("bm25(question, passage, n_with, n_passages, mean_length)", "def share(word):", "    n, count = n_with.get(word, 0), passage.count(word)", "    weight = math.log(1 + (n_passages - n + 0.5) / (n + 0.5))", "    return weight * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * len(passage) / mean_length))", "return sum(map(share, set(question)))"),
+]  # fmt: skip
+
+SEARCH_WRONG = [
+    (changed(BLOCK, (SUM_1, "x + self.attention(self.norm_attention(x), self.norm_attention(x), mask)"), (SUM_2, "x + self.project(F.gelu(self.expand(self.norm_feed_forward(x))))")), "normalizes first"),
+    (changed(BLOCK, ("self.norm_attention(x + self", "self.norm_attention(self")), "first shortcut"),
+    (changed(BLOCK, ("self.norm_feed_forward(x + self", "self.norm_feed_forward(self")), "second shortcut"),
+    (changed(BLOCK, ("F.gelu(self.expand(x))", "F.gelu(self.expand(x), approximate='tanh')")), "tanh formula"),
+    (changed(BLOCK, ("F.gelu", "F.relu")), "that is ReLU"),
+    (changed(BLOCK, ("F.gelu(self.expand(x))", "self.expand(x)")), "there is a GELU"),
+    (changed(BLOCK, ("(x, x, mask)", "(x, x)")), "padding is looked at"),
+    (changed(BLOCK, (", eps=config.norm_epsilon)\n        self.expand", ")\n        self.expand")), "norm(x + attention)"),
+    (changed(BLOCK, (", eps=config.norm_epsilon)\n\n", ")\n\n")), "norm(x + attention)"),
+    (changed(BLOCK, ("self.attention(x, x, mask)", "self.attention(x, x, mask).detach()")), "every part"),
+    (changed(BLOCK, ("config.dimensions, config.hidden)", "config.dimensions, 4 * config.dimensions)"), ("config.hidden, config.dimensions)", "4 * config.dimensions, config.dimensions)")), "of shape"),
+    (changed(BLOCK, ("config.hidden)", "config.hidden, bias=False)")), "has no parameter ['expand.bias']"),
+    (function("mean_pool(vectors, mask)", "return vectors.mean(dim=1)"), "padding is averaged"),
+    (function("mean_pool(vectors, mask)", "return (vectors * mask[..., None]).sum(dim=1)"), "that is the sum"),
+    (function("mean_pool(vectors, mask)", "return (vectors * mask[..., None]).mean(dim=1)"), "divides by T"),
+    (function("mean_pool(vectors, mask)", "return (vectors * mask[..., None]).sum(dim=1) / mask.sum()"), "all texts together"),
+    (function("mean_pool(vectors, mask)", "return vectors[:, 0]"), "[CLS]"),
+    (function("mean_pool(vectors, mask)", "means = (vectors * mask[..., None]).sum(dim=1) / mask.sum(1, keepdim=True)", "return F.normalize(means, dim=-1)"), "brought to 1"),
+    (function("mean_pool(vectors, mask)", "vectors *= mask[..., None]", "return vectors.sum(dim=1) / mask.sum(1, keepdim=True)"), "make new ones"),
+    (function("mean_pool(vectors, mask)", "(vectors * mask[..., None]).sum(dim=1)"), "is there a return"),
+    (changed(WORDS, ("1.2 * (0.25 + 0.75 * len(passage) / mean_length)", "1.2")), "length is not used"),
+    (changed(WORDS, (" * 2.2", "")), "2.2 is missing"),
+    (changed(WORDS, ("weight * count", "count")), "a rare word counts more"),
+    (changed(WORDS, ("math.log(1 + ", "math.log(")), "1 + in the logarithm"),
+    (changed(WORDS, ("passage.count(word)", "1")), "use its count"),
+    (changed(WORDS, ("/ (count + damper)", "/ (1 + damper)")), "a second occurrence is worth less"),
+    (changed(WORDS, ("score += ", "score = ")), "shares are added"),
+    (changed(WORDS, ("set(question) & set(passage)", "[w for w in question if w in passage]")), "counts once"),
+    (changed(WORDS, ("set(question) & set(passage)", "set(question)")), "KeyError: 'moon'"),
+    (changed(WORDS, ("n_passages - n", "3 - n")), "are arguments"),
+    (changed(WORDS, ("/ mean_length", "/ (13 / 3)")), "are arguments"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", RIGHT + SEARCH_RIGHT)
 def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
     said = said_to(source, tmp_path, monkeypatch)
     assert ": right, " in said, said
 
 
-@pytest.mark.parametrize(("source", "message"), WRONG)
+@pytest.mark.parametrize(("source", "message"), WRONG + SEARCH_WRONG)
 def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
     said = said_to(source, tmp_path, monkeypatch)
     assert "not yet: " in said and message in said, said
@@ -178,5 +230,6 @@ def turns(sources):
 
 
 def test_every_turn_has_mistakes_and_another_right_answer():
-    right, wrong = turns(RIGHT), turns(source for source, _ in WRONG)
+    right = turns(RIGHT + SEARCH_RIGHT)
+    wrong = turns(source for source, _ in WRONG + SEARCH_WRONG)
     assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []

@@ -1,15 +1,18 @@
 """The turns of notebook 10: looking across, filling gaps, recurrent cells, patches, a real BERT.
 
 Shapes: B sequences, T tokens, S tokens of the source, C embedding dimensions, H heads, D = C / H,
-V tokens in the vocabulary, N patches of s by s points.
+V tokens in the vocabulary, N patches of s by s points, or N texts.
 """
+
+import math
+from collections import Counter
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from classroom.turns.turn import Turns
-from helpers.family import bert, encoder_decoder, scores, vision
+from helpers.family import bert, encoder, encoder_decoder, scores, search, sentences, vision
 from helpers.family.encoder import EncoderConfig
 from helpers.family.recurrent import RecurrentModel
 from helpers.loss import IGNORED
@@ -103,6 +106,35 @@ def patches(pictures, size):
     n, height, width = pictures.shape
     squares = pictures.reshape(n, height // size, size, width // size, size)
     return squares.transpose(2, 3).reshape(n, -1, size * size)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.attention = CrossAttention(config)
+        self.norm_attention = nn.LayerNorm(config.dimensions, eps=config.norm_epsilon)
+        self.expand = nn.Linear(config.dimensions, config.hidden)
+        self.project = nn.Linear(config.hidden, config.dimensions)
+        self.norm_feed_forward = nn.LayerNorm(config.dimensions, eps=config.norm_epsilon)
+
+    def forward(self, x, mask=None):
+        x = self.norm_attention(x + self.attention(x, x, mask))
+        return self.norm_feed_forward(x + self.project(F.gelu(self.expand(x))))
+
+
+def mean_pool(vectors, mask):
+    real = mask[..., None]
+    return (vectors * real).sum(dim=1) / real.sum(dim=1)
+
+
+def bm25(question, passage, n_with, n_passages, mean_length):
+    damper = 1.2 * (0.25 + 0.75 * len(passage) / mean_length)
+    score = 0.0
+    for word in set(question) & set(passage):
+        n, count = n_with[word], passage.count(word)
+        weight = math.log(1 + (n_passages - n + 0.5) / (n + 0.5))
+        score += weight * count * 2.2 / (count + damper)
+    return score
 
 
 # The checks
@@ -651,4 +683,194 @@ def check_patches(trial):
         _gradient(lambda p: vision.patches(p, 2), pictures),
         "the gradient at the pictures",
         "cutting is differentiable",
+    )
+
+
+def _as_in_a_file(block):
+    """The names of a block of ours under those of `nn.LayerNorm`."""
+    return {
+        name.replace("scale", "weight").replace("shift", "bias"): each.detach()
+        for name, each in block.named_parameters()
+    }
+
+
+@TURNS.turn(EncoderBlock)
+def check_encoder_block(trial):
+    config = EncoderConfig(20, 16, 16, 4, 2, 32, 1, norm_epsilon=0.01)
+    reference = _randomized(encoder.EncoderBlock(config))
+    weights = _as_in_a_file(reference)
+    block = trial.call(config)
+    shapes = {name: tuple(each.shape) for name, each in weights.items()}
+    _fits(trial, block, shapes, "EncoderBlock(config)")
+    block.load_state_dict(weights)
+    block.eval()
+    torch.manual_seed(1)
+    x = torch.randn(2, 5, 16)
+    attended, normed = reference.attention(x), reference.norm_attention
+
+    def finish(x, bend=F.gelu):
+        return reference.norm_feed_forward(x + reference.project(bend(reference.expand(x))))
+
+    first = x + reference.attention(normed(x))
+    before = first + reference.project(F.gelu(reference.expand(reference.norm_feed_forward(first))))
+    middle = normed(x + attended)
+    trial.close(
+        x,
+        gives=reference(x),
+        why="norm(x + attention), then norm(x + feed-forward)",
+        mistakes=[
+            (before, "that normalizes first, as GPT-2 does; BERT normalizes the sum, afterwards"),
+            (finish(normed(attended)), "the first shortcut is missing: x + attention(x, x, mask)"),
+            (
+                reference.norm_feed_forward(reference.project(F.gelu(reference.expand(middle)))),
+                "the second shortcut is missing: x + project(...)",
+            ),
+            (
+                finish(middle, lambda x: F.gelu(x, approximate="tanh")),
+                "that is GELU's tanh formula, as in GPT-2; BERT was trained with the exact one",
+            ),
+            (finish(middle, F.relu), "that is ReLU; BERT has the exact GELU"),
+            (finish(middle, lambda x: x), "between expand and project there is a GELU"),
+        ],
+        function=block,
+        name="block",
+    )
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
+    real = reference(x, mask)[mask]
+    trial.same(
+        trial.call(x, mask, function=block, name="block")[mask],
+        real,
+        "block(x, mask), at the real tokens",
+        "the mask goes to the attention: padding must not be looked at",
+        [(reference(x)[mask], "the mask is not used: padding is looked at")],
+    )
+    trial.same(
+        _gradient(block, x),
+        _gradient(reference, x),
+        "the gradient through the block",
+        "training goes through every part",
+    )
+
+
+@TURNS.turn(mean_pool)
+def check_mean_pool(trial):
+    vectors = torch.tensor(
+        [
+            [[1.0, 2.0], [3.0, 4.0], [9.0, -9.0], [8.0, 8.0]],
+            [[5.0, 0.0], [9.0, 9.0], [-3.0, 6.0], [0.0, 1.0]],
+        ]
+    )
+    mask = torch.tensor([[True, True, False, False], [True, False, False, False]])
+    kept = vectors * mask[..., None]
+    trial.close(
+        vectors,
+        mask,
+        gives=torch.tensor([[2.0, 3.0], [5.0, 0.0]]),
+        why="the first text has two real tokens, the second one; the others are padding",
+        mistakes=[
+            (vectors.mean(dim=1), "padding is averaged too; the mask says which tokens are real"),
+            (kept.sum(dim=1), "that is the sum; divide by the number of real tokens"),
+            (kept.mean(dim=1), "it divides by T; divide by the number of real tokens of each text"),
+            (kept.sum(dim=1) / mask.sum(), "it divides by the real tokens of all texts together"),
+            (vectors[:, 0], "that is the vector of the first token, [CLS]"),
+            (
+                F.normalize(torch.tensor([[2.0, 3.0], [5.0, 0.0]]), dim=-1),
+                "the length is not brought to 1 here; the notebook does that afterwards",
+            ),
+        ],
+    )
+    torch.manual_seed(0)
+    vectors, lengths = torch.randn(3, 7, 4), torch.tensor([7, 1, 4])
+    mask = torch.arange(7) < lengths[:, None]
+    before = vectors.clone()
+    trial.close(
+        vectors,
+        mask,
+        gives=sentences.mean_pool(vectors, mask),
+        why="every text has its own number of real tokens",
+    )
+    trial.that(torch.equal(vectors, before), "it changes the vectors it is given; make new ones")
+
+
+@TURNS.turn(bm25)
+def check_bm25(trial):
+    passages = [p.split() for p in ("the old key opens the door", "the door is red", "a red fox")]
+    n_with = Counter(word for passage in passages for word in set(passage))
+    facts = (n_with, 3, 13 / 3)
+    index = search.BM25([" ".join(passage) for passage in passages])
+
+    def right(question, place):
+        return index.scores(" ".join(question))[place].item()
+
+    why = "sum weight · count · 2.2 / (count + 1.2 · (0.25 + 0.75 · length / mean length))"
+    rare = math.log(1 + 2.5 / 1.5)
+    trial.close(
+        ["key"],
+        passages[0],
+        *facts,
+        gives=right(["key"], 0),
+        why=why,
+        mistakes=[
+            (rare * 2.2 / (1 + 1.2), "the passage's length is not used"),
+            (rare / (1 + 1.2 * (0.25 + 0.75 * 18 / 13)), "the factor 2.2 is missing"),
+            (
+                right(["key"], 0) / rare,
+                "the weight of the word is missing: a rare word counts more",
+            ),
+            (
+                math.log(2.5 / 1.5) * right(["key"], 0) / rare,
+                "the 1 + in the logarithm is missing; without it a frequent word counts against",
+            ),
+        ],
+    )
+    trial.close(
+        ["the"],
+        passages[0],
+        *facts,
+        gives=right(["the"], 0),
+        why="the word occurs twice, which counts more than once and less than double",
+        mistakes=[
+            (
+                math.log(1 + 1.5 / 2.5) * 2.2 / (1 + 1.2 * (0.25 + 0.75 * 18 / 13)),
+                "the word occurs twice in the passage; use its count",
+            ),
+            (
+                math.log(1 + 1.5 / 2.5) * 2 * 2.2 / (1 + 1.2 * (0.25 + 0.75 * 18 / 13)),
+                "count belongs in the divisor too: a second occurrence is worth less",
+            ),
+        ],
+    )
+    trial.close(
+        ["red", "key", "fox"],
+        passages[2],
+        *facts,
+        gives=right(["red", "fox"], 2),
+        why="the words' shares are added; one that is not in the passage adds nothing",
+    )
+    trial.close(
+        ["fox", "fox"],
+        passages[2],
+        *facts,
+        gives=right(["fox"], 2),
+        why="a word that the question repeats counts once",
+    )
+    trial.close(
+        ["moon"],
+        passages[1],
+        dict(n_with),
+        *facts[1:],
+        gives=0.0,
+        why="it is in no passage, and has no count in n_with",
+    )
+    trial.close(
+        ["a", "fox"],
+        "a fox and a fox and a fox".split(),
+        {"a": 40, "fox": 3, "and": 77},
+        90,
+        25.0,
+        gives=sum(
+            math.log(1 + (90 - n + 0.5) / (n + 0.5)) * 3 * 2.2 / (3 + 1.2 * (0.25 + 0.75 * 8 / 25))
+            for n in (40, 3)
+        ),
+        why="the number of passages and the mean length are arguments",
     )

@@ -1,18 +1,29 @@
-"""Tales as words: a tokenizer, whether a beginning is still a tale, and what fits into a gap.
+"""Short tales as words: a tokenizer, whether a beginning is still a tale, and what fits into a gap.
 
-With whole words as tokens, a hidden token is a hidden word, and the source of the tales says exactly
-which words could be there, and how probable each is.
+The tales are those of `classroom.worlds.tales`, with fewer words (the three most common of each list)
+and without opening, talk and closing, so that a small model learns them in seconds. With whole words
+as tokens, a hidden token is a hidden word, and the source says exactly which words could be there,
+and how probable each is.
+
+>>> sample(1, seed=2)[0][:59]
+'In Fairview, near the market, lived Mia. One evening in Jun'
 """
 
 import math
 import random
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
-from classroom.worlds import tales
+from classroom.worlds.grammar.grammar import Grammar
+from classroom.worlds.grammar.notation import logical_lines
+from classroom.worlds.tales import FOLDER
 from helpers.tokenizer import END_OF_TEXT, UNKNOWN, WordTokenizer
 
 MASK, PADDING = "[MASK]", "[PAD]"
+
+
+N_COMMON = 3  # words of each list
 
 
 class Gap(NamedTuple):
@@ -22,11 +33,29 @@ class Gap(NamedTuple):
     position: int
 
 
+@cache
+def source() -> Grammar:
+    """The grammar of the short tales."""
+    words, shapes = (
+        (FOLDER / name).read_text(encoding="utf-8") for name in ("words.txt", "shapes.txt")
+    )
+    lists = []
+    for line in logical_lines(words):
+        name, colon, listed = line.partition(": ")
+        lists.append(name + colon + ",".join(listed.split(",")[:N_COMMON]))
+    return Grammar("\n".join(lists), f"{shapes}\n[short]\n<hero> <shape> <end>", start="short")
+
+
+def sample(n: int, seed: int) -> list[str]:
+    """Draw n short tales; the same seed gives the same tales on every machine."""
+    return source().sample(n, seed)
+
+
 def tale_tokenizer(texts: Iterable[str]) -> WordTokenizer:
     """A tokenizer with every word of these tales; the last ids are its special tokens.
 
-    >>> tokenizer = tale_tokenizer(tales.sample(20, seed=0))
-    >>> tale = tales.sample(1, seed=0)[0]
+    >>> tokenizer = tale_tokenizer(sample(20, seed=0))
+    >>> tale = sample(1, seed=0)[0]
     >>> tokenizer.decode(tokenizer.encode(tale)) == tale, tokenizer.special_tokens[-1]
     (True, '[MASK]')
     """
@@ -36,7 +65,7 @@ def tale_tokenizer(texts: Iterable[str]) -> WordTokenizer:
 def known_tales(tokenizer: WordTokenizer, n: int, seed: int) -> list[str]:
     """The first n tales of a seed whose words the tokenizer knows, all of them."""
     unknown, found = tokenizer.vocab[UNKNOWN], []
-    drawn = tales.sample(n + n // 10 + 20, seed)
+    drawn = sample(n + n // 10 + 20, seed)
     found = [tale for tale in drawn if unknown not in tokenizer.encode(tale)]
     if len(found) < n:
         raise ValueError(f"only {len(found)} of {len(drawn)} tales have no unknown word")
@@ -48,19 +77,19 @@ def nats_per_token(tokenizer: WordTokenizer, texts: Sequence[str]) -> float:
 
     Each tale has one token more than words, its end.
     """
-    bits = -sum(map(tales.log_prob, texts))
+    bits = -sum(map(source().log_prob, texts))
     return bits * math.log(2) / sum(len(tokenizer.encode(text)) + 1 for text in texts)
 
 
 def good_words(tokenizer: WordTokenizer, ids: Sequence[int]) -> int:
     """How many of these tokens could begin a tale, up to the first that no tale continues with.
 
-    >>> tokenizer = tale_tokenizer(tales.sample(20, seed=0))
-    >>> ids = tokenizer.encode(tales.sample(1, seed=0)[0])
+    >>> tokenizer = tale_tokenizer(sample(20, seed=0))
+    >>> ids = tokenizer.encode(sample(1, seed=0)[0])
     >>> good_words(tokenizer, ids) == len(ids), good_words(tokenizer, [*ids[:7], *ids[:2]])
     (True, 7)
     """
-    grammar, low, high = tales.load_grammar(), 0, len(ids)
+    grammar, low, high = source(), 0, len(ids)
     special = [place for place, token in enumerate(ids) if token in _specials(tokenizer)]
     high = min([high, *special])
     while low < high:  # the longest beginning: where a text breaks, every longer one does
@@ -97,7 +126,7 @@ def spoiled(tokenizer: WordTokenizer, texts: Sequence[str], seed: int) -> list[G
     pool = [token for token in pool if tokenizer.decode([token]).isalpha()]
     for gap in drawn:
         ids = list(gap.ids)
-        while ids == gap.ids or tales.is_tale(tokenizer.decode(ids[1:])):
+        while ids == gap.ids or source().read(tokenizer.decode(ids[1:])).derivations:
             ids[gap.position] = rng.choice(pool)
         found.append(Gap(ids, gap.position))
     return found
@@ -106,14 +135,14 @@ def spoiled(tokenizer: WordTokenizer, texts: Sequence[str], seed: int) -> list[G
 def what_fits(tokenizer: WordTokenizer, gap: Gap) -> dict[int, float]:
     """The exact probability of every word that the source could have put into a gap.
 
-    >>> tokenizer = tale_tokenizer(tales.sample(20, seed=0))
-    >>> gap = gaps(tokenizer, tales.sample(1, seed=0), seed=0)[0]
+    >>> tokenizer = tale_tokenizer(sample(20, seed=0))
+    >>> gap = gaps(tokenizer, sample(1, seed=0), seed=0)[0]
     >>> fits = what_fits(tokenizer, gap)
     >>> gap.ids[gap.position] in fits, round(sum(fits.values()), 6)
     (True, 1.0)
     """
     grammar, before, after = (
-        tales.load_grammar(),
+        source(),
         gap.ids[1 : gap.position],
         gap.ids[gap.position + 1 :],
     )
@@ -124,7 +153,7 @@ def what_fits(tokenizer: WordTokenizer, gap: Gap) -> dict[int, float]:
     for token in _possible(grammar, beginnings, max(start, 1)):
         whole = tokenizer.decode([*before, token, *after])
         if grammar.read(whole).derivations:
-            scores[token] = 2.0 ** tales.log_prob(whole)
+            scores[token] = 2.0 ** grammar.log_prob(whole)
     total = sum(scores.values())
     return {token: score / total for token, score in scores.items()}
 
