@@ -91,6 +91,7 @@ def masked_batches(
     mask_id: int,
     padding_id: int,
     n_words: int,
+    share: float = SHARE,
     split: tuple[float, float, float] = SPLIT,
     seed: int = 0,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -104,7 +105,7 @@ def masked_batches(
         real = following != IGNORED  # (B, T)
         allowed = real.clone()
         allowed[:, 0] = False
-        inputs, targets = hide(ids, allowed, mask_id, n_words, split=split, generator=generator)
+        inputs, targets = hide(ids, allowed, mask_id, n_words, share, split, generator)
         yield inputs.where(real, torch.tensor(padding_id)), targets
 
 

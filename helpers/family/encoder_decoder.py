@@ -115,14 +115,13 @@ class EncoderDecoder(nn.Module):
         self.norm_embedding = LayerNorm(config.dimensions)
         self.blocks = nn.ModuleList(DecoderBlock(target) for _ in range(config.n_layers))
         self.output_head = nn.Linear(config.dimensions, target_vocab_size, bias=False)
-        self._initialize()
+        for name, parameter in self.named_parameters():
+            if "norm" not in name:
+                nn.init.normal_(parameter, std=0.0 if name.endswith("bias") else 0.02)
         self.output_head.weight = self.token_embedding.weight
 
     def forward(
-        self,
-        source_ids: torch.Tensor,
-        target_ids: torch.Tensor,
-        mask: torch.Tensor | None = None,
+        self, source_ids: torch.Tensor, target_ids: torch.Tensor, mask: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Logits (B, T, V) for the token after each of `target_ids` (B, T), given the source."""
         return self.decode(target_ids, self.encoder(source_ids, mask), mask)
@@ -145,10 +144,7 @@ class EncoderDecoder(nn.Module):
 
     @torch.no_grad()
     def alignment(
-        self,
-        source_ids: torch.Tensor,
-        target_ids: torch.Tensor,
-        mask: torch.Tensor | None = None,
+        self, source_ids: torch.Tensor, target_ids: torch.Tensor, mask: torch.Tensor | None = None
     ) -> list[torch.Tensor]:
         """Where each target token looks in the source: weights (B, H, T, S) of every layer."""
         memory, x, found = self.encoder(source_ids, mask), self.embed(target_ids), []
@@ -158,13 +154,6 @@ class EncoderDecoder(nn.Module):
             found.append(block.cross_attention.weights(back, memory, mask))
             x = block(x, memory, mask)
         return found
-
-    def _initialize(self):
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
-            if isinstance(module, nn.Linear) and module.bias is not None:
-                nn.init.zeros_(module.bias)
 
 
 def shift_right(targets: torch.Tensor, start_id: int) -> torch.Tensor:
@@ -181,18 +170,14 @@ def shift_right(targets: torch.Tensor, start_id: int) -> torch.Tensor:
 
 
 def translation_loss(
-    model: EncoderDecoder,
-    sources: torch.Tensor,
-    targets: torch.Tensor,
-    start_id: int = 1,
-    padding_id: int = 0,
+    model: EncoderDecoder, sources: torch.Tensor, targets: torch.Tensor, start_id: int = 1
 ) -> torch.Tensor:
     """Mean cross-entropy, in nats per token, of `targets` (B, T) given `sources` (B, S).
 
     The decoder is told the right words before each one, whatever it would have written itself:
-    teacher forcing. Sources are padded with `padding_id`, targets with `IGNORED`.
+    teacher forcing. Sources are padded with 0, targets with `IGNORED`.
     """
-    logits = model(sources, shift_right(targets, start_id), sources != padding_id)  # (B, T, V)
+    logits = model(sources, shift_right(targets, start_id), sources != 0)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
 
@@ -203,13 +188,12 @@ def translate(
     max_new_tokens: int,
     start_id: int = 1,
     end_id: int = 2,
-    padding_id: int = 0,
 ) -> list[list[int]]:
     """The likeliest next token again and again, for each of `sources` (B, S), without the end.
 
-    The source is read once; the decoder runs for each new token.
+    Sources are padded with 0. They are read once; the decoder runs for each new token.
     """
-    mask = sources != padding_id
+    mask = sources != 0
     memory = model.encoder(sources, mask)
     written = torch.full_like(sources[:, :1], start_id)  # (B, 1)
     for _ in range(max_new_tokens):

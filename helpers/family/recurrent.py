@@ -4,9 +4,8 @@
        |              |              |
      state 0 ---->  state 1 ---->  state 2 ----> ...     always as large, however long the text
 
-A GPT looks back at all tokens so far; an LSTM or a GRU has only its state. The cells are written
-out here, with the names and shapes of PyTorch's; the language model uses PyTorch's own loops over
-time, which are the same arithmetic in a faster language.
+A GPT looks back at all tokens so far; an LSTM or a GRU has only its state. Notebook 10 writes the
+cells out; here PyTorch's own loops over time do the same arithmetic in a faster language.
 
 Shapes: B sequences, T tokens, C embedding dimensions, V tokens in the vocabulary.
 """
@@ -17,57 +16,6 @@ import torch
 from torch import nn
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
-
-
-class LSTMCell(nn.Module):
-    """One step of an LSTM: a protected memory, and three gates that say what happens to it.
-
-    `input` and `recurrent` make four vectors at once, in PyTorch's order: input gate, forget gate,
-    candidate, output gate. Sources: Hochreiter and Schmidhuber 1997; Gers et al. 2000 (forget).
-
-    >>> cell = LSTMCell(8)
-    >>> hidden, memory = cell(torch.zeros(2, 8), (torch.zeros(2, 8), torch.zeros(2, 8)))
-    >>> hidden.shape, memory.shape
-    (torch.Size([2, 8]), torch.Size([2, 8]))
-    """
-
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
-        self.input = nn.Linear(dimensions, 4 * dimensions)
-        self.recurrent = nn.Linear(dimensions, 4 * dimensions)
-
-    def forward(
-        self, x: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take x (B, C) and the state (hidden, memory), (B, C) each; return the new state."""
-        hidden, memory = state
-        parts = (self.input(x) + self.recurrent(hidden)).chunk(4, dim=-1)
-        write, keep, show = (parts[i].sigmoid() for i in (0, 1, 3))
-        memory = keep * memory + write * parts[2].tanh()
-        return show * memory.tanh(), memory
-
-
-class GRUCell(nn.Module):
-    """One step of a GRU: one state, which a gate mixes from the old one and a candidate.
-
-    In PyTorch's order: reset gate, update gate, candidate. Source: Cho et al. 2014.
-
-    >>> GRUCell(8)(torch.zeros(2, 8), torch.zeros(2, 8)).shape
-    torch.Size([2, 8])
-    """
-
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
-        self.input = nn.Linear(dimensions, 3 * dimensions)
-        self.recurrent = nn.Linear(dimensions, 3 * dimensions)
-
-    def forward(self, x: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Take x (B, C) and the state (B, C); return the new state."""
-        new = self.input(x).chunk(3, dim=-1)
-        old = self.recurrent(hidden).chunk(3, dim=-1)
-        reset, keep = (new[0] + old[0]).sigmoid(), (new[1] + old[1]).sigmoid()
-        candidate = (new[2] + reset * old[2]).tanh()
-        return keep * hidden + (1 - keep) * candidate
 
 
 class RecurrentModel(nn.Module):
