@@ -19,7 +19,7 @@ MARKS = re.compile(r"\*\*|^#+ |^\|[-| ]+\|$|^\||\|$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Passage:
-    """Some paragraphs of the note of a lecture, and the titles that they stand under."""
+    """Some paragraphs of the note of a lecture, and the titles above them."""
 
     lecture: int
     title: str

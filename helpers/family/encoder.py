@@ -10,8 +10,7 @@ Its differences from `helpers.model.GPT`, in the order of this file:
 
 Dropout is left out: the models here are small, or already trained.
 
-Shapes: B sequences, T tokens, C embedding dimensions, H heads, D = C / H dimensions per head,
-F hidden dimensions.
+Shapes: B sequences, T tokens, C embedding dimensions, H heads, D = C / H dimensions per head.
 """
 
 from dataclasses import dataclass, fields

@@ -55,6 +55,7 @@ _MUST_BE = {
     "tokenizer_config.json": {"do_lower_case": True, "tokenize_chinese_chars": True},
 }
 
+_PARTS = (*_MUST_BE, "sentence_bert_config.json", "tokenizer.json", "model.safetensors")
 _DAMAGE = (ValueError, TypeError, AttributeError, RuntimeError, EOFError)  # what odd contents raise
 
 
@@ -115,18 +116,20 @@ def load_minilm(path: Path | str | None = None) -> SentenceEncoder:
     path = Path(fetch("minilm") if path is None else path)
     try:
         with zipfile.ZipFile(path) as file:
-            settings = {name: _json(file, name) for name in _MUST_BE}
-            _check(settings)
-            most = _json(file, "sentence_bert_config.json")["max_seq_length"]
-            vocab = _json(file, "tokenizer.json")["model"]["vocab"]
-            tensors = _tensors(_read(file, "model.safetensors"))
-        encoder = _fill(_config(settings["config.json"]), tensors)
+            missing = [name for name in _PARTS if name not in file.namelist()]
+            if missing:
+                raise ValueError(f"it has no {', '.join(missing)}")
+            settings = {name: _json(file, name) for name in _PARTS[:-1]}
+            tensors = _tensors(file.read(_PARTS[-1]))
+        vocab = settings["tokenizer.json"]["model"]["vocab"]
         tokenizer = WordPieceTokenizer(sorted(vocab, key=vocab.__getitem__))
+        encoder = _fill(_config(settings["config.json"]), tensors)
         if tokenizer.vocab_size != encoder.config.vocab_size:
             embeddings = encoder.config.vocab_size
             raise ValueError(
                 f"it has {tokenizer.vocab_size:,} tokens and {embeddings:,} embeddings"
             )
+        most = settings["sentence_bert_config.json"]["max_seq_length"]
     except (*_DAMAGE, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
     except KeyError as error:
@@ -178,27 +181,16 @@ def _fill(config, tensors):
     return encoder.eval()
 
 
-def _check(settings):
-    """Raise ValueError for a setting of another model; one that is not named is the usual one."""
-    for name, required in _MUST_BE.items():
-        for setting, value in required.items():
-            if (found := settings[name].get(setting, value)) != value:
-                raise ValueError(f"{setting} is {found!r} in its {name}; it must be {value!r}")
-
-
-def _read(file, name):
-    try:
-        return file.read(name)
-    except KeyError:
-        raise ValueError(f"it has no {name}") from None
-
-
 def _json(file, name):
-    text = _read(file, name)
+    """A JSON file in the zip file, whose settings must be those in `_MUST_BE`, or not named."""
     try:
-        return json.loads(text)
+        found = json.loads(file.read(name))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+    for setting, required in _MUST_BE.get(name, {}).items():
+        if found.get(setting, required) != required:
+            raise ValueError(f"{setting} is {found[setting]!r} in its {name}, not {required!r}")
+    return found
 
 
 def _tensors(data):
