@@ -35,7 +35,7 @@ from helpers.texts.corpora import available
 SIZES = (100,)  # words per passage
 WAYS = ("MiniLM", "BM25", "both")
 DEPTHS = (1, 3, 10)
-N_ASKED, NEW_TOKENS, BATCH, AT_LEAST = 40, 40, 10, 0.6
+N_ASKED, NEW_TOKENS, BATCH, AT_LEAST = 24, 40, 12, 0.6
 ASK = "Answer in one sentence.\n\nQuestion: {question}"
 ASK_WITH = (
     "Answer in one sentence, from this passage.\n\nPassage: {passage}\n\nQuestion: {question}"
@@ -190,6 +190,19 @@ def answers(chat, prompts):
     return said
 
 
+def go_on(chat, prompts, before):
+    """The answers to prompts, those taken over that are in the record of a run `before`."""
+    before = before or {"prompts": [], "said": [], "seconds": 0}
+    known = dict(zip(before["prompts"], before["said"], strict=True))
+    digests = [text_hash([prompt])[:16] for prompt in prompts]
+    new = [place for place, digest in enumerate(digests) if digest not in known]
+    began = time.process_time()
+    said = answers(chat, [prompts[place] for place in new]) if new else []
+    known |= {digests[place]: text for place, text in zip(new, said, strict=True)}
+    seconds = round(before["seconds"] + time.process_time() - began, 1)
+    return {"prompts": digests, "said": [known[each] for each in digests], "seconds": seconds}
+
+
 def judged(said, own, references):
     """How a list of answers compares with the course's own: shares and means."""
     f1 = [token_f1(answer, right) for answer, right in zip(said, own, strict=True)]
@@ -214,14 +227,15 @@ def with_passages(size, keep, earlier):
     taken from there.
     """
     entries = [q for q in load_course_qa() if q.lecture]
-    sample = random.Random(0).sample(entries, N_ASKED)
+    random.Random(0).shuffle(entries)  # more questions begin with the same ones
+    sample = entries[:N_ASKED]
     texts, own = [q.wordings[-1] for q in sample], [q.answer for q in sample]
     references = list(dict.fromkeys(q.answer for q in load_course_qa()))
     encoder, passages = load_minilm(), note_passages(size)
     vectors = Index(encoder, size).vectors
     places = {
         "found": [best(vectors @ vector, 1)[0] for vector in encoder.vectors(texts)],
-        "random": random.Random(1).sample(range(len(passages)), N_ASKED),
+        "random": random.Random(1).sample(range(len(passages)), len(entries))[:N_ASKED],
     }
     prompts = {"none": [ASK.format(question=text) for text in texts]}
     for name, chosen in places.items():
@@ -241,23 +255,16 @@ def with_passages(size, keep, earlier):
     }  # fmt: skip
     course = ChatModel("course", load_chat_model)
     for name, chat, asks in (
-        (
-            "the course's chat model",
-            course,
-            {"none": texts},
-        ),  # its context is too short for a passage
+        # the context of the course's model is too short for a passage
+        ("the course's chat model", course, {"none": texts}),
         ("SmolLM2", smollm2(), prompts),
     ):
         figures[name] = {}
         for condition, lines in asks.items():
-            key, digest = f"{name}, {condition}", text_hash(lines)
-            known = earlier.get("answers", {}).get(key, {})
-            if known.get("prompts_sha256") != digest:
-                began = time.process_time()
-                known = {"prompts_sha256": digest, "said": answers(chat, lines)}
-                known["seconds"] = round(time.process_time() - began, 1)
-            figures["answers"][key] = known
-            figures[name][condition] = judged(known["said"], own, references)
+            key = f"{name}, {condition}"
+            figures["answers"][key] = go_on(chat, lines, earlier.get("answers", {}).get(key))
+            said = figures["answers"][key]["said"]
+            figures[name][condition] = judged(said, own, references)
             print(name, condition, {k: v for k, v in figures[name][condition].items() if k != "token_f1_each"}, flush=True)  # fmt: skip
             keep(figures)
     return figures

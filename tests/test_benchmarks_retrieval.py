@@ -40,6 +40,19 @@ def test_judged_by_hand():
     assert figures["token_f1_each"] == [1.0, 0.6, 0.25]
 
 
+def test_answers_of_a_stopped_run_are_taken_over(monkeypatch):
+    asked = []
+
+    def answers(chat, prompts):
+        asked.append(prompts)
+        return [prompt.upper() for prompt in prompts]
+
+    monkeypatch.setattr(retrieval, "answers", answers)
+    first = retrieval.go_on(None, ["a", "b"], None)
+    second = retrieval.go_on(None, ["c", "b", "d"], first)
+    assert asked == [["a", "b"], ["c", "d"]] and second["said"] == ["C", "B", "D"]
+
+
 def test_the_questions_leave_out_small_talk_and_the_splits_share_none():
     train, test = retrieval.asked("train")[0], retrieval.asked("test")[0]
     entries = [q for q in load_course_qa() if q.lecture]
