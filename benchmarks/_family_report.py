@@ -23,8 +23,15 @@ PARTS = {  # part: what it says, and its columns as (title, key, digits)
         ),
     ),
     "recall": (
-        "{steps} steps of {batch} at mixed distances; accuracy at a distance.",
-        (("5", "5", 3), ("50", "50", 3), ("200", "200", 3)),
+        "{steps} steps of {batch}; accuracy of one letter after 5, 50 and 200 tokens, trained at mixed "
+        "distances, and of one among 4 and 16 letters after {noise} tokens, trained with mixed counts.",
+        (
+            ("after 5", "accuracy/5", 3),
+            ("after 50", "accuracy/50", 3),
+            ("after 200", "accuracy/200", 3),
+            ("of 4", "accuracy_of_many/4", 3),
+            ("of 16", "accuracy_of_many/16", 3),
+        ),
     ),
     "pictures": (
         "{training:,} pictures, {steps} steps of {batch}; accuracy on {asked:,} others.",
@@ -62,10 +69,9 @@ def section(record):
 
 
 def _values(figures, key):
-    """A figure's value for every seed; a distance is looked up in the accuracies of recall."""
-    if key in figures:
-        return figures[key]
-    return [seed[key] for seed in figures["accuracy"]] if key.isdigit() else []
+    """A figure's value for every seed; `accuracy/5` is the entry 5 of each seed's accuracies."""
+    key, _, entry = key.partition("/")
+    return [seed[entry] if entry else seed for seed in figures.get(key, [])]
 
 
 def _cell(values, digits):

@@ -319,8 +319,15 @@ def truth_of_tales():
 
 # recall
 
-RECALL = {"batch": 32, "steps": 400, "asked": 500, "distances": [1, 2, 5, 10, 20, 50, 100, 200]}
-RECALL_RATES = {"GPT": 5e-3, "LSTM": 1e-2, "GRU": 1e-2}
+RECALL = {
+    "batch": 32,
+    "steps": 400,
+    "asked": 500,
+    "distances": [1, 2, 5, 10, 20, 50, 100, 200],
+    "counts": [1, 2, 4, 8, 16],
+    "noise": 20,
+}
+RECALL_RATES = {"GPT": 5e-3, "LSTM": 3e-2, "GRU": 1e-2}
 
 
 def recall_loss(model, texts, letters):
@@ -329,23 +336,35 @@ def recall_loss(model, texts, letters):
 
 
 def recall_run(name, seed, steps=RECALL["steps"]):
-    """Train one model at mixed distances; its accuracy and loss at each."""
+    """Train one model at mixed distances, and one with mixed counts; their accuracy at each."""
+    distances, counts, noise = (RECALL[key] for key in ("distances", "counts", "noise"))
+    far = recalled(name, seed, steps, [(distance, 1) for distance in distances])
+    many = recalled(name, seed, steps, [(noise, count) for count in counts])
+    figures = dict(far)
+    figures["accuracy"] = dict(zip(map(str, distances), far["accuracy"], strict=True))
+    figures["accuracy_of_many"] = dict(zip(map(str, counts), many["accuracy"], strict=True))
+    return figures
+
+
+def recalled(name, seed, steps, tasks):
+    """Train on batches of these tasks, pairs of distance and count; the accuracy at each."""
     torch.manual_seed(seed)
     model = (
         GPT(GPTConfig(recall.VOCAB_SIZE, 256, 40, 4, 1, dropout=0.0))
         if name == "GPT"
         else RecurrentModel(name.lower(), recall.VOCAB_SIZE, 56 if name == "LSTM" else 64, 1)
     )
-    batches = recall.batches(RECALL["batch"], RECALL["distances"], seed)
+    distances, counts = (sorted(set(column)) for column in zip(*tasks, strict=True))
+    batches = recall.batches(RECALL["batch"], distances, counts, seed)
     started = time.process_time()
     losses = fit(model, batches, recall_loss, steps, RECALL_RATES[name])
     seconds = time.process_time() - started
-    generator, found = torch.Generator().manual_seed(1000), {}
-    for distance in RECALL["distances"]:
-        texts, letters = recall.sample(RECALL["asked"], distance, generator)
+    generator, found = torch.Generator().manual_seed(1000), []
+    for distance, count in tasks:
+        texts, letters = recall.sample(RECALL["asked"], distance, generator, count)
         with torch.no_grad():
             best = model.output_head(model.hidden_states(texts)[:, -1]).argmax(-1)
-        found[str(distance)] = (best == letters).float().mean().item()
+        found.append(round((best == letters).float().mean().item(), 4))
     return {
         "parameters": parameters(model),
         "processor_seconds": round(seconds, 1),

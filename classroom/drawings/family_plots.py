@@ -59,16 +59,19 @@ def plot_seeds(figures, what, known=None, limits=None, ax=None):
     return ax
 
 
-def plot_recall(figures, guessing):
-    """Show accuracy against distance: `figures` maps a name to one {distance: accuracy} per seed."""
+def plot_recall(figures, guessing, what):
+    """Show accuracy against the number that `what` names, one line per seed.
+
+    `figures` maps a model's name to one {number: accuracy} per seed.
+    """
     ax = new_axes(7, 3.4)
     ends = []
     for (name, seeds), color in zip(figures.items(), COLORS, strict=False):
-        distances = [int(distance) for distance in seeds[0]]
+        numbers = [int(number) for number in seeds[0]]
         for number, seed in enumerate(seeds):
             label = name if number == 0 else None
             ax.plot(
-                distances,
+                numbers,
                 list(seed.values()),
                 color=color,
                 marker="o",
@@ -79,13 +82,13 @@ def plot_recall(figures, guessing):
         ends.append(f"{name} {statistics.mean(list(seed.values())[-1] for seed in seeds):.2f}")
     ax.axhline(guessing, color=INK, linestyle="--", linewidth=1, label="guessing")
     ax.set_xscale("log")
-    ax.set_xticks(distances, distances)
+    ax.set_xticks(numbers, numbers)
     ax.minorticks_off()
-    ax.set(xlabel="tokens between the letter and the question", ylabel="accuracy", ylim=(0, 1.05))
+    ax.set(xlabel=what, ylabel="accuracy", ylim=(0, 1.05))
     ax.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     show(
         ax,
-        alt=f"Accuracy of recall over distance, one line per seed; at distance {distances[-1]} on "
+        alt=f"Accuracy of recall over {what}, one line per seed; at {numbers[-1]} on "
         f"average: {', '.join(ends)}; guessing {guessing:.2f}.",
     )
 
