@@ -44,11 +44,12 @@ def section(record):
     """The lines of the section: a table for each part, mean and standard deviation over seeds."""
     lines = [
         *_record.made_by("family", record),
-        f"Mean and standard deviation over {record['seeds']} seeds; drawn in notebook 10.",
+        "Mean and standard deviation over seeds; drawn in notebook 10.",
     ]
     for part, (said, columns) in PARTS.items():
         titles = [title for title, *_ in columns]
-        lines += ["", f"**{part.capitalize()}.** {said.format(**record['settings'][part])}", ""]
+        said = said.format(**record["settings"][part])
+        lines += ["", f"**{part.capitalize()}.** {said} Seeds: {record['seeds'][part]}.", ""]
         lines += [
             f"| model | parameters | {' | '.join(titles)} | training, processor s |",
             "|---" * (len(titles) + 3) + "|",
