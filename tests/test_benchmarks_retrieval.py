@@ -24,6 +24,14 @@ def test_found_by_hand():
     assert retrieval.found(scores, LECTURES, wanted, 3).tolist() == [True, True, True]
 
 
+def test_notes_are_ranked_by_their_best_passage():
+    best, notes = retrieval.by_note(torch.tensor([[0.1, 0.7, 0.5, 0.6]]), LECTURES)
+    assert notes.tolist() == [0, 1, 2, 3]
+    assert best[0].tolist() == pytest.approx([-torch.inf, 0.7, 0.5, 0.6])
+    assert retrieval.found(best, notes, torch.tensor([2]), 2).tolist() == [False]
+    assert retrieval.found(best, notes, torch.tensor([2]), 3).tolist() == [True]
+
+
 def test_chance_by_hand():
     """Of 4 passages 3 are drawn: the one of lecture 2 in 3/4 of the draws, one of lecture 1 always."""
     assert retrieval.by_chance(LECTURES, torch.tensor([2])) == pytest.approx(3 / 4)
