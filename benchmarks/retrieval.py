@@ -1,6 +1,6 @@
 """Does a search find the note that answers, and does the passage help a chat model?
 
-    python3 course.py bench retrieval            both parts, about ten minutes on a quiet machine
+    python3 course.py bench retrieval            both parts, about five minutes of processor time
     python3 course.py bench retrieval search     the search alone
 
 The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0. A search
