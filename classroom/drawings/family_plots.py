@@ -33,13 +33,12 @@ def _looks(weights, pair):
     return f"the largest weight is at the true word for {hits} of {len(best)}"
 
 
-def plot_seeds(figures, what, known=None, limits=None, ax=None):
+def plot_seeds(figures, what, known=None, limits=None):
     """Show one dot per seed and a line at the mean: `figures` maps a name to a list of values.
 
     `what` names the quantity; `known` maps names of fixed values, such as a floor, to them.
     """
-    new = ax is None
-    ax = new_axes(7, 1.1 + 0.42 * len(figures)) if new else ax
+    ax = new_axes(7, 1.1 + 0.42 * len(figures))
     for row, (values, color) in enumerate(zip(figures.values(), COLORS * 2, strict=False)):
         ax.scatter(values, [row] * len(values), color=color, s=28, alpha=0.75, zorder=3)
         mean = statistics.mean(values)
@@ -52,11 +51,9 @@ def plot_seeds(figures, what, known=None, limits=None, ax=None):
     ax.set(xlabel=what, ylim=(len(figures) - 0.5, -0.5))
     if limits:
         ax.set_xlim(*limits)
-    if new:
-        means = ", ".join(f"{name} {statistics.mean(v):.2f}" for name, v in figures.items())
-        lines = "".join(f"; {name} {value:.2f}" for name, value in (known or {}).items())
-        show(ax, alt=f"{what}, one dot per seed; means: {means}{lines}.")
-    return ax
+    means = ", ".join(f"{name} {statistics.mean(v):.2f}" for name, v in figures.items())
+    lines = "".join(f"; {name} {value:.2f}" for name, value in (known or {}).items())
+    show(ax, alt=f"{what}, one dot per seed; means: {means}{lines}.")
 
 
 def plot_recall(figures, guessing, what):
