@@ -854,6 +854,11 @@ def check_bm25(trial):
         gives=right(["fox"], 2),
         why="a word that the question repeats counts once",
     )
+    _bm25_elsewhere(trial, passages, n_with, facts)
+
+
+def _bm25_elsewhere(trial, passages, n_with, facts):
+    """A word that no passage has, and another collection than that of the example."""
     trial.close(
         ["moon"],
         passages[1],
