@@ -7,6 +7,7 @@ same prompts get the same answers every time.
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import regex
 import torch
@@ -41,15 +42,17 @@ def answer_all(
     answers = [""] * len(rows)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        new = _answer_together(model, [rows[i] for i in chosen], max_new_tokens, end_id)
+        new = answer_together(model, [rows[i] for i in chosen], max_new_tokens, end_id)
         for place, ids in zip(chosen, new, strict=True):
             answers[place] = tokenizer.decode(ids).strip()
     return answers
 
 
 @torch.no_grad()
-def _answer_together(model, rows, max_new_tokens, end_id):
-    """The greedy answer to each row of token ids, as a list of ids without the end.
+def answer_together(
+    model: Any, rows: Sequence[Sequence[int]], max_new_tokens: int, end_id: int
+) -> list[list[int]]:
+    """Return the greedy answer to each row of token ids, as a list of ids without the end.
 
     All rows go on together from the shortest one's end. While a row still has prompt left, its own
     next token is taken and not the model's: so no padding is needed, and positions are right.
@@ -63,7 +66,7 @@ def _answer_together(model, rows, max_new_tokens, end_id):
         device,
         model.token_embedding.weight.dtype,
     )
-    answers = [[] for _ in rows]
+    answers: list[list[int]] = [[] for _ in rows]
     done = [max_new_tokens == 0] * len(rows)
     inputs = torch.tensor([row[: min(lengths)] for row in rows], device=device)  # (B, T)
     for position in range(min(lengths), max(lengths) + max_new_tokens):

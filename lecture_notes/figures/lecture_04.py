@@ -1,5 +1,7 @@
 """The figures of lecture 4, what transformers are."""
 
+import math
+
 import torch
 
 from classroom.whiteboard import Board
@@ -130,4 +132,48 @@ def patches():
     board.text(672, 122, "a sun?", 15, "green")
     board.text(154, 375, "each patch is read\nrow by row", 13, "gray")
     board.text(466, 395, "from here on, nothing knows it was a picture", 13, "gray")
+    return board
+
+
+def search():
+    """A reader finds the passage, a writer answers from it."""
+    board = Board(
+        760, 430, "Search by meaning: the reader finds, the writer answers",
+        "Left, an encoder turns the question and three passages into one vector each. The second "
+        "passage's vector points in nearly the direction of the question's. Right, this passage and "
+        "the question go into a GPT, which writes the answer.",
+    )  # fmt: skip
+    board.text(120, 82, "question", 14, "blue", bold=True)
+    question = board.box(30, 96, 180, 40, "where is my car?", fill="blue", size=15)
+    board.text(120, 172, "passages", 14, "green", bold=True)
+    texts = ("bread needs salt", "we parked the van\nby the station", "the train was late")
+    passages = [
+        board.box(30, 186 + 62 * place, 180, 50, text, fill="green", size=15)
+        for place, text in enumerate(texts)
+    ]
+    encoder = board.box(256, 96, 88, 266, "encoder,\nthen its\nmean", fill="orange", size=15)
+    for box in (question, *passages):
+        board.arrow(box, (encoder.x, box.center[1]))
+    origin, reach = (392, 270), 100
+    board.text(452, 108, "one vector each", 14, "orange")
+    ends = {}
+    for name, angle, color in (
+        ("question", 62, "blue"), ("2", 50, "green"), ("1", -24, "green"), ("3", 12, "green"),
+    ):  # fmt: skip
+        turn = math.radians(angle)
+        ends[name] = (origin[0] + reach * math.cos(turn), origin[1] - reach * math.sin(turn))
+        board.arrow(origin, ends[name], color=color)
+    board.text(ends["question"][0] - 6, ends["question"][1] - 14, "question", 13, "blue")
+    for name in "123":
+        board.text(ends[name][0] + 14, ends[name][1], name, 14, "green", bold=True)
+    board.arrow((encoder.x_end, 230), (386, 262), color="orange")
+    board.text(440, 350, "the largest cosine:\npassage 2", 14, "red")
+    prompt = board.box(556, 186, 176, 92, "we parked the van\nby the station\nwhere is my car?",
+                       fill="yellow", size=15)  # fmt: skip
+    board.text(644, 172, "both, as one prompt", 13, "gray")
+    board.arrow((500, 350), prompt, via=[(528, 350), (528, 250)], color="red")
+    writer = board.box(604, 312, 80, 40, "GPT", fill="blue", bold=True)
+    board.arrow(prompt, writer)
+    answer = board.box(566, 384, 156, 34, "by the station", fill="green", size=15)
+    board.arrow(writer, answer)
     return board
