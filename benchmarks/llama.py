@@ -153,3 +153,38 @@ def one_run(name, seed, recipe=RECIPE, tested_on=3):
                 loads += torch.tensor(model.loads()) * inputs.numel()
         row["loads"] = (loads / loads.sum(dim=1, keepdim=True)).tolist()
     return row
+
+
+def plan(changes=CHANGES, seeds=SEEDS):
+    """What is run, in order, as (name, seed, rate): one seed of everything, then the next.
+
+    At the end the GPT, and what changed most of those that cost no more, at other rates.
+    """
+    main = [(name, seed, RECIPE.learning_rate) for seed in seeds for name in changes]
+    rates = [RECIPE.learning_rate / 2, RECIPE.learning_rate * 2]
+    return main + [(name, seed, rate) for seed in seeds for rate in rates for name in CHECKED]
+
+
+def read_runs(path=RUNS):
+    """The runs that an earlier start has saved with the same code and settings."""
+    if not path.is_file():
+        return {}
+    saved = json.loads(path.read_text("utf-8"))
+    return saved["runs"] if saved["of"] == identity() else {}
+
+
+def identity():
+    """What a saved run must agree with to be used again."""
+    return {"code": _record.code_hash(CODE), "recipe": asdict(RECIPE), "held_out": HELD_OUT}
+
+
+def measure(path=RUNS, recipe=RECIPE):
+    """Make every run that is not saved yet; returns all of them, by "name, seed, rate"."""
+    runs = read_runs(path)
+    for name, seed, rate in plan():
+        key = f"{name}, seed {seed}, rate {rate:g}"
+        if key not in runs:
+            runs[key] = one_run(name, seed, replace(recipe, learning_rate=rate, seed=seed))
+            path.write_text(json.dumps({"of": identity(), "runs": runs}, indent=1), "utf-8")
+            print(f"{key:50} {runs[key]['above']:.3f} {runs[key]['seconds']:.0f} s", flush=True)
+    return runs
