@@ -35,7 +35,10 @@ from helpers.optim import create_optimizer
 from helpers.tokenizer import END_OF_TEXT
 from helpers.train import TrainConfig, evaluate_loss, training_step
 
-SEEDS, TALES, HELD_OUT = range(5), 8, 400
+SEEDS, CHECK_SEEDS = range(5), 3
+TALES, HELD_OUT = 8, 400  # tales per step, and to measure on
+VALIDATION, TEST = 2, 3  # seeds of the tales to choose the rate with, and to measure on
+RATES = (4e-3, 8e-3, 16e-3)
 RECIPE = TrainConfig(steps=500, batch_size=TALES, warmup_steps=50, learning_rate=4e-3)
 GPT, TOGETHER = "GPT", "all of Llama's"
 CHANGES = {
@@ -55,6 +58,9 @@ CHANGES = {
     "experts, no balance": {"n_experts": 8},
     "experts, balance": {"n_experts": 8, "balance": 0.01},
 }
+COMMAND = "python3 course.py bench llama"
+EXPERTS = [name for name, change in CHANGES.items() if "n_experts" in change]
+SINGLE = [name for name in CHANGES if name not in (GPT, TOGETHER, *EXPERTS)]
 RUNS = _record.HERE / "llama.runs.json"
 CODE = [
     "benchmarks/_llama_steps.py",
@@ -130,11 +136,11 @@ def balanced_loss(model, inputs, targets):
     return loss + model.config.balance * torch.stack(uneven).mean()
 
 
-def one_run(name, seed, recipe=RECIPE, tested_on=3):
+def one_run(name, seed, recipe=RECIPE, tested_on=TEST):
     """Train a model from one seed; return its figures.
 
-    `above` is the held-out loss above the entropy, in nats per token. `tested_on` is the seed of the
-    tales: 3 for the figures, 2 to choose the rate.
+    `above` is the held-out loss above the entropy, in nats per token, and `tested_on` the seed of
+    the tales that it is measured on.
     """
     torch.manual_seed(seed)
     model = model_of(name)
@@ -155,36 +161,162 @@ def one_run(name, seed, recipe=RECIPE, tested_on=3):
     return row
 
 
-def plan(changes=CHANGES, seeds=SEEDS):
-    """What is run, in order, as (name, seed, rate): one seed of everything, then the next.
-
-    At the end the GPT, and what changed most of those that cost no more, at other rates.
-    """
-    main = [(name, seed, RECIPE.learning_rate) for seed in seeds for name in changes]
-    rates = [RECIPE.learning_rate / 2, RECIPE.learning_rate * 2]
-    return main + [(name, seed, rate) for seed in seeds for rate in rates for name in CHECKED]
-
-
-def read_runs(path=RUNS):
-    """The runs that an earlier start has saved with the same code and settings."""
-    if not path.is_file():
-        return {}
-    saved = json.loads(path.read_text("utf-8"))
-    return saved["runs"] if saved["of"] == identity() else {}
-
-
 def identity():
     """What a saved run must agree with to be used again."""
     return {"code": _record.code_hash(CODE), "recipe": asdict(RECIPE), "held_out": HELD_OUT}
 
 
-def measure(path=RUNS, recipe=RECIPE):
-    """Make every run that is not saved yet; returns all of them, by "name, seed, rate"."""
-    runs = read_runs(path)
-    for name, seed, rate in plan():
-        key = f"{name}, seed {seed}, rate {rate:g}"
-        if key not in runs:
-            runs[key] = one_run(name, seed, replace(recipe, learning_rate=rate, seed=seed))
-            path.write_text(json.dumps({"of": identity(), "runs": runs}, indent=1), "utf-8")
-            print(f"{key:50} {runs[key]['above']:.3f} {runs[key]['seconds']:.0f} s", flush=True)
-    return runs
+class Runs:
+    """All runs made so far, by "name, seed, rate, tales"; each is saved as soon as it is made."""
+
+    def __init__(self, path=RUNS, recipe=RECIPE):
+        self.path, self.recipe, self.rows = path, recipe, {}
+        if path and path.is_file():
+            saved = json.loads(path.read_text("utf-8"))
+            self.rows = saved["runs"] if saved["of"] == identity() else {}
+
+    def row(self, name, seed, rate, tested_on=TEST):
+        """The figures of a run, which is made now if it is not there."""
+        key = f"{name}, seed {seed}, rate {rate:g}, tales {tested_on}"
+        if key not in self.rows:
+            recipe = replace(self.recipe, learning_rate=rate, seed=seed)
+            row = self.rows[key] = one_run(name, seed, recipe, tested_on)
+            if self.path:
+                saved = {"of": identity(), "runs": self.rows}
+                self.path.write_text(json.dumps(saved, indent=1), "utf-8")
+            print(f"{key:56} {row['above']:.3f}  {row['seconds']:.0f} s", flush=True)
+        return self.rows[key]
+
+    def above(self, name, rate, seeds):
+        """The distances to the entropy, one a seed."""
+        return [self.row(name, seed, rate)["above"] for seed in seeds]
+
+
+def measure(runs, seeds=SEEDS, changes=tuple(CHANGES)):
+    """Choose the rate, train everything, and look again at what changed most at other rates."""
+    tried = {rate: runs.row(GPT, seeds[0], rate, VALIDATION)["above"] for rate in RATES}
+    rate = min(tried, key=tried.get)
+    for seed in seeds:  # one seed of everything, then the next
+        for name in changes:
+            runs.row(name, seed, rate)
+    above = {name: runs.above(name, rate, seeds) for name in changes}
+    effects = {name: abs(mean_and_error(differences(above, name))[0]) for name in SINGLE}
+    largest = sorted(effects, key=effects.get)[-2:]
+    checks, fewer = {}, seeds[:CHECK_SEEDS]
+    for other in (rate / 2, rate * 2):
+        checks[f"{other:g}"] = {n: runs.above(n, other, fewer) for n in (GPT, *largest)}
+    figures = {
+        "rates_tried": {f"{each:g}": loss for each, loss in tried.items()},
+        "rate": rate, "above": above, "other_rates": checks, "sizes": sizes(changes),
+        "entropy": held_out(TEST)[1], "tales": HELD_OUT, "steps": runs.recipe.steps,
+        "loads": {n: [runs.row(n, s, rate)["loads"] for s in seeds] for n in EXPERTS},
+        "minutes": sum(row["seconds"] for row in runs.rows.values()) / 60,
+    }  # fmt: skip
+    return figures
+
+
+def sizes(names):
+    """Of each model: hidden size, parameters that work on a token, and all parameters."""
+    with torch.device("meta"):
+        models = {name: model_of(name) for name in names}
+    return {n: [m.config.hidden_dim, m.n_active(), m.n_parameters()] for n, m in models.items()}
+
+
+def differences(above, name, base=GPT):
+    """How much further from the entropy than the GPT, seed by seed: negative is better."""
+    return [one - other for one, other in zip(above[name], above[base], strict=True)]
+
+
+def mean_and_error(values):
+    """The mean over seeds, and its standard error.
+
+    >>> mean_and_error([1.0, 2.0, 3.0])
+    (2.0, 0.5773502691896258)
+    """
+    return statistics.mean(values), statistics.stdev(values) / len(values) ** 0.5
+
+
+def table(record):
+    """Every change as a row of a Markdown table."""
+    lines = [
+        "| change | nats above the entropy | difference to the GPT, by seed | hidden size "
+        "| parameters at work | of all |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, values in record["above"].items():
+        mean, error = mean_and_error(values)
+        hidden, active, every = record["sizes"][name]
+        difference = ""
+        if name != GPT:
+            difference = "{:+.3f} ± {:.3f}".format(
+                *mean_and_error(differences(record["above"], name))
+            )
+        lines.append(
+            f"| {name} | {mean:.3f} ± {error:.3f} | {difference} | {hidden} | {active:,} | {every:,} |"
+        )
+    return lines
+
+
+def check_table(record):
+    """The largest effects at other rates, as a Markdown table."""
+    lines = ["| rate | change | difference to the GPT at this rate |", "|---|---|---|"]
+    for rate, above in record["other_rates"].items():
+        for name in list(above)[1:]:
+            mean, error = mean_and_error(differences(above, name))
+            lines.append(f"| {rate} | {name} | {mean:+.3f} ± {error:.3f} |")
+    return lines
+
+
+def load_lines(record):
+    """The least and the largest load of an expert, over layers and seeds, in a sentence each."""
+    lines = []
+    for name, seeds in record["loads"].items():
+        shares = [share for layers in seeds for layer in layers for share in layer]
+        even = 1 / len(seeds[0][0])
+        lines.append(
+            f"- {name}: an expert gets {min(shares):.1%} to {max(shares):.1%} of the choices; "
+            f"an even share is {even:.1%}."
+        )
+    return lines
+
+
+def section(record):
+    """The README's section, as lines."""
+    tried = ", ".join(f"{rate}: {loss:.3f}" for rate, loss in record["rates_tried"].items())
+    return [
+        *_record.made_by("llama", record),
+        f"{record['minutes']:.0f} minutes of one core; drawn in notebook 11. {record['steps']} steps "
+        f"of {TALES} tales, AdamW; measured on {record['tales']} tales, whose source has "
+        f"{record['entropy']:.3f} nats per token. Mean and standard error over {len(SEEDS)} seeds.",
+        f"Rates tried for the GPT on other tales (nats above the entropy): {tried}.",
+        "",
+        *table(record),
+        "",
+        f"The two largest single effects at half and at twice the rate, {CHECK_SEEDS} seeds:",
+        "",
+        *check_table(record),
+        "",
+        *load_lines(record),
+    ]
+
+
+def main(arguments=None):
+    """Measure, write `llama.json` and the README's section."""
+    parser = argparse.ArgumentParser(prog="course.py bench llama")
+    parser.add_argument("--quick", action="store_true", help="a few steps; nothing is written")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    if options.quick:
+        recipe = replace(RECIPE, steps=2, warmup_steps=1)
+        print("\n".join(table(measure(Runs(None, recipe), range(2)))))
+        return 0
+    _record.write("llama", COMMAND, CODE, ["torch"], measure(Runs()))
+    RUNS.unlink()
+    record = json.loads((_record.HERE / "llama.json").read_text("utf-8"))
+    _record.write_section("From GPT-2 to Llama, one change at a time", section(record))
+    print("\n".join(section(record)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
