@@ -36,10 +36,10 @@ from helpers.tokenizer import END_OF_TEXT
 from helpers.train import TrainConfig, evaluate_loss, training_step
 
 SEEDS, CHECK_SEEDS = range(5), 3
-TALES, HELD_OUT = 8, 400  # tales per step, and to measure on
+TALES, HELD_OUT = 4, 400  # tales per step, and to measure on
 VALIDATION, TEST = 2, 3  # seeds of the tales to choose the rate with, and to measure on
 RATES = (4e-3, 8e-3, 16e-3)
-RECIPE = TrainConfig(steps=500, batch_size=TALES, warmup_steps=50, learning_rate=4e-3)
+RECIPE = TrainConfig(steps=600, batch_size=TALES, warmup_steps=60, learning_rate=8e-3)
 GPT, TOGETHER = "GPT", "all of Llama's"
 CHANGES = {
     GPT: {},

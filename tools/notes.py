@@ -60,21 +60,18 @@ def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
     title, _, rest = text.partition("\n")
     rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
     rest = re.sub(r"\n*(?:---\n\nNext: [^\n]*)?\s*\Z", "\n", rest)
-    next_note = _to_note(after, "Lecture {0.number} · {0.title}", root)
+    next_note = _to_note(after, "{0.heading}", root)
     last = f"\n---\n\nNext: {next_note}\n" if next_note else ""
     return f"{title}\n\n{' · '.join(filter(None, parts))}\n{rest}{last}"
 
 
 def with_arrows(glossary: str, root=ROOT) -> str:
-    """The glossary with a link in each `→ Lecture NN` line to the notes that exist by now."""
+    """The glossary with a link in each `→ Lecture NN` or `→ Note NN` line to the notes that exist by now."""
     lectures = {lecture.number: lecture for lecture in read_map(root)}
 
     def linked(match):
-        numbers = re.findall(r"Lecture (\d\d)", match[0])
-        names = [
-            _to_note(lectures[number], "Lecture {0.number}", root) or f"Lecture {number}"
-            for number in numbers
-        ]
+        found = [lectures[number] for number in re.findall(r"(?:Lecture|Note) (\d\d)", match[0])]
+        names = [_to_note(lecture, "{0.name}", root) or lecture.name for lecture in found]
         return f"→ {', '.join(names)}"
 
     return re.sub(r"^→ .*$", linked, glossary, flags=re.MULTILINE)
@@ -88,7 +85,8 @@ def _to_note(lecture, words, root):
 
 def _to_notebook(lecture, root):
     section = section_of(lecture, root)
-    return f"[Notebook section](../{section})" if section else ""
+    name = "Notebook" if lecture.beyond else "Notebook section"
+    return f"[{name}](../{section})" if section else ""
 
 
 def section(text: str, name: str) -> tuple[int, int]:
