@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks import _llama_steps, _record, llama
-from benchmarks._llama_steps import LLAMA, Attention, Experts, Parts, SteppedGPT, same_size
+from benchmarks._llama_steps import LLAMA, Attention, Experts, Parts, SteppedGPT
 from classroom.worlds.tales import log_prob, sample
 from helpers.attention import attend
 from helpers.config import GPTConfig
@@ -135,7 +135,8 @@ def test_the_entropy_counts_the_tales_that_are_measured_on():
 
 
 def test_no_tale_is_both_learned_and_measured_on():
-    learned = {tale for seed in llama.SEEDS for tale in sample(8 * 500, 1000 + seed)}
+    n_learned = llama.TALES * llama.RECIPE.steps
+    learned = {tale for seed in llama.SEEDS for tale in sample(n_learned, 1000 + seed)}
     assert not learned & set(sample(llama.HELD_OUT, llama.TEST))
 
 

@@ -57,12 +57,17 @@ def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
         "[Glossary](glossary.md)",
         _to_note(after, "{0.number} · {0.title} →", root),
     ]
-    title, _, rest = text.partition("\n")
-    rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
-    rest = re.sub(r"\n*(?:---\n\nNext: [^\n]*)?\s*\Z", "\n", rest)
+    title, rest = without_generated_lines(text)
     next_note = _to_note(after, "{0.heading}", root)
     last = f"\n---\n\nNext: {next_note}\n" if next_note else ""
     return f"{title}\n\n{' · '.join(filter(None, parts))}\n{rest}{last}"
+
+
+def without_generated_lines(text: str) -> tuple[str, str]:
+    """The title of a note, and what was written below it."""
+    title, _, rest = text.partition("\n")
+    rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
+    return title, re.sub(r"\n*(?:---\n\nNext: [^\n]*)?\s*\Z", "\n", rest)
 
 
 def with_arrows(glossary: str, root=ROOT) -> str:
@@ -129,7 +134,7 @@ def _form(text, lecture, root):
     headings = tuple(re.findall(r"^## (.+)$", bare, re.MULTILINE))
     if headings != SECTIONS:
         yield f"the sections are {headings}, they should be {SECTIONS}"
-    words = count_words(text)
+    words = count_words("".join(without_generated_lines(text)))
     if not WORDS[0] <= words <= WORDS[1]:
         yield f"it has {words} words, it should have {WORDS[0]} to {WORDS[1]}"
     for _, code in FENCE.findall(text):
