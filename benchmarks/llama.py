@@ -300,6 +300,15 @@ def section(record):
     ]
 
 
+def recorded(shows):
+    """The committed figures; None, and a line that says what is missing, where there are none."""
+    path = _record.HERE / "llama.json"
+    if path.is_file():
+        return json.loads(path.read_text("utf-8"))
+    print(f"Not measured yet: {COMMAND} would show {shows}.")
+    return None
+
+
 def main(arguments=None):
     """Measure, write `llama.json` and the README's section."""
     parser = argparse.ArgumentParser(prog="course.py bench llama")
@@ -312,7 +321,7 @@ def main(arguments=None):
         return 0
     _record.write("llama", COMMAND, CODE, ["torch"], measure(Runs()))
     RUNS.unlink()
-    record = json.loads((_record.HERE / "llama.json").read_text("utf-8"))
+    record = recorded("the table")
     _record.write_section("From GPT-2 to Llama, one change at a time", section(record))
     print("\n".join(section(record)))
     return 0
