@@ -1,6 +1,6 @@
 """From GPT-2's parts to Llama's, one change at a time: what each is worth at equal size and steps.
 
-    python3 course.py bench llama            about an hour on one core
+    python3 course.py bench llama            about half an hour on one core
     python3 course.py bench llama --quick    a few steps of each; nothing is written
 
 Every model learns the same tales in the same order, whole tales in rows of their own, and is measured
@@ -39,7 +39,7 @@ SEEDS, CHECK_SEEDS = range(5), 3
 TALES, HELD_OUT = 4, 400  # tales per step, and to measure on
 VALIDATION, TEST = 2, 3  # seeds of the tales to choose the rate with, and to measure on
 RATES = (4e-3, 8e-3, 16e-3)
-RECIPE = TrainConfig(steps=600, batch_size=TALES, warmup_steps=60, learning_rate=8e-3)
+RECIPE = TrainConfig(steps=300, batch_size=TALES, warmup_steps=30, learning_rate=8e-3)
 GPT, TOGETHER = "GPT", "all of Llama's"
 CHANGES = {
     GPT: {},
