@@ -38,7 +38,7 @@ from helpers.train import TrainConfig, evaluate_loss, training_step
 SEEDS, CHECK_SEEDS = range(5), 3
 TALES, HELD_OUT = 4, 400  # tales per step, and to measure on
 VALIDATION, TEST = 2, 3  # seeds of the tales to choose the rate with, and to measure on
-RATES = (1e-3, 2e-3, 4e-3)
+RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 RECIPE = TrainConfig(steps=300, batch_size=TALES, warmup_steps=30, learning_rate=2e-3)
 GPT, TOGETHER = "GPT", "all of Llama's"
 CHANGES = {
