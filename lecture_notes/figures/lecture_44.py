@@ -42,13 +42,17 @@ def clock_hands():
     for x, query, key in ((140, 5, 2), (400, 9, 6), (660, 9, 2)):
         chart = board.chart(x - 95, 95, 190, 190, (-1.25, 1.25), (-1.25, 1.25), axes=False)
         circle = [math.tau * step / 40 for step in range(41)]
-        chart.curve([math.cos(a) for a in circle], [math.sin(a) for a in circle], "gray", thickness=1)
+        chart.curve(
+            [math.cos(a) for a in circle], [math.sin(a) for a in circle], "gray", thickness=1
+        )
         angles = {"q": AHEAD + TURN * query, "k": TURN * key}
         for name, angle in angles.items():
             color = "blue" if name == "q" else "orange"
             chart.arrow(math.cos(angle), math.sin(angle), name, color)
         between = [angles["k"] + (angles["q"] - angles["k"]) * step / 12 for step in range(13)]
-        chart.curve([0.4 * math.cos(a) for a in between], [0.4 * math.sin(a) for a in between], "red")
+        chart.curve(
+            [0.4 * math.cos(a) for a in between], [0.4 * math.sin(a) for a in between], "red"
+        )
         board.text(x, 310, f"query at {query}, key at {key}", 15)
         apart = query - key
         board.text(x, 336, f"{apart} apart", 15, "red", bold=True)
