@@ -1,8 +1,13 @@
 """Figures for note 44, Llama."""
 
+import json
 import math
+import statistics
+from pathlib import Path
 
 from classroom.whiteboard import Board
+
+RECORD = Path(__file__).resolve().parents[2] / "benchmarks" / "llama.json"
 
 TURN = 0.35  # radians per position, for the eye; the example of the note has its own
 AHEAD = 0.9  # how far the query's own direction is ahead of the key's
@@ -130,4 +135,35 @@ def experts():
             share = "0.7" if number == 2 else "0.3"
             board.arrow(router, box, share, color="red")
             board.arrow(box, total)
+    return board
+
+
+def what_pays():
+    """How far each change moved the loss of a small GPT, with two standard errors."""
+    record = json.loads(RECORD.read_text("utf-8"))
+    base, rows = record["above"]["GPT"], []
+    for name, values in list(record["above"].items())[1:]:
+        gaps = [one - other for one, other in zip(values, base, strict=True)]
+        error = statistics.stdev(gaps) / len(gaps) ** 0.5
+        rows.append((name, statistics.mean(gaps), 2 * error))
+    low = math.floor(10 * min(mean - error for _, mean, error in rows)) / 10
+    high = math.ceil(10 * max(mean + error for _, mean, error in rows)) / 10
+    said = "; ".join(f"{name} {mean:+.2f} ± {error:.2f}" for name, mean, error in rows)
+    board = Board(
+        800, 150 + 27 * len(rows), "What a change was worth to a small GPT",
+        f"One row per change: difference to the GPT in nats per token, mean of five seeds and two "
+        f"standard errors. {said}.",
+    )  # fmt: skip
+    ticks = [tick / 2 for tick in range(math.ceil(2 * low), math.floor(2 * high) + 1)]
+    chart = board.chart(
+        250, 75, 510, 27 * len(rows) + 8, (low, high), (len(rows), 0), zero="x",
+        x_ticks=[(tick, f"{tick:+.1f}" if tick else "0") for tick in ticks],
+        x_label="nats per token more than the GPT (to the left is better)",
+    )  # fmt: skip
+    for row, (name, mean, error) in enumerate(rows):
+        y = row + 0.5
+        color = "gray" if abs(mean) < 1.4 * error else "green" if mean < 0 else "red"
+        board.text(240, chart.at(low, y)[1], name, 13, align="right")
+        chart.curve([mean - error, mean + error], [y, y], color, thickness=2)
+        chart.dots([mean], [y], color)
     return board
