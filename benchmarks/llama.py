@@ -78,10 +78,10 @@ def tokenizer():
 def rows_of(tales):
     """Inputs and targets (B, T) of some tales; a tale begins after the end of the one before.
 
-    Short ones are filled up with ends, whose targets do not count.
+    Short ones are filled up with ends, whose targets do not count; what does not fit is cut off.
     """
-    end = tokenizer().special_tokens[END_OF_TEXT]
-    rows = [[end, *tokenizer().encode_ordinary(tale), end] for tale in tales]
+    end, most = tokenizer().special_tokens[END_OF_TEXT], Parts().context_length + 1
+    rows = [[end, *tokenizer().encode_ordinary(tale), end][:most] for tale in tales]
     length = max(map(len, rows)) - 1
     inputs, targets = np.full((len(rows), length), end), np.full((len(rows), length), IGNORED)
     for number, row in enumerate(rows):
@@ -107,6 +107,7 @@ class Batches(list):
 def held_out(seed, n=HELD_OUT):
     """Batches of n unseen tales, and the entropy of their source in nats per token, on them."""
     batches = Batches(batches_of(n // TALES, seed))
+    assert max(inputs.shape[1] for inputs, _ in batches) < Parts().context_length, "a tale was cut"
     nats = -math.log(2) * sum(map(log_prob, sample(n, seed)))
     return batches, nats / sum((targets != IGNORED).sum().item() for _, targets in batches)
 
