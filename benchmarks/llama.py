@@ -41,6 +41,8 @@ VALIDATION, TEST = 2, 3  # seeds of the tales to choose the rate with, and to me
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 RECIPE = TrainConfig(steps=300, batch_size=TALES, warmup_steps=30, learning_rate=2e-3)
 GPT, TOGETHER = "GPT", "all of Llama's"
+WIDE = ", wide start"  # a control: a gate multiplies two numbers that are small at the start
+CONTROLS = (GPT + WIDE, "SwiGLU" + WIDE)
 CHANGES = {
     GPT: {},
     "RMSNorm": {"rms_norm": True},
@@ -124,8 +126,18 @@ def baseline_size():
 
 
 def model_of(name):
-    """A new model with one of `CHANGES`, as large as the GPT."""
-    return SteppedGPT(same_size(replace(Parts(), **CHANGES[name]), baseline_size()))
+    """A new model with one of `CHANGES`, as large as the GPT; with WIDE, it starts otherwise.
+
+    The first weights of its feed-forward networks are then five times as large, a deviation of 0.1.
+    """
+    change = CHANGES[name.removesuffix(WIDE)]
+    model = SteppedGPT(same_size(replace(Parts(), **change), baseline_size()))
+    if name.endswith(WIDE):
+        for block in model.blocks:
+            for layer in (block.feed_forward.gate, block.feed_forward.expand):
+                if layer is not None:
+                    layer.weight.data.mul_(5)
+    return model
 
 
 def balanced_loss(model, inputs, targets):
@@ -208,7 +220,8 @@ def measure(runs, seeds=SEEDS, changes=tuple(CHANGES)):
         checks[f"{other:g}"] = {n: runs.above(n, other, fewer) for n in (GPT, *largest)}
     figures = {
         "rates_tried": {f"{each:g}": loss for each, loss in tried.items()},
-        "rate": rate, "above": above, "other_rates": checks, "sizes": sizes(changes),
+        "rate": rate, "above": above,
+        "wide_start": {name: runs.above(name, rate, seeds) for name in CONTROLS}, "other_rates": checks, "sizes": sizes(changes),
         "entropy": held_out(TEST)[1], "tales": HELD_OUT, "steps": runs.recipe.steps,
         "loads": {n: [runs.row(n, s, rate)["loads"] for s in seeds] for n in EXPERTS},
         "minutes": sum(row["seconds"] for row in runs.rows.values()) / 60,
@@ -268,6 +281,16 @@ def check_table(record):
     return lines
 
 
+def control_line(record):
+    """What a wider start changes, in a sentence."""
+    (gpt, _), (gated, _) = (mean_and_error(record["wide_start"][name]) for name in CONTROLS)
+    moved = mean_and_error(differences(record["wide_start"], *reversed(CONTROLS)))
+    return (
+        f"With first weights of the feed-forward networks five times as large: the GPT {gpt:.3f}, "
+        f"SwiGLU {gated:.3f}, a difference of {moved[0]:+.3f} ± {moved[1]:.3f}."
+    )
+
+
 def load_lines(record):
     """The least and the largest load of an expert, over layers and seeds, in a sentence each."""
     lines = []
@@ -296,6 +319,8 @@ def section(record):
         f"The two largest single effects at half and at twice the rate, {CHECK_SEEDS} seeds:",
         "",
         *check_table(record),
+        "",
+        control_line(record),
         "",
         *load_lines(record),
     ]

@@ -126,6 +126,14 @@ def test_rows_are_whole_tales():
     assert max(len(row) for row in inputs) <= Parts().context_length
 
 
+def test_a_tale_that_is_too_long_is_cut_in_training_and_refused_in_measuring(monkeypatch):
+    monkeypatch.setattr(llama, "sample", lambda n, seed: ["word " * 300] * n)
+    inputs, _ = llama.rows_of(["word " * 300])
+    assert inputs.shape[1] == Parts().context_length
+    with pytest.raises(AssertionError, match="was cut"):
+        llama.held_out(10, 4)
+
+
 def test_the_entropy_counts_the_tales_that_are_measured_on():
     batches, entropy = llama.held_out(9, 16)
     scored = sum((targets != IGNORED).sum().item() for _, targets in batches)
@@ -165,7 +173,9 @@ def test_the_report_by_hand():
     assert "25.0% to 75.0%" in llama.load_lines({"loads": loads})[0]
 
 
-def test_everything_runs_for_two_steps(capsys):
+def test_everything_runs_for_two_steps(monkeypatch, capsys):
+    few = llama.held_out(9, 16)
+    monkeypatch.setattr(llama, "held_out", lambda seed: few)
     assert llama.main(["--quick"]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + len(llama.CHANGES)
