@@ -48,7 +48,7 @@ def test_links_behind_code_spans_are_translated():
 
 
 def test_every_anchor_of_a_notebook_link_is_a_heading():
-    for row in read_map():
+    for row in (row for row in read_map() if not row.beyond):
         anchor = "#" + row.heading.replace(" ", "-")
         wanted = book_pages.slug(row.heading)
         assert book_pages.translated(f"x.ipynb{anchor}") == f"x.ipynb#{wanted}"

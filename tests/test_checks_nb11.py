@@ -8,13 +8,29 @@ from classroom.turns.registry import judge
 # 11.1
 
 
-def route(logits, k):
-    least = logits.topk(k, dim=-1).values[:, -1:]
-    return logits.masked_fill(logits < least, -torch.inf).softmax(dim=-1)
+def route(logits, bias, k):
+    scores = logits.sigmoid()
+    moved = scores + bias
+    least = moved.topk(k, dim=-1).values[:, -1:]
+    chosen = scores.masked_fill(moved < least, 0)
+    return chosen / chosen.sum(dim=-1, keepdim=True)
 
 
-def kept(logits, k):
-    return route(logits, k) > 0
+def kept(logits, bias, k):
+    return route(logits, bias, k) > 0
+
+
+def with_bias(logits, bias, k):
+    moved = (logits.sigmoid() + bias) * kept(logits, bias, k)
+    return moved / moved.sum(-1, keepdim=True)
+
+
+def by_softmax(logits, bias, k):
+    return logits.masked_fill(~kept(logits, bias, k), -torch.inf).softmax(-1)
+
+
+def through_the_bias(logits, bias, k):
+    return route(logits, bias, k) + (bias - bias.detach())
 
 
 # 11.2
@@ -50,13 +66,14 @@ def no_minimum(config, n_tokens, window, every):
 RIGHT = {"11.1": route, "11.2": balance, "11.3": count}
 
 MISTAKES = [
-    ("11.1", lambda x, k: x.softmax(-1), "all experts work"),
-    ("11.1", lambda x, k: kept(x, k).float(), "weigh the same"),
-    ("11.1", lambda x, k: x.softmax(-1) * kept(x, k), "must add up to 1"),
-    ("11.1", lambda x, k: x * kept(x, k), "these are logits"),
-    ("11.1", lambda x, k: route(x, k)[0], "return a tensor (N, E)"),
-    ("11.1", lambda x, k: route(x, 2), "it differs for 5 tokens"),
-    ("11.1", lambda x, k: route(x, k).detach(), "no gradient"),
+    ("11.1", lambda x, b, k: route(x, 0 * b, k), "the bias is not used"),
+    ("11.1", with_bias, "the bias only chooses"),
+    ("11.1", lambda x, b, k: x.sigmoid() * kept(x, b, k), "must add up to 1"),
+    ("11.1", by_softmax, "not a softmax"),
+    ("11.1", lambda x, b, k: route(x, b, k)[0], "return a tensor (N, E)"),
+    ("11.1", lambda x, b, k: route(x, b, 2), "it differs for 5 tokens"),
+    ("11.1", lambda x, b, k: route(x, b, k).detach(), "no gradient"),
+    ("11.1", through_the_bias, "takes part in the gradient"),
     ("11.2", lambda p: balance(p) / p.shape[1], "multiply by the number of experts"),
     ("11.2", lambda p: p.shape[1] * shares(p).square().sum(), "which have no gradient"),
     ("11.2", lambda p: p.shape[1] * p.mean(0).square().sum(), "the square of the mean"),

@@ -39,3 +39,20 @@ def test_lens(shown):
     ((ax, alt),) = shown
     assert [line.get_label() for line in ax.get_lines()[:2]] == ["Paris", "the"]
     assert "at the end: Paris 0.50, the 0.25." in alt
+
+
+def test_changes(shown):
+    above = {"GPT": [1.0, 1.2, 1.1], "norm": [0.9, 1.0, 1.1], "gate": [1.0, 1.2, 1.1]}
+    plots.plot_changes(above, "GPT")
+    ((ax, alt),) = shown
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["norm", "gate"]
+    assert ax.get_lines()[1].get_xdata().tolist() == pytest.approx([-0.1, -0.2, 0.0])
+    assert "norm -0.10 ± 0.12" in alt and "gate +0.00 ± 0.00" in alt
+
+
+def test_loads(shown):
+    plots.plot_loads({"without": [0.1, 0.9], "with": [0.5, 0.5]})
+    ((ax, alt),) = shown
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == [0.9, 0.1, 0.5, 0.5]
+    assert "without 90% to 10%" in alt and "Even would be 50.0%" in alt

@@ -67,7 +67,7 @@ def test_the_glossary_is_in_order_and_complete():
 def test_the_glossary_sends_its_readers_to_the_right_notes():
     for name, about, arrow in ENTRY.findall(GLOSSARY.read_text("utf-8")):
         assert 5 <= notes.count_words(about) <= 70, name
-        numbers = re.findall(r"Lecture (\d\d)", arrow)
+        numbers = re.findall(r"(?:Lecture|Note) (\d\d)", arrow)
         assert numbers, f"{name}: no lecture explains it"
         there = [NOTES[number] for number in numbers if number in NOTES]
         for lecture in there:

@@ -29,12 +29,21 @@ def block(words):
 
 
 def test_every_lecture_is_there_once():
-    ground, *every = read_map()
+    ground, *every = [lecture for lecture in read_map() if not lecture.beyond]
     assert [lecture.number for lecture in every] == [f"{number:02d}" for number in range(1, 44)]
     assert (ground.number, ground.video, ground.title) == ("00", "", "The ground")
     for field in ("title", "video_title", "video", "note"):
         values = [getattr(lecture, field) for lecture in every]
         assert len(set(values)) == 43 and all(values), field
+
+
+def test_notes_beyond_the_lectures_follow_them():
+    beyond = [lecture for lecture in read_map() if lecture.beyond]
+    numbers = [int(lecture.number) for lecture in beyond]
+    assert numbers == list(range(44, 44 + len(beyond))) and beyond
+    for lecture in beyond:
+        assert lecture.heading == f"Note {lecture.number} · {lecture.title}"
+        assert lecture.notebook and not lecture.video
 
 
 def test_every_module_of_a_lecture_exists():
@@ -91,7 +100,11 @@ def test_readme_has_a_row_for_each_notebook():
     rows = {stem: (number, said) for number, stem, said in ROW.findall(README)}
     assert sorted(rows) == [path.stem for path in NOTEBOOKS]
     for stem, (number, said) in rows.items():
-        taught = {int(lecture.number) for lecture in read_map() if lecture.notebook == stem}
+        taught = {
+            int(lecture.number)
+            for lecture in read_map()
+            if lecture.notebook == stem and not lecture.beyond
+        }
         assert stem.startswith(number)
         if lectures.beyond(stem):
             assert said == "beyond" and not taught

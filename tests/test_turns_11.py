@@ -30,8 +30,8 @@ NORM, ATTEND, ATTENTION, BLOCK = (
     "GroupedQueryAttention",
     "LlamaBlock",
 )
-STATES, NAME, UNPACK, CHAT, ALLOWED = (
-    "Llama.hidden_states", "gguf_name", "unpack_q4_1", "chat_ids", "allowed_tokens",
+STATES, NAME, UNPACK, CHAT, ALLOWED, ROUTE = (
+    "Llama.hidden_states", "gguf_name", "unpack_q4_1", "chat_ids", "allowed_tokens", "route",
 )  # fmt: skip
 SWIGLU_END = "self.project(F.silu(self.gate(x)) * self.expand(x))"
 ROTATED = "queries, keys = rotate(queries, *angles), rotate(keys, *angles)"
@@ -91,6 +91,11 @@ RIGHT = [
         "    if token and regex.fullmatch(pattern, written + token, partial=True):",
         "        mask[place] = True",
         "return mask",
+    ),
+    function(
+        "route(logits, k)",
+        "least = logits.topk(k, dim=-1).values[:, -1:]",
+        "return logits.masked_fill(logits < least, -torch.inf).softmax(dim=-1)",
     ),
 ]  # fmt: skip
 
@@ -186,6 +191,14 @@ WRONG = [
     (changed(ALLOWED, ('token != "" and ', "")), "says nothing"),
     (changed(ALLOWED, ("form.fullmatch(written + token, partial=True)", "form.match(written + token, partial=True)")), "can begin a whole match"),
     (changed(ALLOWED, ("return torch.tensor(\n", "return torch.Tensor(\n")), "torch.float32"),
+    (function("route(logits, k)", "return logits.softmax(-1)"), "only the k best keep"),
+    (changed(ROUTE, ("best.indices, weights)", "best.indices, torch.ones_like(weights))")), "all weigh the same"),
+    (changed(ROUTE, ("best.values.softmax(dim=-1)", "logits.softmax(dim=-1).gather(-1, best.indices)")), "must add up to 1"),
+    (changed(ROUTE, ("best.values.softmax(dim=-1)", "best.values")), "these are logits"),
+    (changed(ROUTE, ("best.values.softmax(dim=-1)", "logits.softmax(dim=0).gather(-1, best.indices)")), "not over the tokens"),
+    (changed(ROUTE, ("logits.topk(k,", "logits.topk(2,")), "experts work"),
+    (changed(ROUTE, ("weights = best.values.softmax(dim=-1)", "weights = best.values.detach().softmax(dim=-1)")), "learns through the weights"),
+    (changed(ROUTE, ("torch.zeros_like(logits).scatter(", "(logits.data.zero_() if not logits.requires_grad else torch.zeros_like(logits)).scatter(")), "changes the logits"),
 ]  # fmt: skip
 
 

@@ -151,6 +151,8 @@ def _docname(path):
 def _caption(lectures):
     """How a part is called: by its first and last lecture."""
     first, last = int(lectures[0].number), int(lectures[-1].number)
+    if lectures[0].beyond:
+        return f"Note {first}" if first == last else f"Notes {first} to {last}"
     return f"Lecture {first}" if first == last else f"Lectures {first} to {last}"
 
 
@@ -169,7 +171,7 @@ def label(docname: str, title: str) -> str:
     """
     if docname.startswith("notebooks/"):
         return f"Notebook {title}"
-    return title.removeprefix("Lecture ")
+    return title.removeprefix("Lecture ").removeprefix("Note ")
 
 
 def front_page(readme: str, parts, titles: dict[str, str]) -> str:

@@ -15,25 +15,38 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "lecture_notes/README.md"
 LAST_OF_THE_LECTURES = 10  # the notebooks after it teach what the lectures do not
+LAST_LECTURE = 43  # the notes after it go with those notebooks
 SECTION = re.compile(r"^## Lecture (\d\d) · (.+?)\s*$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 @dataclass(frozen=True)
 class Lecture:
-    """One lecture; `notebook` and `note` are file names, `modules` paths from the root."""
+    """One lecture, or one note beyond them; `notebook` and `note` are file names, `modules` paths.
+
+    The notes after the last lecture have no video. Their heading says 'Note', and their notebook
+    has sections of its own, so that they link it as a whole.
+    """
 
     number: str  # "07"
     title: str  # in the headings of note and notebook
     video_title: str
-    video: str  # empty for what comes before the series
+    video: str  # empty for what comes before or after the series
     notebook: str  # without its ending; empty where no notebook teaches the lecture
     note: str
     modules: tuple[str, ...]
 
     @property
+    def beyond(self):
+        return int(self.number) > LAST_LECTURE
+
+    @property
+    def name(self):
+        return f"{'Note' if self.beyond else 'Lecture'} {self.number}"
+
+    @property
     def heading(self):
-        return f"Lecture {self.number} · {self.title}"
+        return f"{self.name} · {self.title}"
 
 
 @cache
@@ -49,7 +62,7 @@ def parse(text):
 
 
 def read_map(root=ROOT):
-    """The lectures of the course in this folder."""
+    """The lectures of the course in this folder, and after them the notes beyond."""
     return parse((root / "lectures.yaml").read_text("utf-8"))
 
 
@@ -87,8 +100,9 @@ def section_of(lecture, root=ROOT):
 INTRODUCTION = """# The 43 lectures
 
 Where each lecture of *Building LLMs from scratch* is taught: its note, its section in a notebook,
-and the modules that hold the finished code. Terms are explained in the [glossary](glossary.md),
-symbols in the [notation](notation.md), and there are [exercises](exercises.md) for a pencil.
+and the modules that hold the finished code. The notes after them, without a video, go with the
+notebooks beyond the lectures. Terms are explained in the [glossary](glossary.md), symbols in the
+[notation](notation.md), and there are [exercises](exercises.md) for a pencil.
 
 | # | Note | Video | Notebook | Modules |
 |---|---|---|---|---|

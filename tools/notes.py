@@ -58,26 +58,28 @@ def with_generated_lines(text: str, lecture: Lecture, root=ROOT) -> str:
         "[Glossary](glossary.md)",
         _to_note(after, "{0.number} · {0.title} →", root),
     ]
-    title, _, rest = text.partition("\n")
-    rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
-    rest = _written(rest)
-    next_note = _to_note(after, "Lecture {0.number} · {0.title}", root)
+    title, rest = without_generated_lines(text)
+    next_note = _to_note(after, "{0.heading}", root)
     last = [_to_exercises(lecture, root), f"Next: {next_note}" if next_note else ""]
     ending = "\n\n".join(filter(None, last))
     ending = f"\n---\n\n{ending}\n" if ending else ""
     return f"{title}\n\n{' · '.join(filter(None, parts))}\n{rest}{ending}"
 
 
+def without_generated_lines(text: str) -> tuple[str, str]:
+    """The title of a note, and what was written below it."""
+    title, _, rest = text.partition("\n")
+    rest = re.sub(r"^\n*(?:[^\n]*\[Glossary\]\(glossary\.md\)[^\n]*\n)?\n*", "\n", rest)
+    return title, ENDING.sub("\n", rest)
+
+
 def with_arrows(glossary: str, root=ROOT) -> str:
-    """The glossary with a link in each `→ Lecture NN` line to the notes that exist by now."""
+    """The glossary with a link in each `→ Lecture NN` or `→ Note NN` line to the notes that exist by now."""
     lectures = {lecture.number: lecture for lecture in read_map(root)}
 
     def linked(match):
-        numbers = re.findall(r"Lecture (\d\d)", match[0])
-        names = [
-            _to_note(lectures[number], "Lecture {0.number}", root) or f"Lecture {number}"
-            for number in numbers
-        ]
+        found = [lectures[number] for number in re.findall(r"(?:Lecture|Note) (\d\d)", match[0])]
+        names = [_to_note(lecture, "{0.name}", root) or lecture.name for lecture in found]
         return f"→ {', '.join(names)}"
 
     return re.sub(r"^→ .*$", linked, glossary, flags=re.MULTILINE)
@@ -98,7 +100,8 @@ def _to_exercises(lecture, root):
 
 def _to_notebook(lecture, root):
     section = section_of(lecture, root)
-    return f"[Notebook section](../{section})" if section else ""
+    name = "Notebook" if lecture.beyond else "Notebook section"
+    return f"[{name}](../{section})" if section else ""
 
 
 def section(text: str, name: str) -> tuple[int, int]:
@@ -118,11 +121,6 @@ def count_words(text: str) -> int:
 
 
 ENDING = re.compile(r"\n*(?:---\n\n(?:With a pencil|Next): .*)?\s*\Z", re.DOTALL)
-
-
-def _written(text):
-    """The note without its generated ending."""
-    return ENDING.sub("\n", text)
 
 
 def find_problems(lecture: Lecture, root=ROOT) -> list[str]:
@@ -149,7 +147,7 @@ def _form(text, lecture, root):
     headings = tuple(re.findall(r"^## (.+)$", bare, re.MULTILINE))
     if headings != SECTIONS:
         yield f"the sections are {headings}, they should be {SECTIONS}"
-    words = count_words(_written(text))
+    words = count_words("".join(without_generated_lines(text)))
     if not WORDS[0] <= words <= WORDS[1]:
         yield f"it has {words} words, it should have {WORDS[0]} to {WORDS[1]}"
     for _, code in FENCE.findall(text):
@@ -264,7 +262,8 @@ def main(arguments) -> int:
     for lecture in lectures:
         if not chosen or lecture.number in chosen:
             problems = find_problems(lecture)
-            words = count_words(_written((notes_folder() / lecture.note).read_text("utf-8")))
+            text = (notes_folder() / lecture.note).read_text("utf-8")
+            words = count_words("".join(without_generated_lines(text)))
             print("\n".join(problems) if problems else f"{lecture.note}: well, {words} words")
             wrong = wrong or bool(problems)
     return 1 if wrong else 0

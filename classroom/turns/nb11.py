@@ -1,4 +1,4 @@
-"""Checks for notebook 11: a router, its load balance, and the cache of sliding windows."""
+"""Checks for notebook 11: the load balance of a router in two ways, and the cache of sliding windows."""
 
 from dataclasses import replace
 
@@ -16,38 +16,45 @@ def _same(found, expected):
     )
 
 
-def _routed(logits, k):
-    """The right weights (N, E): softmax over the k largest of each row, 0 elsewhere."""
-    best = logits.topk(k, dim=-1)
-    return torch.zeros_like(logits).scatter(-1, best.indices, best.values.softmax(-1))
+def _routed(logits, bias, k):
+    """The right weights (N, E): chosen with the bias, weighed without. Source: DeepSeek-AI 2024."""
+    scores = logits.sigmoid()
+    kept = torch.zeros_like(scores).scatter(-1, (scores + bias).topk(k, dim=-1).indices, 1.0)
+    return scores * kept / (scores * kept).sum(dim=-1, keepdim=True)
 
 
-@exercise("11.1", "A router")
-def a_router(route):
+@exercise("11.1", "Balance by a bias")
+def balance_by_a_bias(route):
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 0.5, 3.0, 2.5]])
-    found = attempted(route(logits, 2))
+    bias = torch.tensor([-0.6, 0.0, 0.0, 0.5])
+    found = attempted(route(logits, bias, 2))
     if not isinstance(found, torch.Tensor) or tuple(found.shape) != (2, 4):
         wrong("return a tensor (N, E): a weight for every expert, 0 for those that do not work")
-    if _same(found, logits.softmax(-1)):
-        wrong("all experts work here: only the k largest of each token keep a weight")
-    kept = _routed(logits, 2) > 0
-    if _same(found, kept.float()):
-        wrong(
-            "the experts that work are right, but weigh the same: use the softmax of their logits"
-        )
-    if _same(found, logits.softmax(-1) * kept):
-        wrong("each token's weights must add up to 1: take the softmax over the chosen logits")
-    if _same(found, logits * kept):
-        wrong("these are logits; take the softmax of the chosen ones")
+    right, scores = _routed(logits, bias, 2), logits.sigmoid()
+    kept, moved = right > 0, scores + bias
+    if _same(found, _routed(logits, 0 * bias, 2)):
+        wrong("the bias is not used: it is added to the scores before the best are chosen")
+    if _same(found, moved * kept / (moved * kept).sum(-1, keepdim=True)):
+        wrong("the bias only chooses: the weights are made from the scores without it")
+    if _same(found, scores * kept):
+        wrong("each token's weights must add up to 1: divide by their sum")
+    if _same(found, logits.masked_fill(~kept, -torch.inf).softmax(-1)):
+        wrong("here the score of an expert is the sigmoid of its logit, not a softmax")
     torch.manual_seed(0)
-    for n, experts, k in ((2, 4, 2), (5, 8, 1), (3, 6, 6), (1, 3, 2)):
-        logits = torch.randn(n, experts)
-        if not _same(route(logits, k), _routed(logits, k)):
+    for n, experts, k in ((2, 4, 2), (5, 8, 1), (3, 6, 6)):
+        logits, bias = torch.randn(n, experts), torch.randn(experts)
+        if not _same(route(logits, bias, k), _routed(logits, bias, k)):
             wrong(f"it differs for {n} tokens, {experts} experts and k = {k}")
-    logits = torch.randn(3, 4, requires_grad=True)
-    if not route(logits, 2).requires_grad:
+    logits, bias = torch.randn(3, 4, requires_grad=True), torch.zeros(4, requires_grad=True)
+    weights = route(logits, bias, 2)
+    if not weights.requires_grad:
         wrong("the weights have no gradient, so the router could not learn")
-    return "k of E experts work on a token, so the parameters grow and the work does not."
+    weights[0].max().backward()
+    if bias.grad is not None and bias.grad.abs().sum() > 0:
+        wrong("the bias takes part in the gradient: it may choose, and must not weigh")
+    return (
+        "after each step the bias of a crowded expert goes down a little, that of an idle one up."
+    )
 
 
 @exercise("11.2", "Load balance")

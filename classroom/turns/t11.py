@@ -1,7 +1,8 @@
 """The turns of notebook 11: from a GPT to a Llama, a file's weights, a chat, and a form to fill in.
 
 Shapes: B sequences, T new tokens, S tokens so far, C embedding dimensions, H query heads, G heads of
-keys and values, D dimensions per head, V tokens in the vocabulary, N blocks of a file.
+keys and values, D dimensions per head, V tokens in the vocabulary, N blocks of a file or tokens of a
+batch, E experts.
 """
 
 from dataclasses import replace
@@ -165,6 +166,12 @@ def allowed_tokens(tokens, pattern, written):
             for token in tokens
         ]
     )
+
+
+def route(logits, k):
+    best = logits.topk(k, dim=-1)
+    weights = best.values.softmax(dim=-1)
+    return torch.zeros_like(logits).scatter(-1, best.indices, weights)
 
 
 # The checks
@@ -781,3 +788,36 @@ def check_allowed_tokens(trial):
                 (empty, "the empty token says nothing: it could be chosen for ever"),
             ],
         )
+
+
+@TURNS.turn(route)
+def check_route(trial):
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 0.5, 3.0, 2.5]])
+    right, before = route(logits, 2), logits.clone()
+    kept = right > 0
+    trial.close(
+        logits,
+        2,
+        gives=right,
+        why="the k best of each token get the softmax of their logits, and all others 0",
+        mistakes=[
+            (logits.softmax(-1), "all experts work here: only the k best keep a weight"),
+            (kept.float(), "these are the right experts, and all weigh the same"),
+            (kept / 2, "these are the right experts, and all weigh the same"),
+            (logits.softmax(-1) * kept, "a token's weights must add up to 1"),
+            (logits * kept, "these are logits; take the softmax of the k best"),
+            (logits.softmax(0) * kept, "the softmax runs over the experts, not over the tokens"),
+        ],
+    )
+    trial.that(torch.equal(logits, before), "it changes the logits it is given; make new weights")
+    torch.manual_seed(0)
+    for n, experts, k in ((5, 8, 1), (3, 6, 6), (1, 3, 2)):
+        logits = torch.randn(n, experts)
+        trial.close(logits, k, gives=route(logits, k), why=f"{k} of {experts} experts work")
+    logits = torch.randn(3, 4)
+    trial.same(
+        _gradient(lambda x: trial.call(x, 2), logits),
+        _gradient(lambda x: route(x, 2), logits),
+        "the gradient through route",
+        "the router learns through the weights",
+    )

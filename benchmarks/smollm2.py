@@ -1,0 +1,228 @@
+"""SmolLM2 writing: tokens a second of ours, of transformers and of llama.cpp, from the same file.
+
+    python3 course.py bench smollm2            about five minutes on two quiet cores
+    python3 course.py bench smollm2 --quick    few tokens, one round; nothing is written
+
+Needs the file (`course.py data smollm2`); transformers and llama-cpp-python are measured where they
+are installed. All continue the same words of the course's story greedily, one text at a time, with a
+key-value cache, and stop at nothing. Reading (the prompt alone) is timed apart from writing: the
+time of one new token after the prompt is taken off.
+
+llama.cpp computes with the file's packed weights, about five bits each. Ours and transformers unpack
+them to fp32 or bf16; `speed_up(eight_bits=True)` packs them again, into eight bits. So one more
+token reads different amounts of memory, which the table shows.
+"""
+
+import argparse
+import copy
+import json
+import statistics
+import sys
+from functools import partial
+from importlib.util import find_spec
+
+import torch
+
+from benchmarks import _record, _speed
+from benchmarks.generation import bytes_a_step, our_run, their_run
+from helpers.device import use_every_core
+from helpers.fast import speed_up
+from helpers.fast.packing import can_pack
+from helpers.files import sha256
+from helpers.llama import load_gguf
+from helpers.texts import available, fetch, load_corpus
+
+COMMAND = "python3 course.py bench smollm2"
+CODE = [
+    "benchmarks/smollm2.py",
+    "benchmarks/_speed.py",
+    *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "llama/model")),
+    *(f"helpers/fast/{name}.py" for name in ("products", "attention", "packing", "quantize")),
+]
+PROMPT, NEW, ROUNDS = 64, 128, 7
+LLAMA_CPP, TRANSFORMERS, PACKED = "llama.cpp Q4_1", "transformers", ", packed"
+
+
+def transformers_model(model, dtype):
+    """transformers' Llama with the same weights."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    config = model.config
+    shape = LlamaConfig(
+        vocab_size=config.vocab_size, hidden_size=config.embedding_dim,
+        intermediate_size=config.hidden_dim, num_hidden_layers=config.n_layers,
+        num_attention_heads=config.n_heads, num_key_value_heads=config.kv_heads,
+        max_position_embeddings=config.context_length, rms_norm_eps=config.norm_epsilon,
+        rope_theta=config.rope_base, tie_word_embeddings=config.tie_weights,
+        bos_token_id=1, eos_token_id=None, pad_token_id=2, attn_implementation="sdpa",
+    )  # fmt: skip
+    theirs = LlamaForCausalLM(shape).eval()
+    names = {
+        "token_embedding": "model.embed_tokens", "blocks.": "model.layers.",
+        "norm_attention.scale": "input_layernorm.weight", "final_norm.scale": "model.norm.weight",
+        "norm_feed_forward.scale": "post_attention_layernorm.weight",
+        "attention.query": "self_attn.q_proj", "attention.key": "self_attn.k_proj",
+        "attention.value": "self_attn.v_proj", "attention.output": "self_attn.o_proj",
+        "feed_forward.gate": "mlp.gate_proj", "feed_forward.expand": "mlp.up_proj",
+        "feed_forward.project": "mlp.down_proj", "output_head": "lm_head",
+    }  # fmt: skip
+    weights = {}
+    for name, weight in model.state_dict().items():
+        for ours, other in names.items():
+            name = name.replace(ours, other)
+        weights[name] = weight
+    theirs.load_state_dict(weights)
+    return theirs.to(dtype)
+
+
+class LlamaCpp:
+    """llama.cpp with the file, through llama-cpp-python."""
+
+    def __init__(self, path, context):
+        from llama_cpp import Llama
+
+        threads = torch.get_num_threads()
+        self.llama = Llama(
+            str(path), n_ctx=context, n_threads=threads, n_threads_batch=threads, verbose=False
+        )
+
+    def run(self, token_ids, n_new):
+        """Generate greedily as `our_run` does; the best token is found by numpy."""
+        self.llama.reset()
+        self.llama.eval(token_ids[0].tolist())
+        return [self._next() for _ in range(n_new)]
+
+    def _next(self):
+        from llama_cpp import llama_get_logits_ith
+        from numpy.ctypeslib import as_array
+
+        logits = llama_get_logits_ith(self.llama.ctx, -1)
+        best = int(as_array(logits, (self.llama.n_vocab(),)).argmax())
+        self.llama.eval([best])
+        return best
+
+
+def bytes_of_file(path):
+    """What llama.cpp reads for one token: all tensors of the file, its tied head being one."""
+    from helpers.llama.gguf import GGUFFile
+
+    return sum(entry.end - entry.start for entry in GGUFFile(path).tensors.values())
+
+
+def forms(path, context):
+    """Every form that is measured: name to (function that generates, bytes of a step)."""
+    ours, _ = load_gguf(path)
+    found = {}
+    for precision, dtype in _speed.DTYPES.items():
+        model = speed_up(copy.deepcopy(ours).to(dtype))
+        found[f"helpers {precision}"] = partial(our_run, model), bytes_a_step(model)
+        if can_pack(model.output_head.weight):
+            packed = speed_up(copy.deepcopy(model), generation=True)
+            found[f"helpers {precision}{PACKED}"] = partial(our_run, packed), bytes_a_step(model)
+        if find_spec("transformers"):
+            theirs = transformers_model(ours, dtype)
+            found[f"{TRANSFORMERS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
+    small = speed_up(ours, eight_bits=True)
+    found["helpers int8"] = partial(our_run, small), bytes_a_step(small)
+    if find_spec("llama_cpp"):
+        found[LLAMA_CPP] = LlamaCpp(path, context).run, bytes_of_file(path)
+    return found
+
+
+def measure(path, n_prompt, n_new, rounds):
+    """Tokens a second of every form, reading and writing, and how ours compares."""
+    _, tokenizer = load_gguf(path)
+    ids = torch.tensor([tokenizer.encode_ordinary(load_corpus("story"))[:n_prompt]])
+    every, limit = forms(path, n_prompt + n_new), _speed.read_bandwidth()
+    runs = {}
+    for name, (run, _) in every.items():
+        runs[f"{name}, reads"] = partial(run, ids, 1)
+        runs[f"{name}, writes"] = partial(run, ids, n_new)
+    times = _speed.paired(runs, rounds)
+    rows, writing = {}, {}
+    for name, (_, read_bytes) in every.items():
+        first, whole = times[f"{name}, reads"], times[f"{name}, writes"]
+        writing[name] = [b - a for a, b in zip(first, whole, strict=True)]
+        speed = _speed.spread([(n_new - 1) / seconds for seconds in writing[name]])
+        rows[name] = {
+            "reads": _speed.spread([n_prompt / seconds for seconds in first]),
+            "writes": speed,
+            "bytes_a_step": read_bytes,
+            "share_of_limit": speed["median"] * read_bytes / limit,
+        }
+    return {"read_bytes_a_second": limit, "rows": rows, "ratios": ratios(writing)}
+
+
+def ratios(writing):
+    """How many times faster our fastest form writes than the fastest of each other program."""
+    ours = min(
+        (name for name in writing if name.startswith("helpers")),
+        key=lambda name: statistics.median(writing[name]),
+    )
+    found = {}
+    for program in (TRANSFORMERS, LLAMA_CPP):
+        others = [name for name in writing if name.startswith(program)]
+        if others:
+            found[program] = _speed.ratios(writing, ours, others) | {"ours": ours}
+    return found
+
+
+def table(found):
+    """All forms as a Markdown table, and the comparisons."""
+    lines = [
+        "| form | writes, tokens/s (quartiles) | reads, tokens/s | MB read a token "
+        "| share of the memory's limit |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in found["rows"].items():
+        lines.append(
+            f"| {name} | {_speed.rate(row['writes'])} | {_speed.rate(row['reads'])} "
+            f"| {row['bytes_a_step'] / 1e6:,.0f} | {row['share_of_limit']:.0%} |"
+        )
+    lines += ["", "| compared | times as fast (quartiles) |", "|---|---|"]
+    for ratio in found["ratios"].values():
+        lines.append(f"| {ratio['ours']} beside {ratio['beside']} | {_speed.times_faster(ratio)} |")
+    return lines
+
+
+def section(record):
+    """The README's section, as lines."""
+    return [
+        *_record.made_by("smollm2", record),
+        f"{record['new']} tokens after {record['prompt']}, greedy, {record['threads']} threads; "
+        f"medians of {record['rounds']} interleaved rounds. The memory is read at "
+        f"{record['read_bytes_a_second'] / 1e9:.1f} GB/s.",
+        "",
+        *table(record),
+    ]
+
+
+def main(arguments=None):
+    """Measure, write `smollm2.json` and the README's section."""
+    parser = argparse.ArgumentParser(prog="course.py bench smollm2")
+    parser.add_argument("--quick", action="store_true", help="few tokens; nothing is written")
+    options = parser.parse_args(arguments)
+    if not available("smollm2", shows="the speed of SmolLM2"):
+        return 1
+    path = fetch("smollm2")
+    if options.quick:
+        print("\n".join(table(measure(path, 16, 8, 1))))
+        return 0
+    use_every_core()
+    others = {"transformers": "transformers", "llama_cpp": "llama-cpp-python"}
+    libraries = ["torch", *(package for module, package in others.items() if find_spec(module))]
+    figures = {
+        "prompt": PROMPT, "new": NEW, "rounds": ROUNDS, "threads": torch.get_num_threads(),
+        "model_sha256": sha256(path), **measure(path, PROMPT, NEW, ROUNDS),
+    }  # fmt: skip
+    written = _record.write("smollm2", COMMAND, CODE, libraries, figures)
+    lines = section(json.loads(written.read_text("utf-8")))
+    _record.write_section("SmolLM2 beside transformers and llama.cpp", lines)
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
