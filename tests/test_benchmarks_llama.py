@@ -66,6 +66,15 @@ def test_each_change_is_one_of_size_and_sees_nothing_of_what_comes(name):
     torch.testing.assert_close(model(ids)[:, :20], model(later)[:, :20])
 
 
+def test_a_wide_start_changes_the_first_weights_alone():
+    for name in llama.CONTROLS:
+        feed_forward = llama.model_of(name).blocks[0].feed_forward
+        assert feed_forward.expand.weight.std().item() == pytest.approx(0.1, rel=0.05)
+        assert feed_forward.project.weight.std().item() < 0.02
+        plain = llama.model_of(name.removesuffix(llama.WIDE))
+        assert plain.blocks[0].feed_forward.expand.weight.std().item() < 0.03
+
+
 def test_a_window_hides_what_is_older():
     torch.manual_seed(0)
     attention, x = Attention(SMALL, window=4), torch.randn(1, 10, 32)
