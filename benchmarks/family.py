@@ -32,7 +32,7 @@ from helpers.config import GPTConfig
 from helpers.family import bert, scores, vision
 from helpers.family.encoder import EncoderConfig
 from helpers.family.encoder_decoder import EncoderDecoder, translate, translation_loss
-from helpers.family.fit import fit
+from helpers.family.fit import fit_model
 from helpers.family.recurrent import RecurrentModel
 from helpers.generate import sample_next
 from helpers.kv_cache import KVCache
@@ -74,7 +74,7 @@ def translation_model(name):
     source, target = len(translation.SOURCE_WORDS), len(translation.TARGET_WORDS)
     if name == "encoder–decoder":
         config = EncoderConfig(source, 16, 64, 4, 2, 128, 1)
-        return EncoderDecoder(config, target), translation.as_tensors
+        return EncoderDecoder(config, target), translation.pair_tensors
     return GPT(GPTConfig(source + target, 32, 68, 4, 3, dropout=0.0)), translation.as_one_text
 
 
@@ -86,7 +86,7 @@ def translation_run(name, seed, steps=TRANSLATION["steps"]):
     batches = translation.batches(pairs, TRANSLATION["batch"], seed, tensors)
     loss_of = next_token_loss if name == "GPT" else translation_loss
     started = time.process_time()
-    losses = fit(model, batches, loss_of, steps, TRANSLATION_RATES[name])
+    losses = fit_model(model, batches, loss_of, steps, TRANSLATION_RATES[name])
     figures = {
         "parameters": parameters(model),
         "processor_seconds": round(time.process_time() - started, 1),
@@ -104,7 +104,7 @@ def translation_run(name, seed, steps=TRANSLATION["steps"]):
 
 def written_by_encoder_decoder(model, pairs):
     """What it writes for each source, as words."""
-    sources, _ = translation.as_tensors(pairs)
+    sources, _ = translation.pair_tensors(pairs)
     rows = translate(model, sources, translation.LONGEST)
     return [[translation.TARGET_WORDS[token] for token in row] for row in rows]
 
@@ -126,8 +126,8 @@ def written_by_gpt(model, pairs):
 def alignments(model):
     """How often the most attended source word is the true one, in each layer's mean over heads."""
     pairs = translation.sample(TRANSLATION["asked"], 100, "test")
-    sources, _ = translation.as_tensors(pairs)
-    maps = model.alignment(sources, translation.as_read(pairs), sources != 0)
+    sources, _ = translation.pair_tensors(pairs)
+    maps = model.alignment(sources, translation.decoder_input(pairs), sources != 0)
     return [translation.agreement(weights.mean(dim=1), pairs) for weights in maps]
 
 
@@ -204,9 +204,9 @@ def tale_run(name, seed, steps=TALES["steps"]):
         n_words = tokenizer.vocab_size - len(tokenizer.special_tokens)
         split = bert.SPLIT if name == "BERT" else (1.0, 0.0, 0.0)
         batches = bert.masked_batches(batches, mask, padding, n_words, TALES["share"], split, seed)
-        loss_of = partial(bert.masked_loss, padding_id=padding)
+        loss_of = partial(bert.gap_loss, padding_id=padding)
     started = time.process_time()
-    losses = fit(model, batches, loss_of, steps, RATES[name])
+    losses = fit_model(model, batches, loss_of, steps, RATES[name])
     figures = {
         "parameters": parameters(model),
         "processor_seconds": round(time.process_time() - started, 1),
@@ -357,7 +357,7 @@ def recalled(name, seed, steps, tasks):
     distances, counts = (sorted(set(column)) for column in zip(*tasks, strict=True))
     batches = recall.batches(RECALL["batch"], distances, counts, seed)
     started = time.process_time()
-    losses = fit(model, batches, recall_loss, steps, RECALL_RATES[name])
+    losses = fit_model(model, batches, recall_loss, steps, RECALL_RATES[name])
     seconds = time.process_time() - started
     generator, found = torch.Generator().manual_seed(1000), []
     for distance, count in tasks:
@@ -391,7 +391,7 @@ def picture_run(name, seed, steps=PICTURES["steps"]):
     )
     batches = vision.picture_batches(pictures, classes, PICTURES["batch"], seed)
     started = time.process_time()
-    losses = fit(model, batches, vision.picture_loss, steps, PICTURE_RATES[name])
+    losses = fit_model(model, batches, vision.picture_loss, steps, PICTURE_RATES[name])
     seconds = time.process_time() - started
     found = {}
     for key, split in (("known_fonts", "train"), ("new_fonts", "test")):

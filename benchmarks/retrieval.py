@@ -29,7 +29,7 @@ from classroom.worlds.course_qa import load_course_qa
 from classroom.worlds.passages import note_passages
 from helpers.chat import ChatModel, load_chat_model
 from helpers.evaluate import answer_together, nearest_reference, token_f1
-from helpers.family.search import BM25, best, fuse
+from helpers.family.search import BM25, best_places, fuse
 from helpers.family.sentences import load_minilm
 from helpers.texts.corpora import available
 
@@ -186,10 +186,10 @@ def costs(encoder, index, texts):
     """Processor seconds to make the index and to answer one question, and the index's size."""
     began = time.process_time()
     for text in texts:
-        best(index.vectors @ encoder.vectors([text])[0], 3)
+        best_places(index.vectors @ encoder.vectors([text])[0], 3)
     middle = time.process_time()
     for text in texts:
-        best(index.words.scores(text), 3)
+        best_places(index.words.scores(text), 3)
     ended = time.process_time()
     return {
         "passages": len(index.texts),
@@ -259,7 +259,7 @@ def with_passages(size, keep, earlier):
     encoder, passages = load_minilm(), note_passages(size)
     vectors = Index(encoder, size).vectors
     places = {
-        "found": [best(vectors @ vector, 1)[0] for vector in encoder.vectors(texts)],
+        "found": [best_places(vectors @ vector, 1)[0] for vector in encoder.vectors(texts)],
         "random": random.Random(1).sample(range(len(passages)), len(entries))[:N_ASKED],
     }
     prompts = {"none": [ASK.format(question=text) for text in texts]}

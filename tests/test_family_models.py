@@ -6,7 +6,7 @@ from torch import nn
 
 from helpers.family import bert, encoder_decoder, scores, vision
 from helpers.family.encoder import EncoderConfig
-from helpers.family.fit import fit
+from helpers.family.fit import fit_model
 from helpers.family.recurrent import RecurrentModel
 from helpers.loss import IGNORED, next_token_loss
 
@@ -131,7 +131,7 @@ def test_the_masked_loss_is_the_cross_entropy_at_the_gaps():
     targets = torch.tensor([[IGNORED, 5, IGNORED, IGNORED], [IGNORED, IGNORED, 3, 9]])
     logits = model(inputs, inputs != 18)
     right = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    torch.testing.assert_close(bert.masked_loss(model, inputs, targets, 18), right)
+    torch.testing.assert_close(bert.gap_loss(model, inputs, targets, 18), right)
 
 
 def test_masked_batches_keep_padding_apart_and_the_first_token_visible():
@@ -220,5 +220,5 @@ def test_a_picture_model_learns(kind):
     pictures[classes == 1, 2:4] = 1.0  # a stroke across
     pictures[classes == 0, :, 2:4] = 1.0  # a stroke down
     batches = vision.picture_batches(pictures, classes, 8, seed=0)
-    losses = fit(model, batches, vision.picture_loss, 60, 1e-2)
+    losses = fit_model(model, batches, vision.picture_loss, 60, 1e-2)
     assert losses[-1] < 0.1 < losses[0]

@@ -63,8 +63,8 @@ def test_the_splits_share_no_sentence_and_no_held_out_pair():
 
 def test_tensors_hold_the_words_and_the_end():
     pairs = translation.sample(20, 3)
-    sources, targets = translation.as_tensors(pairs)
-    reads, (texts, wanted) = translation.as_read(pairs), translation.as_one_text(pairs)
+    sources, targets = translation.pair_tensors(pairs)
+    reads, (texts, wanted) = translation.decoder_input(pairs), translation.as_one_text(pairs)
     shift = len(translation.SOURCE_WORDS)
     for row, pair in enumerate(pairs):
         source = [translation.SOURCE_WORDS[i] for i in sources[row].tolist() if i]

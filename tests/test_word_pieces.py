@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from helpers.family.word_pieces import WordPieceTokenizer, clean, words
+from helpers.family.word_pieces import WordPieceTokenizer, clean_text, words
 from helpers.texts import available, fetch
 
 NOTES = Path(__file__).parent.parent / "lecture_notes"
@@ -89,7 +89,7 @@ def test_ids_by_hand():
     ],
 )
 def test_cleaning(text, expected):
-    assert clean(text) == expected
+    assert clean_text(text) == expected
 
 
 def test_words_and_punctuation():

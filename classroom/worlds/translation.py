@@ -219,10 +219,10 @@ TARGET_IDS = {word: number for number, word in enumerate(TARGET_WORDS)}
 LONGEST = 14  # words of a sentence, with the end
 
 
-def as_tensors(pairs: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
+def pair_tensors(pairs: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
     """Source ids (B, S), padded with 0, and target ids (B, T) with the end, padded with -100.
 
-    >>> sources, targets = as_tensors([translate("the cat lost the key".split())])
+    >>> sources, targets = pair_tensors([translate("the cat lost the key".split())])
     >>> sources.shape, targets.shape
     (torch.Size([1, 5]), torch.Size([1, 4]))
     """
@@ -248,7 +248,7 @@ def as_one_text(pairs: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def batches(
-    pairs: Sequence[Pair], batch_size: int, seed: int, tensors=as_tensors
+    pairs: Sequence[Pair], batch_size: int, seed: int, tensors=pair_tensors
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Batches without end, in a random order that the seed decides."""
     rng = random.Random(seed)
@@ -256,7 +256,7 @@ def batches(
         yield tensors(rng.sample(list(pairs), batch_size))
 
 
-def as_read(pairs: Sequence[Pair]) -> torch.Tensor:
+def decoder_input(pairs: Sequence[Pair]) -> torch.Tensor:
     """What the decoder reads when it is about to write each word of the translations, (B, T)."""
     rows = [torch.tensor([TARGET_IDS[word] for word in (START, *pair.target)]) for pair in pairs]
     return torch.nn.utils.rnn.pad_sequence(rows, True, TARGET_IDS[PADDING])

@@ -95,7 +95,7 @@ def masked_batches(
     split: tuple[float, float, float] = SPLIT,
     seed: int = 0,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Inputs and targets for `masked_loss`, from batches of a `DocumentLoader`.
+    """Inputs and targets for `gap_loss`, from batches of a `DocumentLoader`.
 
     Random tokens come from 0 to n_words - 1. The first token of a row, which stands for the end of
     the text before, is never chosen.
@@ -109,7 +109,7 @@ def masked_batches(
         yield inputs.where(real, torch.tensor(padding_id)), targets
 
 
-def masked_loss(
+def gap_loss(
     model: MaskedLanguageModel, inputs: torch.Tensor, targets: torch.Tensor, padding_id: int
 ) -> torch.Tensor:
     """Mean cross-entropy, in nats per chosen token, of (B, T) inputs and targets.

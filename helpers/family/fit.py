@@ -10,7 +10,7 @@ from helpers.optim import create_optimizer
 from helpers.train import TrainConfig, training_step
 
 
-def fit(
+def fit_model(
     model: nn.Module,
     batches: Iterator[Any],
     loss_of: Callable[..., torch.Tensor],
@@ -24,7 +24,7 @@ def fit(
 
     >>> ones = iter([(torch.ones(4, 2), torch.ones(4, 1))] * 20)
     >>> square = lambda model, x, y: (model(x) - y).square().mean()
-    >>> losses = fit(nn.Linear(2, 1), ones, square, steps=20, learning_rate=0.1)
+    >>> losses = fit_model(nn.Linear(2, 1), ones, square, steps=20, learning_rate=0.1)
     >>> len(losses), losses[-1] < losses[0]
     (20, True)
     """

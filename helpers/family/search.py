@@ -2,7 +2,7 @@
 
     scores = BM25(passages).scores("what is a token?")             # (N,): shared words, rare ones count
     scores = vectors @ encoder.vectors(["what is a token?"])[0]    # (N,): cosines of the meanings
-    for place in best(scores, k=3): print(passages[place])
+    for place in best_places(scores, k=3): print(passages[place])
 
 N is the number of passages. The vectors, or the counts of words, are made once; a question costs
 one vector and one product.
@@ -64,10 +64,10 @@ class BM25:
         )
 
 
-def best(scores: torch.Tensor, k: int) -> list[int]:
+def best_places(scores: torch.Tensor, k: int) -> list[int]:
     """Return the places of the `k` highest scores (N,), the highest first, then the earlier.
 
-    >>> best(torch.tensor([0.2, 0.9, 0.5, 0.9]), k=3)
+    >>> best_places(torch.tensor([0.2, 0.9, 0.5, 0.9]), k=3)
     [1, 3, 2]
     """
     return scores.argsort(descending=True, stable=True)[:k].tolist()
@@ -84,6 +84,6 @@ def fuse(*rankings: torch.Tensor, damping: int = 60) -> torch.Tensor:
     total = torch.zeros(len(rankings[0]))
     for scores in rankings:
         ranks = torch.empty(len(scores))
-        ranks[best(scores, len(scores))] = torch.arange(1.0, len(scores) + 1)
+        ranks[best_places(scores, len(scores))] = torch.arange(1.0, len(scores) + 1)
         total += 1 / (damping + ranks)
     return total

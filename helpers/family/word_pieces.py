@@ -68,7 +68,7 @@ class WordPieceTokenizer:
         """Return the pieces of a text; raises TypeError for a text that is not a str."""
         if not isinstance(text, str):
             raise TypeError(f"text must be a str, got {type(text).__name__}")
-        return [piece for word in words(clean(text)) for piece in self.pieces(word)]
+        return [piece for word in words(clean_text(text)) for piece in self.pieces(word)]
 
     def pieces(self, word: str) -> list[str]:
         """Cut a word into the longest known pieces, from the left; `[UNK]` where a rest is unknown."""
@@ -88,10 +88,10 @@ class WordPieceTokenizer:
         return pieces
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Return a text in lower case, without accents and control characters, Chinese set apart.
 
-    >>> clean("Ça va?\\tNa\\u00efve \\u4f60\\u597d")
+    >>> clean_text("Ça va?\\tNa\\u00efve \\u4f60\\u597d")
     'ca va? naive  你  好 '
     """
     spaced = "".join(_cleaned(character) for character in text)
