@@ -3,7 +3,7 @@
 The order of imports, after all of `helpers`: each module takes only from those before it.
 
 words: worlds.english worlds.grammar.nodes worlds.grammar.notation worlds.grammar.grammar
-worlds: worlds.tales worlds.tale_probes worlds.inbox worlds.tasks.words worlds.tasks.rules
+worlds: worlds.tales worlds.tale_probes worlds.inbox worlds.debts worlds.tasks.words worlds.tasks.rules
 tasks: worlds.tasks.answers worlds.tasks.sentences worlds.tasks.items worlds.tasks.tasks
 more: worlds.practice worlds.course_qa
 drawing: whiteboard.ink whiteboard.geometry whiteboard.ledger whiteboard.faults whiteboard.svg
