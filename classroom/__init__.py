@@ -5,7 +5,7 @@ The order of imports, after all of `helpers`: each module takes only from those 
 words: worlds.english worlds.grammar.nodes worlds.grammar.notation worlds.grammar.grammar
 worlds: worlds.tales worlds.tale_probes worlds.inbox worlds.debts worlds.tasks.words worlds.tasks.rules
 tasks: worlds.tasks.answers worlds.tasks.sentences worlds.tasks.items worlds.tasks.tasks
-more: worlds.practice worlds.course_qa
+more: worlds.practice worlds.course_qa worlds.passages
 drawing: whiteboard.ink whiteboard.geometry whiteboard.ledger whiteboard.faults whiteboard.svg
 board: whiteboard.paper whiteboard.shapes whiteboard.chart whiteboard.board whiteboard.six_tokens
 pictures: pages.token_view pages.embedding_view pages.attention_view pages.bpe_view

@@ -16,6 +16,7 @@ looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference
 talking: evaluate judge chat
 llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
+family: family.encoder family.word_pieces family.sentences family.search
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
 """
 
