@@ -39,12 +39,14 @@ from helpers.classifier import (
     vectors_of,
 )
 from helpers.device import use_every_core
+from helpers.family.sentences import load_minilm
 from helpers.files import sha256
 from helpers.llama.load import load_gguf
 from helpers.lora import apply_lora
 from helpers.model import GPT
 from helpers.texts.corpora import available, fetch, load_sms
 
+NEEDED = ("sms-spam", "smollm2", "minilm")
 SEEDS, SIZES, BATCH_SIZE, WEIGHTS = range(5), (50, 150, 500), 16, "model.safetensors"
 # Of each task: how many texts are tested, the most tokens of one, and the steps of fine-tuning.
 TASKS = {"debts": (400, 40, 120), "sms": (300, 80, 60), "inbox": (400, 80, 60)}
@@ -123,7 +125,13 @@ def smollm2():
     return lambda texts: vectors_of(model, [tokenizer.encode_ordinary(text) for text in texts])
 
 
-READERS = {"SmolLM2, head alone": smollm2}  # by name: makes a function from texts to vectors
+def minilm():
+    """MiniLM as a function from texts to vectors, one for a whole text."""
+    return load_minilm().vectors
+
+
+# By name: makes a function from texts to vectors.
+READERS = {"MiniLM, head alone": minilm, "SmolLM2, head alone": smollm2}
 
 
 class Results:
@@ -132,52 +140,55 @@ class Results:
     def __init__(self, path):
         self.path, self.of = path, json.loads(path.read_text()) if path.is_file() else {}
 
-    def measure(self, task, name, size, seed, run):
-        """Note what `run()` gives, unless it is there from an earlier start."""
+    def measure(self, task, name, size, seed, run, *arguments):
+        """Note what `run(*arguments)` gives, unless it is there from an earlier start."""
         row = self.of.setdefault(task, {}).setdefault(name, {}).setdefault(str(size), [])
         if len(row) > seed:
             return
-        row.append(round(run(), 4))
+        began = time.perf_counter()
+        row.append(round(run(*arguments), 4))
+        self.of["seconds"] = self.of.get("seconds", 0) + time.perf_counter() - began
         self.path.write_text(json.dumps(self.of))
         print(f"{task:<6}{name:<34}{size:>4} labels, seed {seed}: {row[-1]:.3f}", flush=True)
 
 
-def measure_task(task, results, part, readers):
+def measure_task(task, results, part, readers=()):
     """All variants of a task; the network's runs, which take longest, come last."""
-    runs = [(size, seed) for size in SIZES for seed in SEEDS]
-    for size, seed in runs:
-        given, wanted = training(task, size, seed), held_out(task, seed, part)
+    runs = [(seed, size) for seed in SEEDS for size in SIZES]
+    data = {
+        (seed, size): (training(task, size, seed), held_out(task, seed, part))
+        for seed, size in runs
+    }
+    for (seed, size), (given, wanted) in data.items():
         for name in N_GRAMS:
-            results.measure(task, name, size, seed, lambda name=name: by_counting(name, given, wanted))
-    for name, reader in readers.items():
-        measure_reader(task, name, reader, results, part)
-    for seed in SEEDS:
-        for size in SIZES:
-            given, wanted = training(task, size, seed), held_out(task, seed, part)
-            for name in VARIANTS[task]:
-                results.measure(
-                    task, name, size, seed, lambda name=name: by_tuning(name, task, given, wanted, seed)
-                )
+            results.measure(task, name, size, seed, by_counting, name, given, wanted)
+    for name, reader in dict(readers).items():
+        vectors = Vectors(reader)
+        for (seed, size), (given, wanted) in data.items():
+            results.measure(task, name, size, seed, vectors.accuracy, given, wanted)
+    for (seed, size), (given, wanted) in data.items():
+        for name in VARIANTS[task]:
+            results.measure(task, name, size, seed, by_tuning, name, task, given, wanted, seed)
 
 
-def measure_reader(task, name, reader, results, part):
-    """A classification head above the frozen vectors of a real model, each text read once."""
-    known, read = {}, None
-    for seed in SEEDS:
-        wanted = held_out(task, seed, part)
-        for size in SIZES:
-            given = training(task, size, seed)
+class Vectors:
+    """The frozen vectors of a real model, each text read once, and a head above them."""
 
-            def run(given=given, wanted=wanted):
-                nonlocal read
-                read = read or reader()
-                new = [*dict.fromkeys(text for text in (*given[0], *wanted[0]) if text not in known)]
-                known.update(zip(new, read(new) if new else (), strict=True))
-                head = fit_head(torch.stack([known[text] for text in given[0]]), given[1], DECAY)
-                said = head(torch.stack([known[text] for text in wanted[0]])).argmax(dim=-1)
-                return (said == torch.tensor(wanted[1])).float().mean().item()
+    def __init__(self, reader):
+        self.reader, self.read, self.known = reader, None, {}
 
-            results.measure(task, name, size, seed, run)
+    def of(self, texts):
+        """The vectors (N, C) of texts."""
+        self.read = self.read or self.reader()
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        self.known |= zip(new, self.read(new) if new else (), strict=True)
+        return torch.stack([self.known[text] for text in texts])
+
+    def accuracy(self, given, wanted):
+        """The accuracy on `wanted` of a head that was fitted to `given`."""
+        head = fit_head(self.of(given[0]), given[1], DECAY)
+        said = head(self.of(wanted[0])).argmax(dim=-1)
+        return (said == torch.tensor(wanted[1])).float().mean().item()
 
 
 def cell(shares):
@@ -195,3 +206,63 @@ def advantage(one, other):
     gap = statistics.mean(one) - statistics.mean(other)
     error = math.hypot(standard_error(one), standard_error(other))
     return gap, gap / error if error else math.inf
+
+
+def section(record):
+    """The README's section, as lines."""
+    lines = [
+        *_record.made_by("classifier", record),
+        f"{record['minutes']:.0f} minutes beside other programs; drawn in notebook 08. The GPT is the "
+        f"one whose SHA-256 begins with `{record['gpt_sha256'][:16]}`.",
+        "Accuracy on the test part, mean and standard error over five seeds.",
+    ]
+    for task, title in TITLES.items():
+        if task not in record["accuracy"]:
+            continue
+        lines += ["", f"**{title}**", ""]
+        lines += ["| variant | " + " | ".join(f"{size} labels" for size in SIZES) + " |"]
+        lines += ["|---|" + "---|" * len(SIZES)]
+        for name, sizes in record["accuracy"][task].items():
+            cells = (cell(sizes[str(n)]) if str(n) in sizes else "not run" for n in SIZES)
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    rows = record["accuracy"]["debts"]
+    gaps = (advantage(rows["pretrained"][str(n)], rows["random start"][str(n)]) for n in SIZES)
+    gaps = ", ".join(f"{gap:+.3f} ({errors:.1f} standard errors)" for gap, errors in gaps)
+    return [*lines, "", f"Who owes whom, pretrained minus random start at {SIZES} labels: {gaps}."]
+
+
+TITLES = {
+    "debts": "Who owes whom: held-out names and sentences, each test text beside its twin",
+    "sms": "The SMS Spam Collection, balanced, the book's test part",
+    "inbox": "The inbox: held-out templates",
+}
+
+
+def main(arguments=()):
+    part = "validation" if "--validation" in arguments else "test"
+    if not all(available(name, shows="the classifiers' accuracy") for name in NEEDED):
+        return 1
+    use_every_core()
+    folder = Path(tempfile.gettempdir())
+    code = _record.code_hash(CODE)[:8]
+    results = Results(folder / f"classifier_{part}_{code}.json")
+    for task in TITLES:
+        measure_task(task, results, part, READERS)
+    if part == "validation":
+        return 0
+    figures = {
+        "settings": {"tasks": TASKS, "rates": RATES, "batch_size": BATCH_SIZE, "decay": DECAY},
+        "accuracy": {task: results.of[task] for task in TITLES if task in results.of},
+        "gpt_sha256": sha256(BASE_MODEL / WEIGHTS),
+        "minutes": round(results.of["seconds"] / 60, 1),
+    }
+    command = "python3 course.py bench classifier"
+    path = _record.write("classifier", command, CODE, ["torch"], figures)
+    lines = section(json.loads(path.read_text("utf-8")))
+    _record.write_section("When is pretraining worth it?", lines)
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
