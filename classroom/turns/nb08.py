@@ -47,22 +47,22 @@ def choose_temperature(attempt):
     def best(scores, choices):
         return min(choices, key=lambda t: F.cross_entropy(scores / t, labels).item())
 
-    result = attempted(attempt(3 * scores, labels, choices))
+    result = attempted(attempt(1.5 * scores, labels, choices))
     if result not in choices:
         wrong(f"it returned {result}; return one of the temperatures given.")
     if (
         result
-        == min(choices, key=lambda t: F.cross_entropy(3 * scores * t, labels).item())
-        != best(3 * scores, choices)
+        == min(choices, key=lambda t: F.cross_entropy(1.5 * scores * t, labels).item())
+        != best(1.5 * scores, choices)
     ):
         wrong("the scores are divided by the temperature, not multiplied.")
-    if result == max(choices, key=lambda t: F.cross_entropy(3 * scores / t, labels).item()):
+    if result == max(choices, key=lambda t: F.cross_entropy(1.5 * scores / t, labels).item()):
         wrong("that is the temperature with the highest loss; take the lowest.")
-    if result != best(3 * scores, choices):
-        wrong(f"it chose {result}; {best(3 * scores, choices)} has the lowest cross-entropy.")
+    if result != best(1.5 * scores, choices):
+        wrong(f"it chose {result}; {best(1.5 * scores, choices)} has the lowest cross-entropy.")
     if attempt(scores / 5, labels, choices) != best(scores / 5, choices):
         wrong("for scores that are too modest the best temperature is below 1.")
-    if attempt(3 * scores, labels, [3.0, 1.5]) != best(3 * scores, [3.0, 1.5]):
+    if attempt(1.5 * scores, labels, [3.0, 1.5]) != best(1.5 * scores, [3.0, 1.5]):
         wrong("try the temperatures that were given, in any order.")
     return "chosen by the cross-entropy on held-out texts; no answer changes, only how sure it is."
 
