@@ -49,8 +49,6 @@ def test_names_and_sentences_of_a_split_are_its_own():
         assert len(set(names)) == len(names)
     forms = [form for split in debts.SPLITS for form in debts.LOANS[split]]
     assert len(set(forms)) == len(forms)
-    everyone = f"{debts.GIRLS} {debts.BOYS}".split()
-    assert max(Counter(everyone).values()) <= len(debts.SPLITS) * 2  # only the names of the splits
 
 
 def test_known_n_grams_are_those_of_the_twin(drawn):
@@ -83,11 +81,17 @@ def test_the_label_by_hand():
         girls = set(debts.GIRLS[split].split())
         for debt in debts.sample(400, 3, split):
             first, second = re.findall("|".join([*girls, *debts.BOYS[split].split()]), debt.text)
-            takes = re.search(r"borrowed|got|no money|no purse|asked|owed", debt.text)
+            takes = re.search(r"borrowed|got|no money", debt.text)
             debtor = first if takes else second
             if " met " in debt.text:
                 debtor = first
             assert debt.label == ("she" if debtor in girls else "he"), debt
+
+
+def test_most_sentences_name_the_lender_first_and_not_all():
+    for split, forms in debts.LOANS.items():
+        first = [form.index("{lender}") < form.index("{debtor}") for form in forms]
+        assert 0.55 < sum(first) / len(first) < 0.75, split
 
 
 def test_the_task_is_absent_from_the_tales_and_its_names_are_not():

@@ -2,13 +2,7 @@
 
 from functools import partial
 
-import torch
-
-from classroom.turns import t08
 from classroom.turns.t08 import TURNS
-from helpers import baselines, classifier, lora
-from helpers.config import PRESETS
-from helpers.model import GPT
 from tests import turn_cells
 from tests.turn_cells import course_cell, turn_tests
 

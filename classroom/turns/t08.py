@@ -6,14 +6,13 @@ Shapes: B texts in a batch, T tokens of the longest, C embedding dimensions, K c
 import math
 import random
 from collections import Counter
-from types import SimpleNamespace
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from classroom.turns.turn import Turns
-from helpers import baselines, classifier, lora
+from helpers import classifier
 from helpers.config import GPTConfig
 from helpers.model import GPT
 
@@ -38,7 +37,7 @@ class NaiveBayes:
     def __init__(self, texts, labels):
         self.texts_of = Counter(labels)
         self.counts = {0: Counter(), 1: Counter()}
-        for words, label in zip(texts, labels):
+        for words, label in zip(texts, labels, strict=True):
             self.counts[label].update(words)
         self.vocabulary = self.counts[0].keys() | self.counts[1].keys()
 
@@ -106,7 +105,7 @@ def finetune(classifier, batches, rates):
     learning = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learning)
     losses = []
-    for (token_ids, lengths, labels), rate in zip(batches, rates):
+    for (token_ids, lengths, labels), rate in zip(batches, rates, strict=False):
         optimizer.param_groups[0]["lr"] = rate
         loss, _ = loss_and_accuracy(classifier, token_ids, lengths, labels)
         optimizer.zero_grad()
@@ -118,14 +117,15 @@ def finetune(classifier, batches, rates):
 
 
 def precision_and_recall(labels, said):
-    found = sum(label == 1 and answer == 1 for label, answer in zip(labels, said))
+    found = sum(label == 1 and answer == 1 for label, answer in zip(labels, said, strict=True))
     called, there = sum(said), sum(labels)
     return (found / called if called else 0.0, found / there if there else 0.0)
 
 
 def choose_threshold(probabilities, labels, allowed):
+    pairs = [*zip(probabilities, labels, strict=True)]
     for threshold in sorted(set(probabilities)):
-        alarms = sum(p >= threshold and label == 0 for p, label in zip(probabilities, labels))
+        alarms = sum(p >= threshold and label == 0 for p, label in pairs)
         if alarms <= allowed:
             return threshold
     return 1.1

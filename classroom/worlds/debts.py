@@ -8,8 +8,9 @@ whatever looks only at which words there are, and how often, is right on exactly
     Until Sunday Tom gave five coins to Mia.    she
 
 The names of a split are in no other split, and neither are its sentences. Of a test text, even the
-n-grams that occur in training are those of its twin, since they hold no name. Whoever is right on
-held-out names knows from elsewhere which of them are girls' names; no label says it.
+n-grams that occur in training are those of its twin, since they hold no name. A model that is right
+on held-out names knows from elsewhere which of them are girls' names; no label says it. Two of three
+sentences name the lender first, so that there is something to learn before the verbs are understood.
 
 The names and most of the words are those of `classroom.worlds.tales`; nothing there is lent or owed.
 """
@@ -52,20 +53,15 @@ LOANS = {
         "On {day} {lender} went to the {place} and lent {debtor} {sum}.",
         "On {day} {debtor} borrowed {sum} from {lender}.",
         "{debtor} borrowed {sum} from {lender} at the {place}.",
-        "At the {place} on {day} {debtor} borrowed {sum} from {lender}.",
         "{debtor} met {lender} on {day} and borrowed {sum}.",
         "On {day} {lender} paid {sum} for {debtor}.",
         "{lender} paid for {debtor} at the {place}, {sum} in all.",
         "{debtor} had no money, so {lender} paid {sum} at the {place}.",
-        "On {day} {debtor} had no purse, and {lender} paid {sum}.",
         "{lender} gave {debtor} {sum} until {day}.",
         "At the {place} {lender} gave {sum} to {debtor} until {day}.",
         "Until {day} {debtor} got {sum} from {lender}.",
-        "{debtor} asked {lender} for {sum} and got them until {day}.",
         "It was {lender} who lent {debtor} {sum}.",
-        "It was {debtor} who borrowed {sum} from {lender}.",
         "{lender} helped {debtor} on {day} with {sum}.",
-        "On {day} {debtor} still owed {lender} {sum}.",
     ),
     "validation": (
         "At the {place} on {day} {lender} lent {debtor} {sum}.",
@@ -73,7 +69,6 @@ LOANS = {
         "When {debtor} had no money on {day}, {lender} paid {sum}.",
         "It was {lender} who gave {debtor} {sum} until {day}.",
         "On {day} {lender} paid at the {place} for {debtor}.",
-        "It was at the {place} that {debtor} got {sum} from {lender}.",
     ),
     "test": (
         "It was on {day} that {lender} lent {debtor} {sum}.",
@@ -83,7 +78,7 @@ LOANS = {
         "Because {debtor} had no money at the {place}, {lender} paid {sum}.",
         "It was {lender} who paid {sum} for {debtor}.",
         "On {day} {lender} gave {sum} to {debtor} at the {place}.",
-        "At the {place} {debtor} got {sum} from {lender} until {day}.",
+        "On {day} {lender} helped {debtor} at the {place} with {sum}.",
     ),
 }
 
