@@ -184,9 +184,9 @@ def test_a_head_finds_the_dimension_that_decides():
     torch.manual_seed(0)
     vectors = torch.randn(300, 20) * torch.linspace(0.1, 5, 20) + 3
     labels = (vectors[:, 4] > 3).int().tolist()
-    head = fit_head(vectors[:200], labels[:200])
+    head = fit_head(vectors[:200], labels[:200], decay=1e-3)
     said = head(vectors[200:]).argmax(dim=-1)
-    assert (said == torch.tensor(labels[200:])).float().mean() > 0.95
+    assert (said == torch.tensor(labels[200:])).float().mean() > 0.9
     assert fit_head(vectors[:200], [label * 2 for label in labels[:200]]).out_features == 3
 
 
