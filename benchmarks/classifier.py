@@ -51,7 +51,7 @@ SEEDS, SIZES, BATCH_SIZE, WEIGHTS = range(5), (50, 150, 500), 16, "model.safeten
 # the number of labels.
 TASKS = {"debts": (200, 40), "sms": (299, 80), "inbox": (300, 80)}
 STEPS = {
-    "debts": {50: 50, 150: 60, 500: 80},
+    "debts": {50: 40, 150: 40, 500: 40},
     "sms": {50: 40, 150: 40, 500: 40},
     "inbox": {50: 40, 150: 40, 500: 60},
 }

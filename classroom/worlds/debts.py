@@ -9,8 +9,8 @@ whatever looks only at which words there are, and how often, is right on exactly
 
 The names of a split are in no other split, and neither are its sentences. Of a test text, even the
 n-grams that occur in training are those of its twin, since they hold no name. A model that is right
-on held-out names knows from elsewhere which of them are girls' names; no label says it. Two of three
-sentences name the lender first, so that there is something to learn before the verbs are understood.
+on held-out names knows from elsewhere which of them are girls' names; no label says it. The lender is
+always named first, so that knowing the names and their order suffices.
 
 The names and most of the words are those of `classroom.worlds.tales`; nothing there is lent or owed.
 """
@@ -51,34 +51,25 @@ LOANS = {
         "{lender} lent {debtor} {sum} at the {place}.",
         "At the {place} {lender} lent {sum} to {debtor}.",
         "On {day} {lender} went to the {place} and lent {debtor} {sum}.",
-        "On {day} {debtor} borrowed {sum} from {lender}.",
-        "{debtor} borrowed {sum} from {lender} at the {place}.",
-        "{debtor} met {lender} on {day} and borrowed {sum}.",
+        "It was {lender} who lent {debtor} {sum}.",
         "On {day} {lender} paid {sum} for {debtor}.",
         "{lender} paid for {debtor} at the {place}, {sum} in all.",
-        "{debtor} had no money, so {lender} paid {sum} at the {place}.",
         "{lender} gave {debtor} {sum} until {day}.",
         "At the {place} {lender} gave {sum} to {debtor} until {day}.",
-        "Until {day} {debtor} got {sum} from {lender}.",
-        "It was {lender} who lent {debtor} {sum}.",
         "{lender} helped {debtor} on {day} with {sum}.",
     ),
     "validation": (
         "At the {place} on {day} {lender} lent {debtor} {sum}.",
-        "{debtor} went to the {place} and borrowed {sum} from {lender}.",
-        "When {debtor} had no money on {day}, {lender} paid {sum}.",
         "It was {lender} who gave {debtor} {sum} until {day}.",
         "On {day} {lender} paid at the {place} for {debtor}.",
+        "Until {day} {lender} helped {debtor} with {sum}.",
     ),
     "test": (
         "It was on {day} that {lender} lent {debtor} {sum}.",
         "{lender} went to the {place} on {day} and lent {sum} to {debtor}.",
-        "It was at the {place} that {debtor} borrowed {sum} from {lender}.",
-        "At the {place} {debtor} met {lender} and borrowed {sum}.",
-        "Because {debtor} had no money at the {place}, {lender} paid {sum}.",
         "It was {lender} who paid {sum} for {debtor}.",
         "On {day} {lender} gave {sum} to {debtor} at the {place}.",
-        "On {day} {lender} helped {debtor} at the {place} with {sum}.",
+        "At the {place} {lender} helped {debtor} on {day} with {sum}.",
     ),
 }
 
@@ -97,8 +88,8 @@ def sample(n: int, seed: int, split: str = "train") -> list[Debt]:
 
     >>> for debt in sample(2, seed=1):
     ...     print(f"{debt.label:<4} {debt.text}")
-    he   On Wednesday Sara went to the bakery and lent Jack ten coins.
-    she  On Wednesday Jack went to the bakery and lent Sara ten coins.
+    he   Sara lent Jack ten coins at the bakery.
+    she  Jack lent Sara ten coins at the bakery.
     >>> sample(1, seed=1)
     Traceback (most recent call last):
     ValueError: n is 1; it must be even and 0 or more, since each text comes with its twin
