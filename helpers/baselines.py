@@ -17,6 +17,17 @@ def words_and_signs(text: str) -> list[str]:
     return re.sub(r"[0-9]+", "0", " ".join(re.findall(r"[a-z']+|[0-9]+|\S", text.lower()))).split()
 
 
+def n_grams(text: str, longest: int) -> list[str]:
+    """The words and signs of a text, and its runs of up to `longest` of them.
+
+    >>> n_grams("You won!", 2)
+    ['you', 'won', '!', 'you won', 'won !']
+    """
+    words = words_and_signs(text)
+    lengths = range(1, longest + 1)
+    return [" ".join(words[i : i + n]) for n in lengths for i in range(len(words) - n + 1)]
+
+
 class KeywordRule:
     """Predicts 1 (spam) if a text contains one of the keywords, else 0; nothing is learned.
 
@@ -35,14 +46,15 @@ class KeywordRule:
 class NaiveBayes:
     """Counts how often each word occurs in each class, and treats the words as independent.
 
-    Every count starts at 1, so that a new word rules out no class. Source: Sahami et al. 1998.
+    With `longest` above 1 it counts runs of words up to this length as well. Every count starts at 1, so that a new word rules out no class. Source: Sahami et al. 1998.
     Raises ValueError if there are no texts, or not one label per text.
 
     >>> NaiveBayes(["win a prize", "see you soon"], [1, 0]).predict(["you win a prize"])
     [1]
     """
 
-    def __init__(self, texts: Sequence[str], labels: Sequence[int]):
+    def __init__(self, texts: Sequence[str], labels: Sequence[int], longest: int = 1):
+        self.longest = longest
         if not texts or len(texts) != len(labels):
             raise ValueError(f"{len(texts)} texts and {len(labels)} labels do not fit")
         self.texts_of = Counter(labels)
@@ -50,7 +62,7 @@ class NaiveBayes:
             label: Counter() for label in sorted(self.texts_of)
         }
         for text, label in zip(texts, labels, strict=True):
-            self.words_of[label].update(words_and_signs(text))
+            self.words_of[label].update(n_grams(text, longest))
         self.vocabulary = set().union(*self.words_of.values())
 
     def scores(self, text: str) -> dict[int, float]:
@@ -58,7 +70,7 @@ class NaiveBayes:
         scores = {}
         for label, counts in self.words_of.items():
             total = counts.total() + len(self.vocabulary)
-            known = [word for word in words_and_signs(text) if word in self.vocabulary]
+            known = [word for word in n_grams(text, self.longest) if word in self.vocabulary]
             evidence = sum(math.log((counts[word] + 1) / total) for word in known)
             scores[label] = math.log(self.texts_of[label]) + evidence
         return scores

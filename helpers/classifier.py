@@ -251,6 +251,58 @@ def accuracy(classifier: TextClassifier, rows: Sequence[list[int]], labels: Sequ
     return (predict(classifier, rows).argmax(dim=-1) == torch.tensor(labels)).float().mean().item()
 
 
+@torch.no_grad()
+def vectors_of(
+    model: nn.Module, rows: Sequence[list[int]], padding_id: int = 0, batch_size: int = 32
+) -> torch.Tensor:
+    """The state (N, C) of each row's last token in a causal model that has `hidden_states`.
+
+    Raises ValueError for no rows.
+    """
+    if not rows:
+        raise ValueError("there are no texts to read")
+    model.eval()
+    found: dict[int, torch.Tensor] = {}
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        token_ids, lengths = pad([rows[i] for i in chosen], padding_id)
+        hidden = model.hidden_states(token_ids)  # (B, T, C)
+        found |= zip(chosen, hidden[torch.arange(len(hidden)), lengths - 1], strict=True)
+    return torch.stack([found[i] for i in range(len(rows))])
+
+
+def fit_head(vectors: torch.Tensor, labels: Sequence[int], decay: float = 0.01) -> nn.Linear:
+    """A classification head for fixed vectors (N, C), fitted to the end: logistic regression.
+
+    The vectors are first brought to mean 0 and deviation 1 in each dimension; `decay` times the sum
+    of the squared weights is added to the loss. Raises ValueError where labels do not fit.
+
+    >>> vectors = torch.tensor([[0.0, 1.0], [0.2, 0.9], [1.0, 0.1], [0.9, 0.0]])
+    >>> fit_head(vectors, [0, 0, 1, 1])(vectors).argmax(dim=-1)
+    tensor([0, 0, 1, 1])
+    """
+    if len(vectors) != len(labels) or len(set(labels)) < 2:
+        raise ValueError(f"{len(vectors)} vectors need as many labels, and two different ones")
+    mean, deviation = vectors.mean(dim=0), vectors.std(dim=0) + 1e-6
+    head, target = nn.Linear(vectors.shape[1], max(labels) + 1), torch.tensor(labels)
+    nn.init.zeros_(head.weight)
+    optimizer = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        scores = head((vectors - mean) / deviation)
+        loss = F.cross_entropy(scores, target) + decay * head.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    with torch.no_grad():  # the scaling becomes part of the head
+        head.weight /= deviation
+        head.bias -= head.weight @ mean
+    return head.requires_grad_(False)
+
+
 def _padded(rows, labels, chosen):
     """One batch as `training_step` takes it: ((token ids, lengths), labels)."""
     padded = pad([rows[i] for i in chosen], rows[0][0])

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from classroom.worlds import inbox
-from helpers.baselines import KeywordRule, NaiveBayes, words_and_signs
+from helpers.baselines import KeywordRule, NaiveBayes, n_grams, words_and_signs
 
 
 def test_words_numbers_and_signs():
@@ -39,3 +39,13 @@ def test_bad_input_is_refused():
         NaiveBayes([], [])
     with pytest.raises(ValueError, match="1 texts and 2 labels"):
         NaiveBayes(["a"], [0, 1])
+
+
+def test_runs_of_words_see_the_order():
+    texts, labels = ["mia lent tom", "tom lent mia"] * 2, [1, 0] * 2
+    assert (
+        NaiveBayes(texts, labels).scores(texts[0])[1]
+        == NaiveBayes(texts, labels).scores(texts[1])[1]
+    )
+    assert NaiveBayes(texts, labels, longest=2).predict(texts) == labels
+    assert n_grams("a b c", 3) == ["a", "b", "c", "a b", "b c", "a b c"]

@@ -7,54 +7,80 @@ from torch.nn import functional as F
 from classroom.turns.registry import judge
 
 
-def swapped(wanted, said):
-    found = sum(a == b == 1 for a, b in zip(wanted, said, strict=True))
-    return found / sum(wanted), found / sum(said)
+def bins(confidence, correct, edges, last=True):
+    """The (confidences, answers) of each bin that holds any."""
+    for low, high in zip(edges, edges[1:], strict=False):
+        top = last and high == edges[-1]
+        inside = [
+            (c, r)
+            for c, r in zip(confidence, correct, strict=True)
+            if low <= c < high or (top and c == high)
+        ]
+        if inside:
+            yield [c for c, _ in inside], [r for _, r in inside]
 
 
-def divides_by_zero(wanted, said):
-    return swapped(wanted, said)[::-1]
+def gap(sure, right):
+    return sum(sure) / len(sure) - sum(right) / len(right)
 
 
-def accuracy_twice(wanted, said):
-    right = sum(a == b for a, b in zip(wanted, said, strict=True)) / len(said)
-    return right, right
+def plain_mean(confidence, correct, edges):
+    gaps = [abs(gap(*part)) for part in bins(confidence, correct, edges)]
+    return sum(gaps) / len(gaps)
 
 
-def all_places(hidden, lengths):
-    return hidden[:, lengths - 1]
+def all_at_once(confidence, correct, edges):
+    return abs(gap(confidence, correct))
 
 
-def last_place(hidden, lengths):
-    return hidden[:, -1]
+def loses_the_surest(confidence, correct, edges):
+    parts = bins(confidence, correct, edges, last=False)
+    return sum(len(part[0]) * abs(gap(*part)) for part in parts) / len(confidence)
 
 
-def one_too_far(hidden, lengths):
-    return hidden[torch.arange(len(hidden)), lengths % hidden.shape[1]]
+def signed(confidence, correct, edges):
+    return sum(len(p[0]) * gap(*p) for p in bins(confidence, correct, edges)) / len(confidence)
 
 
-def counts_only_above(probabilities, wanted, allowed):
-    for threshold in sorted(set(probabilities)):
-        pairs = zip(probabilities, wanted, strict=True)
-        if sum(p > threshold and label == 0 for p, label in pairs) <= allowed:
-            return threshold
-    return 1.1
+def counts_twice(confidence, correct, edges):
+    found = 0.0
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = [(c, r) for c, r in zip(confidence, correct, strict=True) if low <= c <= high]
+        if inside:
+            found += len(inside) * abs(gap([c for c, _ in inside], [r for _, r in inside]))
+    return found / len(confidence)
 
 
-def highest(probabilities, wanted, allowed):
-    for threshold in sorted(set(probabilities), reverse=True):
-        pairs = zip(probabilities, wanted, strict=True)
-        if sum(p >= threshold and label == 0 for p, label in pairs) <= allowed:
-            return threshold
-    return 1.1
+def cancels(confidence, correct, edges):
+    return abs(signed(confidence, correct, edges))
 
 
-def forgets_the_end(probabilities, wanted, allowed):
-    for threshold in sorted(set(probabilities)):
-        pairs = zip(probabilities, wanted, strict=True)
-        if sum(p >= threshold and label == 0 for p, label in pairs) <= allowed:
-            return threshold
-    return max(probabilities)
+def loss_at(scores, labels, temperature):
+    return F.cross_entropy(scores / temperature, labels).item()
+
+
+def multiplies(scores, labels, choices):
+    return min(choices, key=lambda t: loss_at(scores, labels, 1 / t))
+
+
+def worst(scores, labels, choices):
+    return max(choices, key=lambda t: loss_at(scores, labels, t))
+
+
+def always_the_third(scores, labels, choices):
+    return choices[2]
+
+
+def never_below_one(scores, labels, choices):
+    return min((t for t in choices if t >= 1), key=lambda t: loss_at(scores, labels, t))
+
+
+def own_choices(scores, labels, choices):
+    return min([0.125, 0.25, 0.5, 1.0, 2.0, 4.0], key=lambda t: loss_at(scores, labels, t))
+
+
+def the_loss(scores, labels, choices):
+    return min(loss_at(scores, labels, t) for t in choices)
 
 
 def each_text(logits, wanted, gamma):
@@ -72,23 +98,31 @@ def hard_counts_less(logits, wanted, gamma):
     return (torch.exp(-losses) ** gamma * losses).mean()
 
 
+def always_squared(logits, wanted, gamma):
+    return each_text(logits, wanted, 2.0 if gamma else 0.0).mean()
+
+
 @pytest.mark.parametrize(
     ("name", "attempt", "message"),
     [
-        ("08.1", swapped, "the two are swapped"),
-        ("08.1", divides_by_zero, "divides by zero"),
-        ("08.1", accuracy_twice, "that is accuracy"),
-        ("08.2", all_places, "takes all places of all texts"),
-        ("08.2", last_place, "reads the last position"),
-        ("08.2", one_too_far, "one position too far"),
-        ("08.3", counts_only_above, "two ham messages are at or above"),
-        ("08.3", highest, "take the lowest"),
-        ("08.3", forgets_the_end, "no threshold works"),
-        ("08.4", each_text, "return the mean"),
-        ("08.4", mean_first, "the mean was taken first"),
-        ("08.4", hard_counts_less, "must count less"),
+        ("08.1", plain_mean, "weighs as many answers"),
+        ("08.1", all_at_once, "cancel each other"),
+        ("08.1", loses_the_surest, "includes its upper edge"),
+        ("08.1", signed, "the absolute distance"),
+        ("08.1", cancels, "cancel each other"),
+        ("08.1", counts_twice, "count each answer once"),
+        ("08.2", multiplies, "divided by the temperature"),
+        ("08.2", worst, "the highest loss"),
+        ("08.2", always_the_third, "has the lowest cross-entropy"),
+        ("08.2", never_below_one, "below 1"),
+        ("08.2", own_choices, "that were given"),
+        ("08.2", the_loss, "one of the temperatures"),
+        ("08.3", each_text, "return the mean"),
+        ("08.3", mean_first, "the mean was taken first"),
+        ("08.3", hard_counts_less, "must count less"),
+        ("08.3", always_squared, "need not be whole"),
     ],
 )
 def test_a_typical_mistake_is_explained(name, attempt, message):
     verdict = judge(name, attempt)
-    assert verdict.startswith("Not yet: ") and message in verdict
+    assert verdict.startswith("Not yet: ") and message in " ".join(verdict.split())

@@ -16,9 +16,11 @@ from helpers.classifier import (
     classification_loss,
     encode_texts,
     finetune,
+    fit_head,
     pad,
     predict,
     split,
+    vectors_of,
 )
 from helpers.config import PRESETS
 from helpers.model import GPT
@@ -167,3 +169,34 @@ def test_bad_input_is_refused():
         FinetuneConfig(epochs=0)
     with pytest.raises(ValueError, match="learning_rate"):
         FinetuneConfig(learning_rate=0)
+
+
+def test_vectors_are_those_of_each_text_alone():
+    gpt = small().gpt
+    rows = [[5, 6, 7], [1, 2, 3, 4, 5, 6], [8]]
+    alone = [gpt.hidden_states(torch.tensor([row]))[0, -1] for row in rows]
+    torch.testing.assert_close(vectors_of(gpt, rows, batch_size=2), torch.stack(alone))
+    with pytest.raises(ValueError, match="no texts"):
+        vectors_of(gpt, [])
+
+
+def test_a_head_finds_the_dimension_that_decides():
+    torch.manual_seed(0)
+    vectors = torch.randn(300, 20) * torch.linspace(0.1, 5, 20) + 3
+    labels = (vectors[:, 4] > 3).int().tolist()
+    head = fit_head(vectors[:200], labels[:200], decay=1e-3)
+    said = head(vectors[200:]).argmax(dim=-1)
+    assert (said == torch.tensor(labels[200:])).float().mean() > 0.9
+    assert fit_head(vectors[:200], [label * 2 for label in labels[:200]]).out_features == 3
+
+
+def test_a_head_needs_a_label_per_vector_and_two_classes():
+    for labels in ([0, 1], [1, 1, 1]):
+        with pytest.raises(ValueError, match="two different"):
+            fit_head(torch.zeros(3, 2), labels)
+
+
+def test_more_decay_means_smaller_weights():
+    vectors = torch.tensor([[0.0, 1.0], [0.2, 0.9], [1.0, 0.1], [0.9, 0.0]])
+    sizes = [fit_head(vectors, [0, 0, 1, 1], decay).weight.norm() for decay in (1e-3, 1e-1, 10)]
+    assert sizes[0] > sizes[1] > sizes[2]

@@ -55,7 +55,9 @@ def test_there_are_enough_of_them():
 
 def test_each_has_four_wordings_and_no_wording_comes_twice():
     assert [question for question in ALL if len(question.wordings) < 4] == []
-    seen = Counter(wording.lower() for question in ALL for wording in question.wordings + question.typed)
+    seen = Counter(
+        wording.lower() for question in ALL for wording in question.wordings + question.typed
+    )
     assert [wording for wording, n in seen.items() if n > 1] == []
 
 

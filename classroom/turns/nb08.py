@@ -6,74 +6,68 @@ from torch.nn import functional as F
 from classroom.turns.registry import attempted, exercise, wrong
 
 
-@exercise("08.1", "Precision and recall")
-def precision_and_recall(attempt):
-    wanted, said = [1, 1, 1, 0, 0, 0, 0], [1, 0, 0, 1, 0, 0, 0]
-    result = tuple(float(value) for value in attempted(attempt(wanted, said)))
-    if len(result) != 2:
-        wrong(f"it returned {len(result)} values; return precision and recall.")
-    if abs(result[0] - 1 / 3) < 1e-6 and abs(result[1] - 1 / 2) < 1e-6:
-        wrong("the two are swapped: precision divides by what was called spam, recall by all spam.")
-    if abs(result[0] - 4 / 7) < 1e-6:
-        wrong("that is accuracy: it counts ham that was called ham. Precision looks at spam only.")
-    if abs(result[0] - 1 / 2) > 1e-6:
-        wrong(f"of two messages called spam one was; precision is 0.5, not {result[0]:.3f}.")
-    if abs(result[1] - 1 / 3) > 1e-6:
-        wrong(f"of three spam messages one was found; recall is 0.333, not {result[1]:.3f}.")
-    try:
-        empty = tuple(attempt([1, 0], [0, 0])), tuple(attempt([0, 0], [1, 0]))
-    except ZeroDivisionError:
-        wrong("it divides by zero if nothing was called spam, or if there is none: return 0.")
-    if empty != ((0, 0), (0, 0)):
-        wrong(f"with nothing called spam, or no spam at all, both are 0; it gave {empty}.")
-    return "one of two called, one of three found, and no division by zero."
-
-
-@exercise("08.2", "The last real token")
-def last_states(attempt):
-    hidden = torch.arange(24.0).view(3, 4, 2)
-    lengths = torch.tensor([4, 1, 2])
-    result = attempted(attempt(hidden, lengths))
-    expected = hidden[torch.arange(3), lengths - 1]
-    if tuple(result.shape) != (3, 2):
+@exercise("08.1", "The expected calibration error")
+def calibration_error(attempt):
+    confidence = [0.55, 0.65, 0.95, 0.95, 0.95, 1.0]
+    correct = [True, True, True, True, False, False]
+    edges = [0.5, 0.8, 1.0]
+    result = float(attempted(attempt(confidence, correct, edges)))
+    low, high = abs(0.6 - 1), abs(0.9625 - 0.5)
+    right = (2 * low + 4 * high) / 6
+    if abs(result - (low + high) / 2) < 1e-6:
+        wrong("each bin weighs as many answers as it holds; you took the plain mean of the bins.")
+    if abs(abs(result) - abs(5.05 / 6 - 4 / 6)) < 1e-6:
         wrong(
-            f"the shape is {tuple(result.shape)}, not (3, 2): `hidden[:, lengths - 1]` takes all "
-            "places of all texts. Index with the numbers of the texts, too."
+            "a bin that is too modest and one that is too sure cancel each other: take the absolute "
+            "distance in each bin, then add."
         )
-    if torch.equal(result, hidden[:, -1]):
-        wrong("it reads the last position, which is padding in all but the longest text.")
-    if torch.equal(result, hidden[torch.arange(3), lengths % 4]):
-        wrong("it is one position too far: a text of 1 token has its last token at position 0.")
-    if not torch.equal(result, expected):
-        wrong("it takes other vectors than those at position length - 1.")
-    return "each text is read at its own end."
-
-
-@exercise("08.3", "A threshold for worried people")
-def choose_threshold(attempt):
-    probabilities, wanted = [0.1, 0.4, 0.4, 0.7, 0.8, 0.9], [0, 0, 1, 1, 0, 1]
-    result = attempted(attempt(probabilities, wanted, 1))
-    if result == 0.7:
-        pass
-    elif result == 0.4:
+    if abs(result - (2 * low + 3 * abs(0.95 - 2 / 3)) / 6) < 1e-6:
+        wrong("the answer with a confidence of 1.0 was lost: the last bin includes its upper edge.")
+    if abs(result - right) > 1e-6:
         wrong(
-            "at 0.4 two ham messages are at or above the threshold (0.4 and 0.8): one is allowed."
+            f"it gave {result:.4f}, not {right:.4f}: add, for each bin, its share of the answers "
+            "times the distance of its accuracy from its mean confidence."
         )
-    elif result in (0.8, 0.9):
-        wrong("a lower threshold is allowed too, and finds more spam: take the lowest.")
-    else:
-        wrong(f"for one false alarm the threshold is 0.7, not {result}.")
-    if attempt(probabilities, wanted, 0) != 0.9:
-        wrong(
-            "with no false alarm allowed only 0.9 is left: the ham message at 0.8 is called spam "
-            "by a threshold of exactly 0.8."
-        )
-    if attempt([0.2, 0.6], [1, 0], 0) != 1.1:
-        wrong("if ham has the highest probability, no threshold works: return 1.1.")
-    return "the lowest threshold that keeps the promise, and 1.1 where none does."
+    one_bin = float(attempt([0.6, 0.6], [True, True], edges))
+    if abs(one_bin - 0.4) > 1e-6:
+        wrong(f"for two answers of confidence 0.6, both right, it gave {one_bin:.4f}, not 0.4.")
+    inner = float(attempt([0.8, 0.7], [True, True], edges))
+    if abs(inner - (0.2 + 0.3) / 2) > 1e-6:
+        wrong("a confidence of 0.8 belongs to one bin, the upper one: count each answer once.")
+    return "weighed by the answers in each bin, with both ends of the scale."
 
 
-@exercise("08.4", "Focal loss")
+@exercise("08.2", "Temperature")
+def choose_temperature(attempt):
+    torch.manual_seed(0)
+    labels = torch.arange(60) % 2
+    scores = F.one_hot(labels, 2) * 2.0 + torch.randn(60, 2) * 2
+    choices = [0.125, 0.25, 0.5, 1.0, 2.0, 4.0]
+
+    def best(scores, choices):
+        return min(choices, key=lambda t: F.cross_entropy(scores / t, labels).item())
+
+    result = attempted(attempt(1.5 * scores, labels, choices))
+    if result not in choices:
+        wrong(f"it returned {result}; return one of the temperatures given.")
+    if (
+        result
+        == min(choices, key=lambda t: F.cross_entropy(1.5 * scores * t, labels).item())
+        != best(1.5 * scores, choices)
+    ):
+        wrong("the scores are divided by the temperature, not multiplied.")
+    if result == max(choices, key=lambda t: F.cross_entropy(1.5 * scores / t, labels).item()):
+        wrong("that is the temperature with the highest loss; take the lowest.")
+    if result != best(1.5 * scores, choices):
+        wrong(f"it chose {result}; {best(1.5 * scores, choices)} has the lowest cross-entropy.")
+    if attempt(scores / 5, labels, choices) != best(scores / 5, choices):
+        wrong("for scores that are too modest the best temperature is below 1.")
+    if attempt(1.5 * scores, labels, [3.0, 1.5]) != best(1.5 * scores, [3.0, 1.5]):
+        wrong("try the temperatures that were given, in any order.")
+    return "chosen by the cross-entropy on held-out texts; no answer changes, only how sure it is."
+
+
+@exercise("08.3", "Focal loss")
 def focal_loss(attempt):
     torch.manual_seed(0)
     logits, wanted = 2 * torch.randn(8, 3), torch.arange(8) % 3
@@ -93,4 +87,8 @@ def focal_loss(attempt):
         wrong(f"for gamma 2 it gave {result:.4f}, not {expected:.4f}.")
     if not torch.isclose(torch.as_tensor(attempt(logits, wanted, 0.0)), losses.mean()):
         wrong("with gamma 0 it must be the cross-entropy.")
+    if not torch.isclose(
+        torch.as_tensor(attempt(logits, wanted, 0.5)), ((1 - p) ** 0.5 * losses).mean()
+    ):
+        wrong("gamma is an argument, and need not be whole.")
     return "easy texts count little, and with gamma 0 it is cross-entropy."

@@ -112,7 +112,7 @@ def exercises_by_notebook():
     """The names of all exercises of every notebook, in order.
 
     >>> exercises_by_notebook()["08"]
-    ['08.1', '08.2', '08.3', '08.4']
+    ['08.1', '08.2', '08.3']
     """
     numbers = sorted(path.stem[2:] for path in Path(__file__).parent.glob("nb[0-9][0-9].py"))
     for number in numbers:
