@@ -28,8 +28,8 @@ from helpers.model import GPT
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, evaluate_loss, train
 
-SEEDS, SIZES, TEST_SIZE = range(5), (10, 30, 100, 300), 200
-STEPS, BATCH_SIZE, RATE, LORA_RATE = 60, 8, 1e-3, 1e-2
+SEEDS, SIZES, TEST_SIZE = range(5), (10, 30, 100, 300), 100
+STEPS, BATCH_SIZE, RATE, LORA_RATE = 50, 8, 1e-3, 1e-2
 KNOWN = ("plural", "negate", "compare", "extract")
 OTHERS = tuple(kind for kind in tasks.KINDS if kind not in KNOWN)
 SHOTS = (0, 1, 4)
@@ -112,7 +112,8 @@ def one_run(kind, variant, n, seed, part="test"):
     model, tokenizer, learned = finetuned(kind, variant, n, seed)
     found = {"kind": kind, "variant": variant, "n": n, "seed": seed}
     found["right"] = in_chat(model, tokenizer, draw(kind, TEST_SIZE, 1, part))
-    found["right_in_training"] = in_chat(model, tokenizer, learned[:100])
+    if kind == "letters":
+        found["right_in_training"] = in_chat(model, tokenizer, learned[:TEST_SIZE])
     if kind == "known":
         found["others"] = in_chat(model, tokenizer, draw("others", TEST_SIZE, 1, part))
     if kind == "reverse" and n == 300 and variant in ("masked", "LoRA"):

@@ -5,6 +5,11 @@ import statistics
 from helpers.plots import COLORS, new_axes, show
 
 
+def _error(shares):
+    """The standard error of a mean; of one value there is none."""
+    return statistics.stdev(shares) / len(shares) ** 0.5 if len(shares) > 1 else 0.0
+
+
 def plot_by_examples(curves, levels=()):
     """Show accuracies by the number of examples: `curves` maps a name to {n: one per seed}.
 
@@ -13,7 +18,7 @@ def plot_by_examples(curves, levels=()):
     ax, said = new_axes(7.5, 4), []
     for (name, by_n), color in zip(curves.items(), COLORS, strict=False):
         means = [statistics.mean(shares) for shares in by_n.values()]
-        errors = [statistics.stdev(shares) / len(shares) ** 0.5 for shares in by_n.values()]
+        errors = [_error(shares) for shares in by_n.values()]
         ax.errorbar(
             list(by_n), means, errors, color=color, marker="o", markersize=5, capsize=3, label=name
         )

@@ -11,7 +11,8 @@ in the prompt; the second asks for a fact about a word that its token does not s
 Two wordings of each kind are held out as well.
 
 >>> task = sample(1, seed=1, kind="reverse")[0]
->>> task.instruction, task.input, task.output
+>>> task.input, task.output
+('baby, bird, cap', 'cap, bird, baby')
 """
 
 import random
