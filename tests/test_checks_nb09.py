@@ -1,21 +1,20 @@
 """Typical mistakes in the exercises of notebook 09, each met with its own message."""
 
 import pytest
+import torch
 
 from classroom.turns.registry import judge
 
 
-def masks_one_too_many(token_ids, prompt_length, end):
-    targets = list(token_ids[1:]) + [end]
-    return [-100] * prompt_length + targets[prompt_length:]
+def weighted(divide=None, swap=False, by_row=False, item=False):
+    def loss(losses, of_prompt, w):
+        weights = torch.where(of_prompt, 1.0, w) if swap else torch.where(of_prompt, w, 1.0)
+        if by_row:
+            return ((weights * losses).sum(1) / weights.sum(1)).mean()
+        mean = (weights * losses).sum() / (divide or (lambda weights: weights.sum()))(weights)
+        return mean.item() if item else mean
 
-
-def forgets_the_shift(token_ids, prompt_length, end):
-    return [-100] * (prompt_length - 1) + list(token_ids[prompt_length - 1 :])
-
-
-def masks_nothing(token_ids, prompt_length, end):
-    return list(token_ids[1:]) + [end]
+    return loss
 
 
 def cuts_a_turn(turns, limit):
@@ -48,8 +47,10 @@ def skips_over(turns, limit):
     return row
 
 
-def distill(swap=False, keep_all=False, hot=True):
+def distill(swap=False, keep_all=False, hot=True, minus_entropy=False):
     def loss(student, teacher, targets, t):
+        if minus_entropy:
+            return distill()(student, teacher, targets, t) - distill()(teacher, teacher, targets, t)
         student, teacher = (teacher, student) if swap else (student, teacher)
         t = t if hot else 1.0
         losses = -((teacher / t).softmax(-1) * (student / t).log_softmax(-1)).sum(-1)
@@ -61,9 +62,14 @@ def distill(swap=False, keep_all=False, hot=True):
 @pytest.mark.parametrize(
     ("name", "attempt", "message"),
     [
-        ("09.1", masks_one_too_many, "one too many is masked"),
-        ("09.1", forgets_the_shift, "not shifted"),
-        ("09.1", masks_nothing, "nothing is masked"),
+        ("09.1", weighted(divide=lambda weights: weights.numel()), "not by the number"),
+        ("09.1", weighted(divide=lambda weights: 1), "the weighted sum"),
+        ("09.1", weighted(swap=True), "are swapped"),
+        ("09.1", weighted(by_row=True), "averages per row"),
+        ("09.1", weighted(item=True), "gradient is lost"),
+        ("09.1", lambda losses, of_prompt, w: losses.mean(), "over all positions"),
+        ("09.1", lambda losses, of_prompt, w: losses[~of_prompt].mean(), "over the answers alone"),
+        ("09.1", lambda losses, of_prompt, w: losses, "return one number"),
         ("09.2", cuts_a_turn, "half a turn is kept"),
         ("09.2", keeps_the_oldest, "the oldest turns are kept"),
         ("09.2", appends, "wrong order"),
@@ -78,6 +84,9 @@ def distill(swap=False, keep_all=False, hot=True):
         ("09.4", distill(keep_all=True), "masked positions count"),
         ("09.4", distill(hot=False), "temperature is not used"),
         ("09.4", distill(swap=True), "are swapped"),
+        ("09.4", distill(minus_entropy=True), "KL divergence"),
+        ("09.4", lambda s, t, y, h: h * h * distill()(s, t, y, h), "t² times the mean"),
+        ("09.4", lambda s, t, y, h: (y != -100).sum() * distill()(s, t, y, h), "take the mean"),
     ],
 )
 def test_a_typical_mistake_is_explained(name, attempt, message):

@@ -5,27 +5,39 @@ import torch
 from classroom.turns.registry import attempted, exercise, wrong
 
 
-@exercise("09.1", "Mask the prompt")
-def masked_targets(attempt):
-    result = list(attempted(attempt([5, 6, 7, 8, 9], 3, 0)))
-    if len(result) != 5:
-        wrong(f"five tokens have five targets, the end among them; it gave {len(result)}.")
-    if result == [-100, -100, -100, 9, 0]:
-        wrong(
-            "one too many is masked: the last prompt token predicts the first token of the answer, "
-            "and that is what the model must learn most."
-        )
-    if result == [-100, -100, 7, 8, 9]:
-        wrong("the targets are not shifted: position i must predict token i + 1.")
-    if result == [6, 7, 8, 9, 0]:
-        wrong("nothing is masked: the model would be scored on what the user wrote.")
-    if result[-1] == -100:
-        wrong("the end is masked: the model would never learn to stop.")
-    if result != [-100, -100, 8, 9, 0]:
-        wrong(f"for tokens 5 to 9 and a prompt of 3 it gave {result}, not [-100, -100, 8, 9, 0].")
-    if list(attempt([5, 6], 1, 0)) != [6, 0]:
-        wrong("a prompt of one token hides no target: its only target is the answer's first token.")
-    return "the answer and its end are scored, the prompt is not."
+@exercise("09.1", "Prompts at a discount")
+def weighted_loss(attempt):
+    losses = torch.tensor([[4.0, 2.0, 1.0], [8.0, 3.0, 5.0]])
+    of_prompt = torch.tensor([[True, True, False], [True, False, False]])
+
+    def loss_with(w):
+        return torch.as_tensor(attempted(attempt(losses.clone(), of_prompt.clone(), w)))
+
+    result = loss_with(0.5)
+    if result.shape != ():
+        wrong(f"it returned a tensor of shape {tuple(result.shape)}; return one number, the mean.")
+    mistakes = {
+        16.0 / 6: "divide by the sum of the weights, not by the number of positions: else a low w "
+        "makes the loss look good.",
+        16.0: "that is the weighted sum; divide it by the sum of the weights.",
+        18.5 / 4.5: "the weights are swapped: w is for the prompt, 1 for the answer.",
+        23.0 / 6: "w is not used: this is the mean over all positions.",
+        3.0: "w is not used: this is the mean over the answers alone.",
+        (4.0 / 2 + 12.0 / 2.5) / 2: "it averages per row: then a token of a short row weighs more.",
+    }
+    for value, message in mistakes.items():
+        if abs(result.item() - value) < 1e-5:
+            wrong(message)
+    if abs(result.item() - 16.0 / 4.5) > 1e-5:
+        wrong(f"with w = 0.5 it gave {result:.4f}, not 16 / 4.5 = {16 / 4.5:.4f}.")
+    for w, mean, what in ((0.0, 3.0, "the answers alone"), (1.0, 23.0 / 6, "all positions")):
+        if abs(loss_with(w).item() - mean) > 1e-5:
+            wrong(f"with w = {w:g} it is the mean over {what}, {mean:.4f}.")
+    moving = losses.clone().requires_grad_()
+    found = attempt(moving, of_prompt, 0.5)
+    if not (isinstance(found, torch.Tensor) and found.requires_grad):
+        wrong("the gradient is lost on the way: the loss must stay a tensor, without .item().")
+    return "from masked prompts at w = 0 to fully scored ones at w = 1."
 
 
 @exercise("09.2", "A conversation that fits")
@@ -89,6 +101,20 @@ def distillation_loss(attempt):
         wrong("the temperature is not used.")
     if torch.isclose(result, losses(teacher, student, 2.0)[counts].mean()):
         wrong("student and teacher are swapped: the teacher's probabilities are the weights.")
+    entropy = losses(teacher, teacher, 2.0)[counts].mean()
+    if torch.isclose(result, expected - entropy):
+        wrong(
+            f"it gave {result:.4f}, the KL divergence: the cross-entropy without the teacher's own "
+            f"entropy, which is constant. Its gradient is right; the task asks for {expected:.4f}."
+        )
+    if torch.isclose(result, 4 * expected):
+        wrong(
+            f"it gave {result:.4f}, which is t² times the mean. Hinton's t² keeps gradients as large "
+            f"as those of hard targets, where both are mixed; here the mean alone is asked for, "
+            f"{expected:.4f}."
+        )
+    if torch.isclose(result, losses(student, teacher, 2.0)[counts].sum()):
+        wrong("that is the sum over the positions; take the mean.")
     if not torch.isclose(result, expected):
         wrong(f"it gave {result:.4f}, not {expected:.4f}.")
     return "the student learns the teacher's whole distribution, at the positions that count."
