@@ -2,12 +2,11 @@
 
 import ast
 import importlib
-import re
 
 import nbformat
 import pytest
 
-from tests.turn_cells import HINT, NOTEBOOKS, SOLUTION, run_cell, turns_of
+from tests.turn_cells import HINT, NOTEBOOKS, SOLUTION, run_cell, turn_name, turns_of
 from tools import execute
 from tools.compare_outputs import comparable
 from tools.notebook_parts import merged
@@ -27,12 +26,6 @@ def defined(source):
             part.body = part.body[1:]
     node.decorator_list = []
     return node
-
-
-def turn_name(source):
-    """The name of the turn in a cell: that of its function or class, `Class.method` for a method."""
-    of = re.search(r"^@your_turn\(of=(\w+)\)", source, re.M)
-    return f"{of[1]}.{defined(source).name}" if of else defined(source).name
 
 
 @pytest.fixture

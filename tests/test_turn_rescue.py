@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from classroom.turns import rescue
 from classroom.turns.turn import Turns
+from tests.turn_cells import unwrapped
 from tools import execute
 from tools.lectures import ROOT
 
@@ -106,7 +107,8 @@ def run(sources, state, allow=False):
 
 
 def text_of(cell):
-    return "".join(output.get("text", output.get("ename", "")) for output in cell.outputs)
+    said = (output.get("text", output.get("ename", "")) for output in cell.outputs)
+    return unwrapped("".join(said))
 
 
 def test_run_all_goes_on_with_the_courses_version(tmp_path):

@@ -18,10 +18,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from classroom.turns import guard, kept
 from classroom.turns.guard import OutOfTime, limited
 from classroom.turns.kept import Kept, keep, kept_turns
-from classroom.turns.registry import Wrong
+from classroom.turns.registry import COLUMNS, Wrong, wrapped
 from classroom.turns.trial import Trial
 from classroom.turns.turn import Slow, Turns
-from tests.turn_cells import run_cell
+from tests.turn_cells import run_cell, unwrapped
 from tools import execute
 from tools.lectures import ROOT
 
@@ -89,7 +89,7 @@ def cell(tmp_path, monkeypatch):
     namespace = {"your_turn": turns.your_turn, "__name__": "__main__"}
 
     def run(source):
-        return run_cell(textwrap.dedent(source), namespace)
+        return unwrapped(run_cell(textwrap.dedent(source), namespace))
 
     run.names = namespace
     run.turns = turns
@@ -126,6 +126,16 @@ def test_a_wrong_turn_is_told_on_which_input_and_is_not_used(cell):
 
 def test_dots_left_under_an_answer_do_not_hide_it(cell):
     assert "right" in cell("@your_turn\ndef double(number):\n    return 2 * number\n    ...\n")
+
+
+def test_a_long_verdict_is_broken_between_words_and_nowhere_else():
+    """In JupyterLab a longer line would be broken within a word."""
+    for words in ("f" * 20 + " ", "it gives 'a  b' " * 3, "x.y-z/w, "):
+        for times in range(1, 60):
+            verdict = f"double: not yet: {words * times}end\n    {'code ' * 30}^"
+            lines = wrapped(verdict).split("\n")
+            assert max(map(len, lines[:-1])) <= COLUMNS and unwrapped(wrapped(verdict)) == verdict
+    assert wrapped("y" * 200) == "y" * 200
 
 
 # a right version that is slow

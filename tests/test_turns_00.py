@@ -1,25 +1,7 @@
 """The turns of notebook 00: other right answers, typical mistakes, and each property of each task."""
 
-import pytest
-
 from classroom.turns.t00 import TURNS
-from tests.turn_cells import run_cell
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def function(head, *lines, imports=""):
-    return f"{imports}@your_turn\ndef {head}:\n" + "".join(f"    {line}\n" for line in lines)
-
-
-def method(head, *lines):
-    return f"@your_turn(of=Value)\ndef {head}:\n" + "".join(f"    {line}\n" for line in lines)
-
+from tests.turn_cells import function, method, turn_tests
 
 MATH = "import math\n\n\n"
 LOOP = ("total = 0", "for i in range(len(a)):", "    total += a[i] * b[i]", "return total")
@@ -115,7 +97,7 @@ RIGHT = [
         "return points",
     ),
     CLASS,
-    method("backward(self)", *[line.format("+=") for line in WALK]),
+    method("Value", "backward(self)", *[line.format("+=") for line in WALK]),
     function(
         "tanh(value)",
         "e = math.exp(2 * value.data)",
@@ -279,11 +261,15 @@ WRONG = [
         CLASS.replace("return Value(self.data + other.data", "Value(self.data + other.data"),
         "return",
     ),
-    (method("backward(self)", *[line.format("=") for line in WALK]), "+="),
-    (method("backward(self)", *AT_ONCE), "all values after it"),
-    (method("backward(self)", *EACH_PATH), "still running"),
+    (method("Value", "backward(self)", *[line.format("=") for line in WALK]), "+="),
+    (method("Value", "backward(self)", *AT_ONCE), "all values after it"),
+    (method("Value", "backward(self)", *EACH_PATH), "still running"),
     (
-        method("backward(self)", *[line.format("+=") for line in WALK if "self.grad" not in line]),
+        method(
+            "Value",
+            "backward(self)",
+            *[line.format("+=") for line in WALK if "self.grad" not in line],
+        ),
         "own grad",
     ),
     (
@@ -363,21 +349,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_versions_of_another_shape_pass(source, tmp_path, monkeypatch):
-    assert ": right, " in said_to(source, tmp_path, monkeypatch)
-
-
-@pytest.mark.parametrize(("source", "said"), WRONG)
-def test_each_mistake_has_its_message(source, said, tmp_path, monkeypatch):
-    printed = said_to(source, tmp_path, monkeypatch)
-    assert ": right" not in printed and said in printed, printed
-
-
-def test_every_turn_is_tried_both_ways():
-    def names(sources):
-        heads = (source.split("@your_turn")[1].split("def ", 1)[1] for source in sources)
-        return {head.split("(")[0] for head in heads}
-
-    turns = {name.split(".")[-1] for name in TURNS.turns} - {"Value"}
-    assert turns <= names(RIGHT) and turns <= names([source for source, _ in WRONG])
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)

@@ -1,29 +1,17 @@
 """The turns of notebook 01: other right answers, typical mistakes, and each property of each task."""
 
 import random
-import re
-
-import pytest
+from functools import partial
 
 from classroom.turns.t01 import SMALL_SCRIPT, TURNS, MiniEliza, in_1966_form, random_texts
 from helpers.eliza import Eliza
 from helpers.eliza.script import parse_script
-from tests.turn_cells import run_cell
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
+from tests.turn_cells import changed as changed_text
+from tests.turn_cells import function, turn_tests
 
 
 def writer(name, arguments, imports=""):
-    def function(*lines):
-        body = "".join(f"    {line}\n" for line in lines)
-        return f"{imports}@your_turn\ndef {name}({arguments}):\n{body}"
-
-    return function
+    return partial(function, f"{name}({arguments})", imports=imports)
 
 
 reflect = writer("reflect", "words, swaps")
@@ -127,10 +115,8 @@ PROMPT = (
 
 
 def changed(lines, old, new):
-    """Lines with one change, which must be possible."""
-    text = "\n".join(lines)
-    assert old in text, old
-    return text.replace(old, new).split("\n")
+    """Lines with one change."""
+    return changed_text("\n".join(lines), (old, new)).split("\n")
 
 
 RIGHT = [
@@ -511,24 +497,11 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, said
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    def turns(sources):
-        return [re.search(r"^(?:def|class) (\w+)", source, re.M)[1] for source in sources]
-
-    right, wrong = turns(RIGHT), turns(source for source, _ in WRONG)
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)
 
 
 def test_the_small_eliza_says_what_the_real_one_says():

@@ -1,28 +1,13 @@
 """The turns of notebook 02: other right answers, typical mistakes, and each property of each task."""
 
-import re
-
-import pytest
-
 from classroom.turns.t02 import TURNS
-from tests.turn_cells import run_cell
+from tests.turn_cells import function, turn_tests
 
 PATTERN = r"""([,.:;?_!"()']|--|\s)"""
 
 
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def function(name, arguments, *lines, imports=""):
-    return f"{imports}@your_turn\ndef {name}({arguments}):\n" + "".join(f"    {x}\n" for x in lines)
-
-
 def split(*lines):
-    return function("text_to_tokens", "text", *lines, imports="import re\n\n")
+    return function("text_to_tokens(text)", *lines, imports="import re\n\n")
 
 
 def split_with(pattern):
@@ -30,27 +15,27 @@ def split_with(pattern):
 
 
 def number(*lines):
-    return function("build_vocabulary", "tokens", *lines)
+    return function("build_vocabulary(tokens)", *lines)
 
 
 def encode(line):
-    return function("encode", "text, vocabulary", line)
+    return function("encode(text, vocabulary)", line)
 
 
 def decode(*lines):
-    return function("decode", "token_ids, vocabulary", *lines, imports="import re\n\n")
+    return function("decode(token_ids, vocabulary)", *lines, imports="import re\n\n")
 
 
 def add(*lines):
-    return function("add_special_tokens", "vocabulary, special_tokens", *lines)
+    return function("add_special_tokens(vocabulary, special_tokens)", *lines)
 
 
 def known(*lines):
-    return function("encode_known", "text, vocabulary", *lines)
+    return function("encode_known(text, vocabulary)", *lines)
 
 
 def around(*lines):
-    return function("split_around", "text, special_tokens", *lines, imports="import re\n\n")
+    return function("split_around(text, special_tokens)", *lines, imports="import re\n\n")
 
 
 WHOLE = """@your_turn
@@ -269,20 +254,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    assert ": right, " in said_to(source, tmp_path, monkeypatch)
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, said
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    def turns(sources):
-        return [re.search(r"^(?:def|class) (\w+)", source, re.M)[1] for source in sources]
-
-    right, wrong = turns(RIGHT), turns(source for source, _ in WRONG)
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)

@@ -1,27 +1,8 @@
 """The turns of notebook 03: other right answers, typical mistakes, and each property of each task."""
 
-import re
-
-import pytest
-
 from classroom.turns.t03 import TURNS
 from helpers.bpe.train import GPT2_SPLIT_PATTERN
-from tests.turn_cells import run_cell
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    course = names["BytePairTokenizer"]
-    names["BytePairTokenizer"] = type("BytePairTokenizer", (course,), {})  # a copy to write into
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def function(name, arguments, *lines, imports="", decorators="@your_turn\n"):
-    head = f"{imports}{decorators}def {name}({arguments}):\n"
-    return head + "".join(f"    {line}\n" for line in lines)
-
+from tests.turn_cells import function, turn_tests
 
 COUNTER = "from collections import Counter\n"
 PAIRWISE = "from itertools import pairwise\n"
@@ -29,7 +10,7 @@ REGEX = "import regex\n"
 
 
 def count(*lines):
-    return function("count_pairs", "words", *lines, imports=COUNTER + PAIRWISE)
+    return function("count_pairs(words)", *lines, imports=COUNTER + PAIRWISE)
 
 
 def count_each(line, start="counts = Counter()"):
@@ -43,7 +24,7 @@ def count_each(line, start="counts = Counter()"):
 
 
 def merge(*lines):
-    return function("merge_pair", "word, pair", *lines)
+    return function("merge_pair(word, pair)", *lines)
 
 
 def merge_with(test="word[i:i + 2] == pair", step=2, new="pair[0] + pair[1]", end="tuple(merged)"):
@@ -64,8 +45,7 @@ AGAIN = "words = {merge_pair(word, pair): n for word, n in words.items()}"
 
 def train(best=BEST, again=AGAIN, words=WORDS, keep="pair", stop="not counts", first="merges = []"):
     return function(
-        "train_merges",
-        "pretoken_counts, n_merges",
+        "train_merges(pretoken_counts, n_merges)",
         words,
         first,
         "for _ in range(n_merges):",
@@ -81,7 +61,7 @@ def train(best=BEST, again=AGAIN, words=WORDS, keep="pair", stop="not counts", f
 
 def split(pattern):
     return function(
-        "split_pretokens", "text", f"return regex.findall(r'''{pattern}''', text)", imports=REGEX
+        "split_pretokens(text)", f"return regex.findall(r'''{pattern}''', text)", imports=REGEX
     )
 
 
@@ -114,8 +94,7 @@ def train_merges_fast(pretoken_counts, n_merges):
             add(i, 1)
     return merges
 """
-NAIVE = function(
-    "train_merges_fast", "pretoken_counts, n_merges",
+NAIVE = function("train_merges_fast(pretoken_counts, n_merges)",
     "found = [train_merges(pretoken_counts, n_merges) for _ in range(3)]",  # too slow on any machine
     "return found[0]",
 )  # fmt: skip
@@ -128,11 +107,11 @@ def encode_word(*lines, choice="min(known, key=ranks.get)", end="tokens"):
         f"    tokens = merge_pair(tokens, {choice})",
         f"return {end}",
     )
-    return function("encode_word", "word, ranks", *lines, imports=PAIRWISE)
+    return function("encode_word(word, ranks)", *lines, imports=PAIRWISE)
 
 
 def at_special(*lines):
-    return function("split_at_special", "text, special_tokens", *lines, imports=REGEX)
+    return function("split_at_special(text, special_tokens)", *lines, imports=REGEX)
 
 
 NAMES = "names = sorted(special_tokens, key=len, reverse=True)"
@@ -176,8 +155,7 @@ def encode(plain=None, special=None, split="split_at_special(text, self.special_
         "    token_ids.append(self.special_tokens[part])",
     ]
     return function(
-        "encode",
-        "self, text, allowed_special=()",
+        "encode(self, text, allowed_special=())",
         "token_ids = []",
         f"for part in {split}:",
         "    if part not in self.special_tokens:",
@@ -201,7 +179,7 @@ def train(cls, text, vocab_size, special_tokens=("<|endoftext|>",)):
 
 
 def characters(*lines):
-    return function("byte_characters", "", *lines)
+    return function("byte_characters()", *lines)
 
 
 SHOWN = "shown = [v for v in range(256) if chr(v).isprintable() and not chr(v).isspace()]"
@@ -209,7 +187,7 @@ HIDDEN = "hidden = [v for v in range(256) if v not in shown]"
 
 
 def read(*lines):
-    return function("read_merges", "text", "values = byte_characters()", *lines)
+    return function("read_merges(text)", "values = byte_characters()", *lines)
 
 
 TURN_BACK = "return [tuple(bytes(values[c] for c in p) for p in line.split(' ')) for line in lines]"
@@ -423,23 +401,8 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said and "slower" not in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "The course's version is used." in said and message in said, said
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    def turns(sources):
-        for source in sources:
-            of = "BytePairTokenizer." if "of=" in source else ""
-            yield of + re.search(r"^(?:def|class) (\w+)", source, re.M)[1]
-
-    right, wrong = list(turns(RIGHT)), list(turns(source for source, _ in WRONG))
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)

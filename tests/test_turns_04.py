@@ -1,26 +1,16 @@
 """The turns of notebook 04: other right answers, typical mistakes, and each property of each task."""
 
-import re
-
-import pytest
+from functools import partial
 
 from classroom.turns.t04 import TURNS
-from tests.turn_cells import run_cell
+from tests import turn_cells
+from tests.turn_cells import turn_tests
 
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def function(name, arguments, *lines, imports="import torch\n\n"):
-    return f"{imports}@your_turn\ndef {name}({arguments}):\n" + "".join(f"    {x}\n" for x in lines)
+function = partial(turn_cells.function, imports="import torch\n\n")
 
 
 def windows(*lines):
-    return function("windows", "ids, context_length, stride", *lines)
+    return function("windows(ids, context_length, stride)", *lines)
 
 
 def windows_of(inputs, targets, last="len(ids) - context_length", step="stride"):
@@ -36,7 +26,7 @@ def windows_of(inputs, targets, last="len(ids) - context_length", step="stride")
 
 
 def batches(*lines):
-    return function("batches", "inputs, targets, batch_size, seed=None", *lines)
+    return function("batches(inputs, targets, batch_size, seed=None)", *lines)
 
 
 def batches_by(order, size="batch_size", stop="len(order) - batch_size + 1"):
@@ -56,7 +46,7 @@ SHUFFLED = (
 
 
 def product(*lines):
-    return function("lookup_by_product", "token_ids, table", *lines)
+    return function("lookup_by_product(token_ids, table)", *lines)
 
 
 def embedding(start, forward, name="weight"):
@@ -69,11 +59,11 @@ def embedding(start, forward, name="weight"):
 
 
 def similar(*lines):
-    return function("most_similar", "table, index, count", *lines)
+    return function("most_similar(table, index, count)", *lines)
 
 
 def embed(*lines):
-    return function("embed", "token_ids, token_table, position_table, past=0", *lines)
+    return function("embed(token_ids, token_table, position_table, past=0)", *lines)
 
 
 CHECKED = (
@@ -84,7 +74,7 @@ CHECKED = (
 
 
 def sinusoidal(*lines):
-    return function("sinusoidal", "positions, dimensions", *lines)
+    return function("sinusoidal(positions, dimensions)", *lines)
 
 
 WAVES = (
@@ -95,7 +85,7 @@ BESIDE = "return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)"
 
 
 def rotate(*lines):
-    return function("rotate", "x, positions, base=10000.0", *lines)
+    return function("rotate(x, positions, base=10000.0)", *lines)
 
 
 ANGLES = (
@@ -115,7 +105,7 @@ def rotated(a="x[..., 0::2]", b="x[..., 1::2]", angles=ANGLES, first="-", second
 
 
 def overlap(*lines):
-    return function("overlap", "one, other, size=5", *lines, imports="")
+    return function("overlap(one, other, size=5)", *lines, imports="")
 
 
 def overlap_by(result, words="text.lower().split()", starts="max(1, len(words) - size + 1)"):
@@ -130,12 +120,12 @@ def overlap_by(result, words="text.lower().split()", starts="max(1, len(words) -
 
 
 def unique(*lines):
-    return function("without_copies", "documents, limit=0.5", *lines, imports="")
+    return function("without_copies(documents, limit=0.5)", *lines, imports="")
 
 
 def mixture(*lines):
     imports = "import itertools\nimport random\n\n"
-    return function("mixture", "sources, weights, count, seed", *lines, imports=imports)
+    return function("mixture(sources, weights, count, seed)", *lines, imports=imports)
 
 
 def mixture_by(names, following="next(texts[name])"):
@@ -679,21 +669,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, f"{said}\n{source}"
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    def turns(sources):
-        return [re.search(r"^(?:def|class) (\w+)", source, re.M)[1] for source in sources]
-
-    right, wrong = turns(RIGHT), turns(source for source, _ in WRONG)
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)

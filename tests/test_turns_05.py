@@ -1,8 +1,7 @@
 """The turns of notebook 05: other right answers, typical mistakes, and each property of each task."""
 
-import re
+from functools import partial
 
-import pytest
 import torch
 
 from classroom.turns.t05 import (
@@ -16,43 +15,34 @@ from classroom.turns.t05 import (
     softmax,
 )
 from helpers import attention as package
-from tests.turn_cells import run_cell
+from tests import turn_cells
+from tests.turn_cells import changed, turn_tests
 
 IMPORTS = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n\n"
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def function(name, arguments, *lines):
-    return f"{IMPORTS}@your_turn\ndef {name}({arguments}):\n" + "".join(f"    {x}\n" for x in lines)
+function = partial(turn_cells.function, imports=IMPORTS)
 
 
 def scores(*lines):
-    return function("attention_scores", "queries, keys", *lines)
+    return function("attention_scores(queries, keys)", *lines)
 
 
 def weights(*lines):
-    return function("softmax", "scores", *lines)
+    return function("softmax(scores)", *lines)
 
 
 QKV = "q, k, v = x @ weight_query, x @ weight_key, x @ weight_value"
 
 
 def itself(*lines):
-    return function("self_attention", "x, weight_query, weight_key, weight_value", QKV, *lines)
+    return function("self_attention(x, weight_query, weight_key, weight_value)", QKV, *lines)
 
 
 def mask(*lines):
-    return function("causal_mask", "query_length, key_length", *lines)
+    return function("causal_mask(query_length, key_length)", *lines)
 
 
 def attends(*lines):
-    return function("attend", "queries, keys, values, mask=None", *lines)
+    return function("attend(queries, keys, values, mask=None)", *lines)
 
 
 SCORES = "scores = queries @ keys.mT / keys.shape[-1] ** 0.5"
@@ -62,19 +52,19 @@ GIVE = "return weights @ values, weights"
 
 
 def splits(*lines):
-    return function("split_heads", "x, n_heads", *lines)
+    return function("split_heads(x, n_heads)", *lines)
 
 
 def joins(*lines):
-    return function("join_heads", "x", *lines)
+    return function("join_heads(x)", *lines)
 
 
 def looks(*lines):
-    return function("attention_weights", "layer, x", *lines)
+    return function("attention_weights(layer, x)", *lines)
 
 
 def blocks(*lines):
-    return function("attend_in_blocks", "query, keys, values, block", *lines)
+    return function("attend_in_blocks(query, keys, values, block)", *lines)
 
 
 MODULE = f"""{IMPORTS}@your_turn
@@ -114,11 +104,7 @@ return mixed / total""".splitlines()
 
 
 def blocks_with(*changes):
-    lines = "\n".join(LOOP)
-    for old, new in changes:
-        assert old in lines
-        lines = lines.replace(old, new)
-    return blocks(*lines.splitlines())
+    return blocks(*changed("\n".join(LOOP), *changes).splitlines())
 
 
 RIGHT = [
@@ -317,24 +303,11 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, said
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    def turns(sources):
-        return [re.search(r"^(?:def|class) (\w+)", source, re.M)[1] for source in sources]
-
-    right, wrong = turns(RIGHT), turns(source for source, _ in WRONG)
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)
 
 
 # the right values of what the notebook claims

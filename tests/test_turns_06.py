@@ -1,8 +1,7 @@
 """The turns of notebook 06: other right answers, typical mistakes, and each property of each task."""
 
-import inspect
-import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +12,8 @@ from helpers import kv_cache
 from helpers.config import PRESETS
 from helpers.generate import generate
 from helpers.model import GPT
-from tests.turn_cells import run_cell
+from tests import turn_cells
+from tests.turn_cells import course_cell, turn_tests
 
 IMPORTS = """import math
 
@@ -23,40 +23,9 @@ from torch.nn import functional as F
 
 
 """
-KEPT = {"MultiHeadAttention": t06.MultiHeadAttention, "GPT": t06.GPT}
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    # a method is put into its class: into a fresh one, so that no test changes another
-    fresh = {name: type(name, (kept,), {}) for name, kept in KEPT.items()}
-    names = {name: turn.course for name, turn in TURNS.turns.items()} | fresh
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def course(name):
-    """The cell that holds the course's version of a turn."""
-    of = name.rpartition(".")[0]
-    decorator = f"@your_turn(of={of})\n" if of else "@your_turn\n"
-    return IMPORTS + decorator + inspect.getsource(TURNS.turns[name].course)
-
-
-def changed(name, *pairs):
-    """The course's version with some of its text replaced."""
-    source = course(name)
-    for old, new in pairs:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
-
-
-def function(head, *lines):
-    return f"{IMPORTS}@your_turn\ndef {head}:\n" + "".join(f"    {line}\n" for line in lines)
-
-
-def method(of, head, *lines):
-    return function(head, *lines).replace("@your_turn", f"@your_turn(of={of})")
+function = partial(turn_cells.function, imports=IMPORTS)
+method = partial(turn_cells.method, imports=IMPORTS)
+changed = partial(course_cell, TURNS, imports=IMPORTS)
 
 
 BLOCK_END = "return x + self.dropout(self.feed_forward(self.norm_feed_forward(x)))"
@@ -316,31 +285,11 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, said
-
-
-def turns(sources):
-    """The names of the turns of cells, methods with their class."""
-    names = []
-    for source in sources:
-        of = re.search(r"^@your_turn\(of=(\w+)\)", source, re.M)
-        name = re.search(r"^(?:def|class) (\w+)", source, re.M)[1]
-        names.append(f"{of[1]}.{name}" if of else name)
-    return names
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    right, wrong = turns(RIGHT), turns(source for source, _ in WRONG)
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT, WRONG)
 
 
 def whole_gpt():

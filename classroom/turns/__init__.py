@@ -7,7 +7,7 @@ Solved exercises are remembered, and `progress()` lists them.
 import datetime
 
 from classroom.study import progress as study
-from classroom.turns.registry import exercises_by_notebook, judge
+from classroom.turns.registry import exercises_by_notebook, judge, wrapped
 
 
 def check(name, attempt):
@@ -19,7 +19,7 @@ def check(name, attempt):
     verdict = judge(name, attempt)
     if verdict.startswith("Right: "):
         study.remember("exercises", name, datetime.date.today().isoformat())
-    print(verdict)
+    print(wrapped(verdict))
 
 
 def progress():

@@ -3,11 +3,15 @@
 There is one module per notebook (`nb01`, `nb02`, …), with one readable function per exercise.
 """
 
+import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+
+COLUMNS = 88  # of a notebook's output: JupyterLab breaks a longer line within a word
 
 
 class Wrong(Exception):
@@ -79,6 +83,29 @@ def judge(name, attempt):
         return f"Not yet: {difference}"
     except Exception as error:  # an attempt may fail in any way; the reader needs the reason
         return f"Not yet: your code stopped with {type(error).__name__}: {error}"
+
+
+def wrapped(verdict):
+    """A verdict whose long lines are broken between words; an indented line stays as it is.
+
+    >>> print(wrapped("attend: not yet: " + "a row of weights " * 5))
+    attend: not yet: a row of weights a row of weights a row of weights a row of weights a
+    row of weights
+    """
+    lines = []
+    for line in verdict.split("\n"):
+        if len(line) > COLUMNS and not line.startswith(" "):
+            held = re.sub(" {2,}", lambda spaces: "\ue000" * len(spaces[0]), line)  # in a string
+            line = textwrap.fill(
+                held,
+                COLUMNS,
+                expand_tabs=False,
+                replace_whitespace=False,
+                break_long_words=False,
+                break_on_hyphens=False,
+            ).replace("\ue000", " ")
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def exercises_by_notebook():

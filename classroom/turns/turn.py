@@ -22,7 +22,7 @@ from typing import Any
 
 from classroom.turns import guard
 from classroom.turns.kept import Kept, keep
-from classroom.turns.registry import Wrong
+from classroom.turns.registry import Wrong, wrapped
 from classroom.turns.rescue import watch_cells
 from classroom.turns.source import imports_of_the_course, parts_not_written, written_in
 from classroom.turns.trial import Trial, named
@@ -102,7 +102,7 @@ class Turns:
         except Exception as error:
             verdict = f"{full}: it could not be checked ({named(error)}). {OURS}"
             used = turn.course
-        print(verdict)
+        print(wrapped(verdict))
         if of is None:
             return used
         setattr(of, name, used)
@@ -110,7 +110,7 @@ class Turns:
 
     def _misnamed(self, name, thing, frame):
         meant = difflib.get_close_matches(name, self.turns, 1, 0.0)[0]
-        print(f"{name}: there is no turn of that name; is it {meant}? {OURS}")
+        print(wrapped(f"{name}: there is no turn of that name; is it {meant}? {OURS}"))
         frame.f_globals.setdefault(meant, self.turns[meant].course)
         return thing
 
@@ -128,7 +128,7 @@ class Turns:
         for name, last_line in names:
             if last_line >= line:
                 turn = self.turns.get(name) or self._next_missing(namespace)
-                print(f"{turn.name}: not yet: {problem}. {OURS}")
+                print(wrapped(f"{turn.name}: not yet: {problem}. {OURS}"))
                 _put(turn, namespace)
         if shown:
             print(shown)
