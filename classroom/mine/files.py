@@ -57,8 +57,8 @@ class PatternTokenizer(BytePairTokenizer):
         token_ids = []
         for number, part in enumerate(split_at_special(text, list(allowed_special))):
             words = [] if number % 2 else regex.findall(self.pattern, part)
-            tokens = [token for word in words for token in encode_word(word.encode(), self.ranks)]
-            token_ids += [self.special_tokens[part]] * (number % 2) + [self.ids[t] for t in tokens]
+            token_ids += [self.special_tokens[part]] if number % 2 else []
+            token_ids += [self.ids[t] for w in words for t in encode_word(w.encode(), self.ranks)]
         return token_ids
 
 
