@@ -233,7 +233,7 @@ def test_sampling_that_makes_no_sense_is_refused(written):
         {"top_p": -0.1},
         {"min_p": 2},
     ):
-        with pytest.raises(ValueError, match="over 0"):
+        with pytest.raises(ValueError, match="min-p over 0"):
             written.next_token_probabilities(torch.zeros(3), **wrong)
 
 

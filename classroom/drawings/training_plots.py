@@ -103,7 +103,7 @@ def plot_choices(words, choices):
     for number, (name, probabilities) in enumerate(choices.items()):
         shift = (number - (len(choices) - 1) / 2) * width
         places = [place + shift for place in range(len(words))]
-        ax.bar(places, probabilities, 0.93 * width, label=name, color=COLORS[number])
+        ax.bar(places, probabilities.tolist(), 0.93 * width, label=name, color=COLORS[number])
     ax.set_xticks(range(len(words)), words)
     ax.set_ylabel("probability")
     ax.legend(frameon=False)
