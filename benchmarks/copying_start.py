@@ -138,8 +138,9 @@ def table(record):
     steps = [row["step"] for row in next(iter(record["runs"].values()))]
     lines = [
         *_record.made_by("copying_start", record),
-        f"{record['parameters']:,} parameters, {len(SEEDS)} seeds; mean ± standard deviation. The "
-        f"floor of the tales is {record['floor']:.3f} nats per token.",
+        f"{record['parameters']:,} parameters, batches of {CONFIG.batch_size} texts, half tales and "
+        f"half lists; mean ± standard deviation over {len(SEEDS)} seeds. The floor of the tales is "
+        f"{record['floor']:.3f} nats per token.",
         "",
         "| first weights | step | answers copied right | tales, nats per token | recall |",
         "|---|---|---|---|---|",
