@@ -12,7 +12,7 @@ board: whiteboard.paper whiteboard.shapes whiteboard.chart whiteboard.board whit
 pictures: pages.token_view pages.embedding_view pages.attention_view pages.bpe_view
 drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy drawings.blueprints drawings.plots_field
 figures: drawings.ground_plots drawings.token_plots drawings.bpe_plots drawings.embedding_plots drawings.architecture_plots
-beyond: drawings.llama_plots drawings.family_plots drawings.classifier_plots drawings.instruction_plots
+beyond: drawings.llama_plots drawings.family_plots drawings.classifier_plots drawings.instruction_plots drawings.training_plots
 progress: study.progress turns.registry turns.guard turns.source turns.kept turns.trial turns.rescue turns.turn turns
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
 talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream

@@ -6,12 +6,10 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 import torch
 
 from classroom.mine.assemble import assemble
-from classroom.mine.data import shuffled
 from classroom.turns.kept import Kept
 from helpers import checkpoint, config, generate, train
 from helpers.bpe import BPETokenizer
@@ -24,7 +22,7 @@ from helpers.texts.prepare import prepare
 from tests.turn_cells import NOTEBOOKS, SOLUTION, turns_of
 from tools.lectures import ROOT
 
-LINES = 800
+LINES = 900
 
 
 def solutions():
@@ -93,7 +91,7 @@ def test_it_is_short_formatted_and_imports_nothing_of_the_course(kept, tmp_path)
             packages |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             packages.add(node.module.partition(".")[0])
-    assert packages - sys.stdlib_module_names == {"torch", "regex"}
+    assert packages - sys.stdlib_module_names == {"torch", "numpy", "regex"}
     path = tmp_path / "my_llm.py"
     path.write_text(made.text, "utf-8")
     for command in (["format", "--check"], ["check"]):
@@ -133,7 +131,7 @@ def test_a_longer_file_is_written_and_says_so():
     lines = len(made.text.splitlines())
     assert lines > LINES and made.yours == ["gelu"]
     assert made.remarks == (
-        f"It is meant to stay within 800 lines; with your longer versions it has {lines}.",
+        f"It is meant to stay within 900 lines; with your longer versions it has {lines}.",
     )
 
 
@@ -164,19 +162,13 @@ def test_from_the_same_weights_text_and_settings_the_losses_agree(written, story
     my_config = written.TrainConfig(50, 16, 3e-3, 10, seed=5)
     recipe = train.TrainConfig(50, 16, 1, 3e-3, 10, seed=5, evaluate_every=50)
     history = train.train(model, train_ids, held_out_ids, recipe, Run(progress=False))
-    optimizer = written.create_optimizer(my_model, my_config.weight_decay)
+    optimizer = written.AdamW(my_model, my_config.weight_decay)
     state = written.train(my_model, optimizer, ids, my_config)
     gap = max(abs(a - b) for a, b in zip(state["losses"], history.train_losses, strict=True))
     assert len(state["losses"]) == 50 and gap < 1e-4
     assert state["losses"][-1] < state["losses"][0] - 1
-    assert abs(written.evaluate_loss(my_model, ids[1], 16) - history.validation_losses[0]) < 1e-4
+    assert state["validation"][0][1] == pytest.approx(history.validation_losses[0], abs=1e-4)
     assert not my_model.training
-
-
-def test_the_order_of_batches_is_numpys():
-    for n, seed, epoch in ((1, 0, 0), (700, 0, 0), (1000, 2**32 - 1, 3), (33, 1, 99)):
-        order = np.random.RandomState([seed, epoch]).permutation(n)
-        assert shuffled(n, seed, epoch) == order.tolist()
 
 
 @pytest.mark.parametrize("option", [{}, {"tie_weights": False}, {"qkv_bias": False}])
@@ -234,9 +226,21 @@ def test_it_draws_as_helpers_does(written, options):
 
 
 def test_sampling_that_makes_no_sense_is_refused(written):
-    for wrong in ({"temperature": -1}, {"top_k": -2}, {"top_p": 1.5}, {"top_p": -0.1}):
-        with pytest.raises(ValueError, match="top-p over 0"):
+    for wrong in (
+        {"temperature": -1},
+        {"top_k": -2},
+        {"top_p": 1.5},
+        {"top_p": -0.1},
+        {"min_p": 2},
+    ):
+        with pytest.raises(ValueError, match="min-p over 0"):
             written.next_token_probabilities(torch.zeros(3), **wrong)
+
+
+def test_min_p_keeps_what_is_likely_beside_the_best(written):
+    logits = torch.tensor([0.0, -1.0, -3.0])
+    found = written.next_token_probabilities(logits, min_p=0.3)
+    assert torch.allclose(found, torch.tensor([1.0, torch.e**-1, 0.0]) / (1 + torch.e**-1))
 
 
 def test_past_the_context_it_goes_on_as_helpers_does(written):
@@ -257,7 +261,7 @@ def test_checkpoints_go_both_ways_and_training_goes_on(written, story, tmp_path)
     def new():
         torch.manual_seed(3)
         model = written.GPT(written.GPTConfig(**asdict(settings)))
-        return model, written.create_optimizer(model, my_config.weight_decay)
+        return model, written.AdamW(model, my_config.weight_decay)
 
     model, optimizer = new()
     whole = written.train(model, optimizer, (ids, ids[:200]), my_config, folder=tmp_path)

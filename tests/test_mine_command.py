@@ -82,7 +82,7 @@ def test_it_trains_talks_and_looks_in_an_empty_folder(place):
     drawn = run(place, "talk", "--top-k", "1", typed="The printer")  # the likeliest, always
     assert drawn.stdout == run(place, "talk", "--temperature", "0", typed="The printer").stdout
     refused = run(place, "talk", "--top-p", "2", typed="The printer")
-    assert refused.returncode == 1 and refused.stdout == "" and "top-p over 0" in refused.stderr
+    assert refused.returncode == 1 and refused.stdout == "" and "min-p over 0" in refused.stderr
     seen = run(place, "look", "He carried the word home")
     assert seen.returncode == 0 and re.search(r"' the' looks at '.+' \(\d+%\)", seen.stdout), seen
     again = run(place, "train", "story.txt")

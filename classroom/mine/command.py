@@ -15,7 +15,7 @@ from classroom.mine.model import GPT, attention_weights
 from classroom.mine.sampling import continuation, next_token_probabilities
 from classroom.mine.settings import DEVICE, PRESETS, TrainConfig
 from classroom.mine.tokenizer import END_OF_TEXT, BytePairTokenizer
-from classroom.mine.training import create_optimizer, train
+from classroom.mine.training import AdamW, train
 
 
 def train_command(options):
@@ -34,7 +34,7 @@ def train_command(options):
         tokenizer = BytePairTokenizer.train(texts[0], sizes.vocab_size)
         torch.manual_seed(config.seed)
         model = GPT(replace(sizes, vocab_size=max(tokenizer.vocab) + 1))
-    optimizer = create_optimizer(model.to(DEVICE), config.weight_decay)
+    optimizer = AdamW(model.to(DEVICE), config.weight_decay)
     state = load_checkpoint(found[-1], model, optimizer) if found else None
     ids = [tokenizer.encode(text, tuple(tokenizer.special_tokens)) for text in texts]
     length, sizes = model.config.context_length, [len(part) for part in ids]
@@ -66,7 +66,7 @@ def model_in(folder):
 def talk_command(options):
     """Continue what is typed, or each line of piped text."""
     (model, tokenizer), interactive = model_in(options.out), sys.stdin.isatty()
-    sampling = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
+    sampling = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p", "min_p")}
     next_token_probabilities(torch.zeros(1), **sampling)  # refuses what makes no sense
     if interactive:
         print("The model goes on with what you type. Ctrl-C stops it, Ctrl-D ends.")
@@ -111,7 +111,8 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, help="of training, instead of the preset's")
     parser.add_argument("--temperature", type=float, default=0.8, help="of talk; 0: the likeliest")
     parser.add_argument("--top-k", type=int, help="talk draws from the k likeliest tokens")
-    parser.add_argument("--top-p", type=float, help="from the likeliest that reach p together")
+    parser.add_argument("--top-p", type=float, help="from the fewest that together reach p")
+    parser.add_argument("--min-p", type=float, help="from those with p times the best's chance")
     options = parser.parse_args(arguments)
     if options.command != "talk" and not options.text:
         parser.error(f"{options.command} needs a text: {parser.prog} {options.command} TEXT")

@@ -1,6 +1,5 @@
 """Part 6 of `my_llm.py`: models and checkpoints as files."""
 
-import ctypes
 import hashlib
 import json
 import math
@@ -20,25 +19,10 @@ from classroom.mine.tokenizer import (
     encode_word,
     split_at_special,
 )
+from classroom.turns.t07 import save_tensors
 
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "U8": torch.uint8}
 FILES = ("model.safetensors", "training.safetensors")  # of a checkpoint
-
-
-def save_tensors(tensors, path):
-    """Write named tensors as safetensors: the header's length, a JSON header, all numbers."""
-    names, header, end = {dtype: name for name, dtype in DTYPES.items()}, {}, 0
-    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
-    for name, tensor in ((name, tensors[name]) for name in order):
-        start, end = end, end + tensor.nbytes
-        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape)}
-        header[name]["data_offsets"] = [start, end]
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in (tensors[name].detach().cpu().contiguous() for name in order):
-            file.write(ctypes.string_at(tensor.data_ptr(), tensor.nbytes))
 
 
 def load_tensors(path):
@@ -72,9 +56,9 @@ class PatternTokenizer(BytePairTokenizer):
     def encode(self, text, allowed_special=()):
         token_ids = []
         for number, part in enumerate(split_at_special(text, list(allowed_special))):
-            pieces = [] if number % 2 else regex.findall(self.pattern, part)
+            words = [] if number % 2 else regex.findall(self.pattern, part)
             token_ids += [self.special_tokens[part]] if number % 2 else []
-            token_ids += [self.ids[t] for p in pieces for t in encode_word(p.encode(), self.ranks)]
+            token_ids += [self.ids[t] for w in words for t in encode_word(w.encode(), self.ranks)]
         return token_ids
 
 

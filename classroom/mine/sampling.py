@@ -6,21 +6,24 @@ import torch
 
 from classroom.mine.model import KVCache
 from classroom.mine.tokenizer import END_OF_TEXT
+from classroom.turns.t07 import at_temperature, keep_min_p, keep_top_k, keep_top_p
 
 
-def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
-    """The distribution that sampling draws from, (V,): of the likeliest `top_k`, or `top_p` of all."""
-    if temperature < 0 or (top_k or 1) < 1 or not 0 < (top_p or 1) <= 1:
-        raise ValueError("temperature is 0 or more, top-k 1 or more, top-p over 0 and up to 1")
-    ordered, order = ((logits - logits.max()) / (temperature or 1)).sort(descending=True)
-    shares = ordered[: top_k or None].softmax(dim=-1)
-    if top_p:
-        shares = shares * (shares.cumsum(dim=-1) - shares < top_p)
-    return torch.zeros_like(logits).scatter(0, order[: len(shares)], shares / shares.sum())
+def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None, min_p=None):
+    """The distribution that sampling draws from, (V,): the temperature comes before the cuts."""
+    shares = [share for share in (top_p, min_p) if share is not None]
+    if temperature < 0 or (top_k or 1) < 1 or not all(0 < share <= 1 for share in shares):
+        raise ValueError(
+            "temperature is 0 or more, top-k 1 or more, top-p and min-p over 0 and up to 1"
+        )
+    logits = at_temperature(logits, temperature).log()
+    for cut, limit in ((keep_top_k, top_k), (keep_top_p, top_p), (keep_min_p, min_p)):
+        logits = cut(logits, limit) if limit else logits
+    return at_temperature(logits, 1.0)
 
 
 @torch.no_grad()
-def generate(model, token_ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None):
+def generate(model, token_ids, max_new_tokens, temperature=0.0, **cuts):
     """Yield new token ids, one at a time, that continue the list `token_ids`."""
     limit, device = model.config.context_length, model.output_head.weight.device
     token_ids, cache, known = list(token_ids), KVCache(model.config), 0
@@ -29,7 +32,7 @@ def generate(model, token_ids, max_new_tokens, temperature=0.0, top_k=None, top_
         new = torch.tensor([token_ids[known:] if fits else token_ids[-limit:]], device=device)
         hidden = model.hidden_states(new, cache if fits else None)
         known, logits = len(token_ids), model.output_head(hidden[0, -1])  # (V,)
-        shares = next_token_probabilities(logits, temperature, top_k, top_p)
+        shares = next_token_probabilities(logits, temperature, **cuts)
         token_ids.append(int(torch.multinomial(shares, 1) if temperature else logits.argmax()))
         yield token_ids[-1]
 

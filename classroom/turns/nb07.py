@@ -3,18 +3,12 @@
 import math
 
 import torch
-from torch.nn import functional as F
 
 from classroom.turns.registry import attempted, exercise, wrong
 from helpers.config import GPTConfig
+from helpers.generate import penalize_repetition
+from helpers.loss import next_token_loss
 from helpers.model import GPT
-from helpers.train import next_token_loss
-
-
-def _logits_and_targets(length=6, size=5, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    logits = 3 * torch.randn(length, size, generator=generator)
-    return logits, torch.randint(size, (length,), generator=generator)
 
 
 def _near(value, expected, tolerance=1e-4):
@@ -22,84 +16,56 @@ def _near(value, expected, tolerance=1e-4):
     return math.isclose(value, expected, rel_tol=tolerance, abs_tol=tolerance)
 
 
-@exercise("07.1", "Perplexity")
-def perplexity(attempt):
-    logits, targets = _logits_and_targets()
-    result = attempted(attempt(logits, targets))
-    loss = F.cross_entropy(logits, targets)
-    if _near(result, loss):
-        wrong(
-            "that is the loss itself. Perplexity is e to the power of the loss, a number of words."
-        )
-    each = F.cross_entropy(logits, targets, reduction="none").exp().mean()
-    if _near(result, each):
-        wrong(
-            "you took e for each token and then the mean. Take the mean loss first: one token "
-            "that the model thought impossible would otherwise decide everything."
-        )
-    if _near(result, 2**loss):
-        wrong("you raised 2 to the power of a loss in nats. Use e for nats, 2 for bits.")
-    if not _near(result, loss.exp()):
-        wrong(f"for six steps of five words it gave {float(result):.4f}, not {loss.exp():.4f}.")
-    if not _near(attempt(torch.zeros(3, 7), torch.tensor([0, 3, 6])), 7):
-        wrong("a model that knows nothing of 7 words must have perplexity 7.")
-    return "equal scores for 7 words give perplexity 7, as they must."
-
-
-@exercise("07.2", "Some targets do not count")
-def masked_loss(attempt):
-    logits, targets = _logits_and_targets(seed=1)
-    targets[[1, 4]] = -100
-    result = attempted(attempt(logits, targets))
-    expected = F.cross_entropy(logits, targets, ignore_index=-100)
-    if _near(result, expected * 4 / 6):
-        wrong(
-            "you divided by all six targets. Divide by the four that count, or a batch with much "
-            "padding would look better than it is."
-        )
-    if _near(result, _read_as_last(logits, targets)):
-        wrong(
-            "-100 was used as an index, which in Python counts from the end. Pick the rows first."
-        )
-    if not _near(result, expected):
-        wrong(f"with two of six targets masked it gave {float(result):.4f}, not {expected:.4f}.")
-    if not _near(attempt(logits, torch.full((6,), -100)), 0):
-        wrong("with no target that counts the loss must be 0, not a division by zero.")
-    if not _near(attempt(50 * logits, targets), F.cross_entropy(50 * logits, targets)):
-        wrong("large scores overflow. Use log_softmax, which subtracts the largest first.")
-    return "padding has no influence on the mean."
-
-
-def _read_as_last(logits, targets):
-    rows = logits.log_softmax(-1)
-    return -rows[torch.arange(len(rows)), targets.clamp(min=-1)].mean()
-
-
-@exercise("07.3", "A large batch in small pieces")
+@exercise("07.1", "A large batch in small pieces")
 def accumulate_gradients(attempt):
     for rows, size in ((4, 2), (5, 2), (3, 8)):
         model, inputs, targets = _small_model(rows)
         loss = next_token_loss(model, inputs, targets)
         loss.backward()
         whole = _take_gradients(model)
-        result = attempted(attempt(model, inputs, targets, size))
+        read = []
+        model.register_forward_pre_hook(lambda _, given, read=read: read.append(len(given[0])))
+        result = attempt(model, inputs, targets, size)
         pieces = _take_gradients(model)
+        if result is None and pieces.any():
+            wrong("it made gradients and returned None: return the loss of the whole batch.")
+        attempted(result)
+        if max(read, default=0) > size:
+            wrong(
+                f"the model read {max(read)} rows at once where pieces of {size} were asked for: "
+                "that needs the memory of the larger piece."
+            )
         if not pieces.any():
             wrong("the gradients are empty: call backward for every piece, and do not reset them.")
-        ratio = (pieces.norm() / whole.norm()).item()
-        if rows % size == 0 and _near(ratio, rows / size, 1e-3):
-            wrong(
-                f"the gradient is {ratio:.0f} times too long: backward adds the pieces up. Divide "
-                "each piece's loss, or the learning rate grows with the number of pieces."
-            )
-        if not torch.allclose(pieces, whole, atol=1e-5):
-            wrong(
-                f"for {rows} rows in pieces of {size} the gradient differs from the whole "
-                "batch's. A smaller last piece must weigh less."
-            )
+        _compare_gradients(rows, size, pieces, whole, _last_piece(rows, size))
         if not _near(result, loss):
             wrong(f"the gradient is right, but the loss is {float(loss):.4f}, not {result:.4f}.")
-    return "the same gradient as for the whole batch, with the memory of one piece."
+    return "the same gradient as for the whole batch, and never more than one piece in the model."
+
+
+def _compare_gradients(rows, size, pieces, whole, last):
+    """Stop with the reason where the gradient of the pieces is not that of the batch."""
+    ratio = (pieces.norm() / whole.norm()).item()
+    if rows % size == 0 and _near(ratio, rows / size, 1e-3):
+        wrong(
+            f"the gradient is {ratio:.0f} times too long: backward adds the pieces up. Divide "
+            "each piece's loss, or the learning rate grows with the number of pieces."
+        )
+    alike = torch.nn.functional.cosine_similarity(pieces, last, dim=0)
+    if rows > size and alike > 0.9999:
+        wrong("it is the gradient of the last piece alone: are gradients reset inside the loop?")
+    if not torch.allclose(pieces, whole, atol=1e-5):
+        wrong(
+            f"for {rows} rows in pieces of {size} the gradient differs from the whole "
+            "batch's. A smaller last piece must weigh less."
+        )
+
+
+def _last_piece(rows, size):
+    """The gradient of the last piece alone."""
+    model, inputs, targets = _small_model(rows)
+    next_token_loss(model, inputs.split(size)[-1], targets.split(size)[-1]).backward()
+    return _take_gradients(model)
 
 
 def _small_model(rows):
@@ -116,7 +82,7 @@ def _take_gradients(model):
     return torch.cat(gradients) if gradients else torch.zeros(1)
 
 
-@exercise("07.4", "From nats per token to bits per byte")
+@exercise("07.2", "From nats per token to bits per byte")
 def to_bits_per_byte(attempt):
     result = attempted(attempt(2.0, 1000, 4000))
     if _near(result, 2.0 * 1000 / 4000):
@@ -132,8 +98,8 @@ def to_bits_per_byte(attempt):
     return "guessing among 256 bytes costs 8 bits per byte."
 
 
-@exercise("07.5", "Warm up, stay, decay")
-def warm_up_stay_decay(attempt):
+@exercise("07.3", "Warmup–stable–decay")
+def warmup_stable_decay(attempt):
     attempted(attempt(0, 10, 1.0, 2, 4))
     rates = [attempt(step, 10, 1.0, 2, 4) for step in range(10)]
     if _near(rates[0], 0):
@@ -145,5 +111,38 @@ def warm_up_stay_decay(attempt):
         if not _near(rate, right):
             wrong(f"of ten steps, step {step} has rate {rate:.3f}; it should be {right:g}.")
     if not all(_near(attempt(step, 3, 2.0, 0, 0), 2.0) for step in range(3)):
-        wrong("without warm-up and decay (both 0) every step should have the peak rate.")
+        wrong("without warmup and decay (both 0) every step should have the peak rate.")
     return "warmup, stable, decay, and no step wasted."
+
+
+@exercise("07.4", "The repetition penalty")
+def penalize(attempt):
+    logits = torch.tensor([2.0, -1.0, 0.5, -3.0])
+    kept = logits.clone()
+    result = attempted(attempt(logits, [0, 1, 0], 2.0))
+    if not torch.equal(logits, kept):
+        wrong("it changes the logits it is given; make new ones.")
+    expected = torch.tensor([1.0, -2.0, 0.5, -3.0])
+    if _alike(result, torch.tensor([1.0, -0.5, 0.5, -3.0])):
+        wrong("a negative score that is divided rises. Multiply it, so that it falls.")
+    if _alike(result, torch.tensor([0.5, -2.0, 0.5, -3.0])):
+        wrong("a token that was used twice is penalized once.")
+    if _alike(result, torch.tensor([1.0, -2.0, 0.25, -6.0])):
+        wrong("only tokens that were used are penalized.")
+    if not _alike(result, expected):
+        wrong(
+            f"for the scores {kept.tolist()}, of which 0, 1 and 0 were used, {expected.tolist()}."
+        )
+    if not _alike(attempt(logits, [], 2.0), logits):
+        wrong("with nothing used so far the logits stay as they are.")
+    for size in (5, 30):
+        scores = torch.randn(size, generator=torch.Generator().manual_seed(size))
+        used = [1, 3, 3, size - 1]
+        right = penalize_repetition(scores[None], torch.tensor([used]), 1.3)[0]
+        if not _alike(attempt(scores, used, 1.3), right):
+            wrong(f"with a penalty of 1.3 and {size} tokens it differs from helpers' version.")
+    return "used tokens fall, whatever their sign, and the others stay."
+
+
+def _alike(found, right):
+    return torch.is_tensor(found) and found.shape == right.shape and torch.allclose(found, right)
