@@ -1,8 +1,7 @@
 """Part 3 of `my_llm.py`: from a text file to batches of inputs and targets."""
 
+import random
 from pathlib import Path
-
-import numpy as np
 
 from classroom.mine.settings import DEVICE
 from classroom.turns.t04 import batches, windows
@@ -21,13 +20,26 @@ def read_parts(path):
     return text[:cut], text[cut:]
 
 
+def shuffled(n, seed, epoch):
+    """Return 0 to n - 1 in the order of an epoch: that of NumPy's RandomState([seed, epoch])."""
+    # both set one Mersenne Twister from 32-bit words; `random` takes them as an int, whose last
+    # word is not 0, and as word j counts as word + j, two words can be written as four
+    words = (seed, epoch) if epoch else (seed, 0, seed - 2, -2)
+    number = sum(word % 2**32 << 32 * place for place, word in enumerate(words))
+    generator, order = random.Random(number), list(range(n))
+    for last in range(n - 1, 0, -1):
+        while (other := generator.getrandbits(32) & 2 ** last.bit_length() - 1) > last:
+            pass
+        order[last], order[other] = order[other], order[last]
+    return order
+
+
 def endless_batches(ids, config, context_length, skip=0):
     """Yield batches of windows, each epoch in another order, from batch number `skip` on."""
     inputs, targets = windows(ids, context_length, context_length)
     epoch, position = divmod(skip, len(inputs) // config.batch_size)
     while True:
-        order = np.random.RandomState([config.seed, epoch]).permutation(len(inputs))
-        order = order[position * config.batch_size :]
+        order = shuffled(len(inputs), config.seed, epoch)[position * config.batch_size :]
         for pair in batches(inputs[order], targets[order], config.batch_size):
             yield [part.to(DEVICE) for part in pair]
         epoch, position = epoch + 1, 0
