@@ -141,7 +141,9 @@ def test_every_turn_has_a_worksheet_and_no_answer_on_it():
 def test_the_printed_llm_is_whole_and_its_references_are_right():
     page, text = book_back.printed(), assemble([]).text
     blocks = re.findall(
-        r"^````.+\n:linenos:\n:lineno-start: (\d+)\n\n(.+?)\n````", page, re.M | re.S
+        r"^````\{code-block\} python\n:linenos:\n:lineno-start: (\d+)\n\n(.+?)\n````",
+        page,
+        re.M | re.S,
     )
     lines = text.splitlines()
     for start, block in blocks:
