@@ -78,7 +78,7 @@ def plot_learned(steps, learned, chances):
         ax.plot(steps, shares, "o-", color=color, label=kind)
         ax.axhline(chances[kind], color=color, linestyle=":")
     ax.set(xlabel="step", ylabel="accuracy", ylim=(0, 1.03))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="lower center", ncols=3)
     said = ", ".join(
         f"{kind} from {shares[0]:.2f} to {shares[-1]:.2f} (chance {chances[kind]:.2f})"
         for kind, shares in learned.items()

@@ -181,17 +181,8 @@ def _scores(n=6, size=5, seed=0, scale=3.0):
     return logits, torch.randint(size, (n,), generator=generator)
 
 
-@TURNS.turn(
-    cross_entropy,
-    slow=Slow(
-        lambda version: version(torch.zeros(2048, 1024), torch.zeros(2048, dtype=torch.long)),
-        "it goes through positions or words one at a time",
-    ),
-)
-def check_cross_entropy(trial):
-    logits, targets = _scores()
-    log_probabilities = logits.log_softmax(-1)
-    chosen = log_probabilities[range(6), targets]
+def _mean_of_two_rows(trial, logits):
+    """Two rows by hand, and what typical mistakes would give for them."""
     small = logits[:2, :3], torch.tensor([2, 0])
     rows = small[0].log_softmax(-1)[[0, 1], small[1]]
     trial.close(
@@ -211,6 +202,20 @@ def check_cross_entropy(trial):
             ),
         ],
     )
+
+
+@TURNS.turn(
+    cross_entropy,
+    slow=Slow(
+        lambda version: version(torch.zeros(2048, 1024), torch.zeros(2048, dtype=torch.long)),
+        "it goes through positions or words one at a time",
+    ),
+)
+def check_cross_entropy(trial):
+    logits, targets = _scores()
+    log_probabilities = logits.log_softmax(-1)
+    chosen = log_probabilities[range(6), targets]
+    _mean_of_two_rows(trial, logits)
     trial.close(logits, targets, gives=-chosen.mean(), why="the mean over all positions")
     masked = targets.clone()
     masked[[1, 4]] = -100
