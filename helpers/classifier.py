@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -27,6 +27,14 @@ Item = TypeVar("Item")
 Labeled = tuple[Sequence[list[int]], Sequence[int]]  # rows of token ids, and their class numbers
 
 TRAINABLE = ("head", "last block", "everything")
+
+
+class Reader(Protocol):
+    """A causal model with a state for every token, such as `GPT` or `Llama`."""
+
+    def hidden_states(self, token_ids: torch.Tensor) -> torch.Tensor: ...  # (B, T) to (B, T, C)
+
+    def eval(self) -> Any: ...
 
 
 class TextClassifier(nn.Module):
@@ -253,7 +261,7 @@ def accuracy(classifier: TextClassifier, rows: Sequence[list[int]], labels: Sequ
 
 @torch.no_grad()
 def vectors_of(
-    model: nn.Module, rows: Sequence[list[int]], padding_id: int = 0, batch_size: int = 32
+    model: Reader, rows: Sequence[list[int]], padding_id: int = 0, batch_size: int = 32
 ) -> torch.Tensor:
     """The state (N, C) of each row's last token in a causal model that has `hidden_states`.
 
@@ -299,7 +307,7 @@ def fit_head(vectors: torch.Tensor, labels: Sequence[int], decay: float = 0.01) 
     optimizer.step(closure)
     with torch.no_grad():  # the scaling becomes part of the head
         head.weight /= deviation
-        head.bias -= head.weight @ mean
+        head.bias.sub_(head.weight @ mean)
     return head.requires_grad_(False)
 
 

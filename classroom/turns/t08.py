@@ -579,18 +579,17 @@ def _loop(finetune, rates, start=3.0, batches=2, frozen=False):
     return model, data, finetune(model, iter(data), rates)
 
 
+def _attempted_loop(trial, rates, **options):
+    """`_loop` with the reader's function, whose errors are told as those of `finetune`."""
+    return trial.call(
+        rates, function=lambda rates: _loop(trial.attempt, rates, **options), name="finetune"
+    )
+
+
 @TURNS.turn(finetune)
 def check_finetune(trial):
     rates = [1e-3, 2e-3, 1e-3, 5e-4]
-
-    def run(*rates, **options):
-        return trial.call(
-            list(rates),
-            function=lambda rates: _loop(trial.attempt, rates, **options),
-            name="finetune",
-        )
-
-    model, data, losses = run(*rates)
+    model, _, losses = _attempted_loop(trial, rates)
     trial.that(losses is not None, "it returned None: is there a return?")
     right, _, gives = _loop(finetune, rates)
     trial.that(
@@ -625,14 +624,18 @@ def check_finetune(trial):
         "each step: rate, loss, zero_grad, backward, clip to 1, step",
         tolerance=1e-4,
     )
-    model, _, _ = run(0.0, 0.0)
+    model, _, _ = _attempted_loop(trial, [0.0, 0.0])
     trial.same(
         model.head.weight.detach(),
         start.head.weight.detach(),
         "the head after steps at rate 0",
         "the rate of a step belongs to that step",
     )
-    frozen, _, _ = run(*rates, frozen=True)
+    _check_frozen_body(trial, rates)
+
+
+def _check_frozen_body(trial, rates):
+    frozen, _, _ = _attempted_loop(trial, rates, frozen=True)
     plain, _, _ = _loop(lambda *_: None, rates, frozen=True)
     trial.same(
         frozen.gpt.token_embedding.weight.detach(),
