@@ -211,7 +211,8 @@ def section(record):
         f"{record['processor_minutes']:.0f} processor minutes of training and asking; drawn in notebook 09. The GPT is the one whose "
         f"SHA-256 begins with `{record['gpt_sha256'][:16]}`.",
         f"Accuracy on {TEST_SIZE} held-out tasks in held-out wordings, mean and standard error over "
-        f"{settings['seeds']} seeds; {settings['steps']} steps of {settings['batch_size']} examples.",
+        f"{settings['seeds']} seeds; {settings['steps']} steps of {settings['batch_size']} examples. "
+        "A figure without an error is a single run; an empty cell was not measured.",
         "",
         "| kind of task | " + " | ".join(f"{n} examples" for n in SIZES) + " |",
         "|---|" + "---|" * len(SIZES),

@@ -1,9 +1,8 @@
 """The turns of notebook 09: other right answers, typical mistakes, and each property of each task."""
 
-import inspect
 import math
 import random
-import re
+from functools import partial
 
 import pytest
 import torch
@@ -18,9 +17,9 @@ from helpers.config import GPTConfig
 from helpers.llama.chat import LlamaChat
 from helpers.llama.tokens import FileTokenizer
 from helpers.model import GPT
-from tests.turn_cells import run_cell
+from tests import turn_cells
+from tests.turn_cells import turn_tests
 
-HEAD = re.compile(r"^@your_turn\n(?:@.+\n)*(?:def|class) (\w+)", re.M)
 IMPORTS = """import math
 import re
 
@@ -30,31 +29,11 @@ from torch.nn import functional as F
 
 
 """
-
-
-def function(head, *lines, imports=IMPORTS, decorators="@your_turn\n"):
-    return f"{imports}{decorators}def {head}:\n" + "".join(f"    {line}\n" for line in lines)
-
-
-def course_cell(name, *pairs):
-    """The cell that holds the course's version of a turn, with some of its text replaced."""
-    source = f"{IMPORTS}@your_turn\n{inspect.getsource(TURNS.turns[name].course)}"
-    for old, new in pairs:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, on one line, where the other turns are the course's."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()}
-    names |= {"your_turn": TURNS.your_turn, "__name__": "__main__"}
-    return " ".join(run_cell(source, names).split())
+function = partial(turn_cells.function, imports=IMPORTS)
+course_cell = partial(turn_cells.course_cell, TURNS, imports=IMPORTS)
 
 
 ALPACA, CHAT, PAIR, COLLATE, LOSS, BY_LENGTH, ANSWER, LOOP, SCORE, PASS = TURNS.turns
-NO_GRAD = "@your_turn\n@torch.no_grad()\n"
 
 RIGHT = [
     function(
@@ -242,23 +221,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, said
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    right, wrong = (
-        [HEAD.search(source)[1] for source in cells] for cells in (RIGHT, [s for s, _ in WRONG])
-    )
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+test_right, test_wrong, test_all = turn_tests(TURNS, RIGHT, WRONG)
 
 
 # The course's versions beside those of `helpers`
