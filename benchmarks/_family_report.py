@@ -22,6 +22,15 @@ PARTS = {  # part: what it says, and its columns as (title, key, digits)
             ("written", "good_words", 1),
         ),
     ),
+    "longer": (
+        "BERT on these tales with more steps of {batch}, at a rate of {rate}, the only one tried.",
+        (
+            ("gaps filled", "fills", 2),
+            ("wrong words", "finds", 2),
+            ("hiding each", "finds_hiding_each", 2),
+            ("written", "good_words", 1),
+        ),
+    ),
     "recall": (
         "{steps} steps of {batch}; accuracy of one letter after 5, 50 and 200 tokens, trained at mixed "
         "distances, and of one among 4 and 16 letters after {noise} tokens, trained with mixed counts.",
