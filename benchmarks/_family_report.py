@@ -23,7 +23,8 @@ PARTS = {  # part: what it says, and its columns as (title, key, digits)
         ),
     ),
     "longer": (
-        "BERT on these tales with more steps of {batch}, at a rate of {rate}, the only one tried.",
+        "BERT on these tales in more steps of {batch}, at a rate of {rate}, the only one tried; one "
+        "seed, so no spread.",
         (
             ("gaps filled", "fills", 2),
             ("wrong words", "finds", 2),
@@ -87,5 +88,5 @@ def _values(figures, key):
 def _cell(values, digits):
     if not values:
         return ""
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.{digits}f} ± {spread:.{digits}f}"
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}"
