@@ -29,7 +29,8 @@ PARTS = {  # part: what it says, and its columns as (title, key, digits)
             ("gaps filled", "fills", 2),
             ("wrong words", "finds", 2),
             ("hiding each", "finds_hiding_each", 2),
-            ("written", "good_words", 1),
+            ("written, one [MASK]", "good_words", 1),
+            ("written, 41 [MASK]", "good_words_more_hidden", 1),
         ),
     ),
     "recall": (
