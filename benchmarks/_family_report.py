@@ -22,6 +22,17 @@ PARTS = {  # part: what it says, and its columns as (title, key, digits)
             ("written", "good_words", 1),
         ),
     ),
+    "longer": (
+        "BERT on these tales in more steps of {batch}, at a rate of {rate}, the only one tried; one "
+        "seed, so no spread.",
+        (
+            ("gaps filled", "fills", 2),
+            ("wrong words", "finds", 2),
+            ("hiding each", "finds_hiding_each", 2),
+            ("written, one [MASK]", "good_words", 1),
+            ("written, 41 [MASK]", "good_words_more_hidden", 1),
+        ),
+    ),
     "recall": (
         "{steps} steps of {batch}; accuracy of one letter after 5, 50 and 200 tokens, trained at mixed "
         "distances, and of one among 4 and 16 letters after {noise} tokens, trained with mixed counts.",
@@ -78,5 +89,5 @@ def _values(figures, key):
 def _cell(values, digits):
     if not values:
         return ""
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.{digits}f} ± {spread:.{digits}f}"
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}"

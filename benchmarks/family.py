@@ -1,11 +1,12 @@
 """The transformer family: translation, gaps, known entropy, memory and pictures, over five seeds.
 
-    python3 course.py bench family                       about twenty minutes of one core
+    python3 course.py bench family                       about twenty-five minutes of one core
     python3 course.py bench family --part recall         one part; with all of them made, the record
 
     translation   encoder–decoder and GPT, on a made-up language; alignment of cross-attention
     tales         GPT, LSTM, GRU and BERT on short tales: loss against their entropy, hidden words, wrong
                   words, writing. BERT twice: 80/10/10, and hiding every chosen word
+    longer        BERT for 1,500 and for 5,000 steps, with one seed
     recall        GPT, LSTM and GRU: one letter, remembered over noise
     pictures      a vision transformer and a convolutional network, on digits in fonts never seen
 
@@ -16,35 +17,29 @@ kept in family_runs.json until the record is written, so that a stopped measurem
 
 import argparse
 import json
-import statistics
 import sys
-import time
-from collections import Counter
-from functools import cache, partial
 
 import torch
 from torch.nn import functional as F
 
 from benchmarks import _family_report as report
 from benchmarks import _record
-from classroom.worlds import digits, recall, tale_words, translation
+from benchmarks._family_fit import trained
+from benchmarks._family_tales import LONGER, RATES, TALES, longer_run, tale_run, truth_of_tales
+from classroom.worlds import digits, recall, translation
 from helpers.config import GPTConfig
-from helpers.family import bert, scores, vision
+from helpers.family import vision
 from helpers.family.encoder import EncoderConfig
 from helpers.family.encoder_decoder import EncoderDecoder, translate, translation_loss
-from helpers.family.fit import fit_model
 from helpers.family.recurrent import RecurrentModel
-from helpers.generate import sample_next
 from helpers.kv_cache import KVCache
-from helpers.loss import IGNORED, next_token_loss
+from helpers.loss import next_token_loss
 from helpers.model import GPT
-from helpers.texts.documents import DocumentLoader
-from helpers.tokenizer import END_OF_TEXT
 
 SEEDS = (0, 1, 2, 3, 4)
 COMMAND = "python3 course.py bench family"
 CODE = [
-    "benchmarks/family.py",
+    *(f"benchmarks/{name}.py" for name in ("family", "_family_tales", "_family_fit")),
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "train")),
     *(
         f"helpers/family/{name}.py"
@@ -56,11 +51,6 @@ CODE = [
     ),
 ]
 RUNS = _record.HERE / "family_runs.json"
-
-
-def parameters(model):
-    """The number of trainable numbers, shared ones once."""
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 # translation
@@ -85,13 +75,7 @@ def translation_run(name, seed, steps=TRANSLATION["steps"]):
     pairs = translation.sample(TRANSLATION["pairs"], seed)
     batches = translation.batches(pairs, TRANSLATION["batch"], seed, tensors)
     loss_of = next_token_loss if name == "GPT" else translation_loss
-    started = time.process_time()
-    losses = fit_model(model, batches, loss_of, steps, TRANSLATION_RATES[name])
-    figures = {
-        "parameters": parameters(model),
-        "processor_seconds": round(time.process_time() - started, 1),
-        "losses": thinned(losses),
-    }
+    figures = trained(model, batches, loss_of, steps, TRANSLATION_RATES[name])
     write = written_by_gpt if name == "GPT" else written_by_encoder_decoder
     for split in ("test", "combinations"):
         asked = translation.sample(TRANSLATION["asked"], 100, split)
@@ -142,181 +126,6 @@ def diagonal_alignment():
     return sum(hits) / len(hits)
 
 
-# tales
-
-TALES = {
-    "tales": 8000,
-    "batch": 24,
-    "steps": 300,
-    "share": 0.4,
-    "held_out": 200,
-    "gaps": 100,
-    "shortlist": 30,
-}
-RATES = {"GPT": 5e-3, "LSTM": 1e-2, "GRU": 1e-2, "BERT": 6e-3, "BERT, all hidden": 6e-3}
-
-
-@cache
-def tale_data():
-    """Tokenizer, training rows and held-out tales."""
-    texts = tale_words.sample(TALES["tales"], 0)
-    tokenizer = tale_words.tale_tokenizer(texts)
-    rows = [tokenizer.encode(text) for text in texts]
-    return tokenizer, rows, tale_words.known_tales(tokenizer, TALES["held_out"], 1)
-
-
-@cache
-def gap_data():
-    """Gaps in held-out tales, and held-out tales with a wrong word."""
-    tokenizer, _, held_out = tale_data()
-    gaps = tale_words.gaps(tokenizer, held_out[: TALES["gaps"]], 0)
-    return gaps, tale_words.spoiled(tokenizer, held_out[: TALES["gaps"]], 0)
-
-
-def tale_model(name, vocab_size):
-    """A model of about 140,000 parameters."""
-    if name == "GPT":
-        return GPT(GPTConfig(vocab_size, 128, 64, 4, 2, dropout=0.0))
-    if name in ("LSTM", "GRU"):
-        return RecurrentModel(name.lower(), vocab_size, 104 if name == "LSTM" else 116, 1)
-    return bert.MaskedLanguageModel(EncoderConfig(vocab_size, 128, 64, 4, 2, 256, 1))
-
-
-def forever(loader):
-    """The loader's batches, epoch after epoch."""
-    while True:
-        yield from loader
-
-
-def tale_run(name, seed, steps=TALES["steps"]):
-    """Train one model on tales, and ask it everything that it can be asked."""
-    tokenizer, rows, held_out = tale_data()
-    end, mask, padding = (
-        tokenizer.vocab[token] for token in (END_OF_TEXT, tale_words.MASK, tale_words.PADDING)
-    )
-    torch.manual_seed(seed)
-    model = tale_model(name, tokenizer.vocab_size)
-    batches, loss_of = (
-        forever(DocumentLoader(rows, end, TALES["batch"], seed=seed)),
-        next_token_loss,
-    )
-    if name.startswith("BERT"):
-        n_words = tokenizer.vocab_size - len(tokenizer.special_tokens)
-        split = bert.SPLIT if name == "BERT" else (1.0, 0.0, 0.0)
-        batches = bert.masked_batches(batches, mask, padding, n_words, TALES["share"], split, seed)
-        loss_of = partial(bert.gap_loss, padding_id=padding)
-    started = time.process_time()
-    losses = fit_model(model, batches, loss_of, steps, RATES[name])
-    figures = {
-        "parameters": parameters(model),
-        "processor_seconds": round(time.process_time() - started, 1),
-        "losses": thinned(losses),
-    }
-    asked = ask_bert if name.startswith("BERT") else ask_left_to_right
-    return figures | asked(model, name, tokenizer, held_out, seed)
-
-
-def ask_bert(model, name, tokenizer, held_out, seed):
-    """Hidden words, wrong words in one pass and hiding each, writing in two ways."""
-    gaps, spoiled = gap_data()
-    end, mask = (tokenizer.vocab[token] for token in (END_OF_TEXT, tale_words.MASK))
-    fills = [
-        scores.fill(model, torch.tensor(g.ids), torch.tensor([g.position]), mask)[0] for g in gaps
-    ]
-    figures = {
-        "fills": share(
-            int(found.argmax()) == g.ids[g.position] for found, g in zip(fills, gaps, strict=True)
-        ),
-        "finds": share(suspect(scores.visible(model, ids)) == at for ids, at in tensors(spoiled)),
-        "finds_hiding_each": share(
-            suspect(scores.one_by_one(model, ids, mask)) == at for ids, at in tensors(spoiled)
-        ),
-    }
-    for key, hidden_after in (("good_words", 0), ("good_words_more_hidden", 40)):
-        generator = torch.Generator().manual_seed(seed)
-        start = torch.full((WRITTEN, 1), end)
-        ids = scores.write_by_filling(model, start, LONGEST, mask, hidden_after, generator)
-        figures[key] = mean_good_words(tokenizer, ids[:, 1:])
-    return figures
-
-
-def ask_left_to_right(model, name, tokenizer, held_out, seed):
-    """Loss, hidden words from the left and reading on, wrong words, writing."""
-    gaps, spoiled = gap_data()
-    end = tokenizer.vocab[END_OF_TEXT]
-    loader = DocumentLoader([tokenizer.encode(text) for text in held_out], end, 20, shuffle=False)
-    with torch.no_grad():
-        pairs = [(next_token_loss(model, *batch).item(), batch[1]) for batch in loader]
-    counts = [int((targets != IGNORED).sum()) for _, targets in pairs]
-    figures = {
-        "loss": sum(loss * n for (loss, _), n in zip(pairs, counts, strict=True)) / sum(counts),
-        "finds": share(
-            suspect(scores.left_to_right(model, ids)) == at for ids, at in tensors(spoiled)
-        ),
-    }
-    left, both = [], []
-    for ids, at in tensors(gaps):
-        with torch.no_grad():
-            likely = model(ids[None, :at])[0, -1].topk(TALES["shortlist"]).indices
-        left.append(int(likely[0]) == int(ids[at]))
-        if name == "GPT":
-            best = likely[scores.read_on(model, ids, at, likely).argmax()]
-            both.append(int(best) == int(ids[at]))
-    figures["fills"] = share(left)
-    if both:
-        figures["fills_reading_on"] = share(both)
-    generator = torch.Generator().manual_seed(seed)
-    ids = torch.full((WRITTEN, 1), end)
-    with torch.no_grad():
-        for _ in range(LONGEST):
-            new = sample_next(model(ids)[:, -1], temperature=1.0, generator=generator)
-            ids = torch.cat([ids, new[:, None]], dim=1)
-    return figures | {"good_words": mean_good_words(tokenizer, ids[:, 1:])}
-
-
-WRITTEN, LONGEST = 50, 40  # texts, tokens of each
-
-
-def mean_good_words(tokenizer, rows):
-    """How many tokens, on average, until no tale continues so."""
-    return statistics.mean(tale_words.good_words(tokenizer, row) for row in rows.tolist())
-
-
-def suspect(log_probs):
-    """The position of the least probable token; the first token has no score."""
-    return 1 + int(log_probs.argmin())
-
-
-def tensors(gaps):
-    """Each gap's ids as a tensor, and its position."""
-    return [(torch.tensor(gap.ids), gap.position) for gap in gaps]
-
-
-def share(answers):
-    """How many of the answers are true."""
-    return statistics.mean(map(float, answers))
-
-
-def truth_of_tales():
-    """What no model can beat, and what needs no model."""
-    tokenizer, rows, held_out = tale_data()
-    gaps, spoiled = gap_data()
-    fits = [tale_words.what_fits(tokenizer, gap) for gap in gaps]
-    counts = Counter(token for row in rows for token in row)
-    rarest = [1 + min(range(len(g.ids) - 1), key=lambda i: counts[g.ids[1 + i]]) for g in spoiled]
-    most = counts.most_common(1)[0][0]
-    return {
-        "entropy": tale_words.nats_per_token(tokenizer, held_out),
-        "gaps_with_one_word": share(len(words) == 1 for words in fits),
-        "best_fill": share(
-            max(words, key=words.get) == g.ids[g.position]
-            for words, g in zip(fits, gaps, strict=True)
-        ),
-        "most_frequent_fill": share(most == g.ids[g.position] for g in gaps),
-        "rarest_word_finds": share(at == g.position for at, g in zip(rarest, spoiled, strict=True)),
-    }
-
-
 # recall
 
 RECALL = {
@@ -356,21 +165,14 @@ def recalled(name, seed, steps, tasks):
     )
     distances, counts = (sorted(set(column)) for column in zip(*tasks, strict=True))
     batches = recall.batches(RECALL["batch"], distances, counts, seed)
-    started = time.process_time()
-    losses = fit_model(model, batches, recall_loss, steps, RECALL_RATES[name])
-    seconds = time.process_time() - started
+    figures = trained(model, batches, recall_loss, steps, RECALL_RATES[name])
     generator, found = torch.Generator().manual_seed(1000), []
     for distance, count in tasks:
         texts, letters = recall.sample(RECALL["asked"], distance, generator, count)
         with torch.no_grad():
             best = model.output_head(model.hidden_states(texts)[:, -1]).argmax(-1)
         found.append(round((best == letters).float().mean().item(), 4))
-    return {
-        "parameters": parameters(model),
-        "processor_seconds": round(seconds, 1),
-        "losses": thinned(losses),
-        "accuracy": found,
-    }
+    return figures | {"accuracy": found}
 
 
 # pictures
@@ -390,20 +192,12 @@ def picture_run(name, seed, steps=PICTURES["steps"]):
         else vision.ConvolutionalNetwork(21, 10)
     )
     batches = vision.picture_batches(pictures, classes, PICTURES["batch"], seed)
-    started = time.process_time()
-    losses = fit_model(model, batches, vision.picture_loss, steps, PICTURE_RATES[name])
-    seconds = time.process_time() - started
-    found = {}
+    figures = trained(model, batches, vision.picture_loss, steps, PICTURE_RATES[name])
     for key, split in (("known_fonts", "train"), ("new_fonts", "test")):
         asked, right = digits.sample(PICTURES["asked"], 1000, split)
         with torch.no_grad():
-            found[key] = (model(asked).argmax(-1) == right).float().mean().item()
-    return {
-        "parameters": parameters(model),
-        "processor_seconds": round(seconds, 1),
-        "losses": thinned(losses),
-        **found,
-    }
+            figures[key] = (model(asked).argmax(-1) == right).float().mean().item()
+    return figures
 
 
 # all of it
@@ -411,14 +205,11 @@ def picture_run(name, seed, steps=PICTURES["steps"]):
 PARTS = {
     "translation": (translation_run, tuple(TRANSLATION_RATES)),
     "tales": (tale_run, tuple(RATES)),
+    "longer": (longer_run, tuple(f"{steps} steps" for steps in LONGER["steps"])),
     "recall": (recall_run, tuple(RECALL_RATES)),
     "pictures": (picture_run, tuple(PICTURE_RATES)),
 }
-
-
-def thinned(losses, size=20):
-    """The mean of every `size` losses, to draw."""
-    return [round(statistics.mean(losses[i : i + size]), 4) for i in range(0, len(losses), size)]
+SEEDS_OF = {part: SEEDS for part in PARTS} | {"longer": SEEDS[:1]}
 
 
 def measure(parts, seeds=SEEDS, runs=RUNS, steps=None):
@@ -426,7 +217,7 @@ def measure(parts, seeds=SEEDS, runs=RUNS, steps=None):
     found = json.loads(runs.read_text("utf-8")) if runs and runs.is_file() else {}
     for part in parts:
         run, names = PARTS[part]
-        for seed in seeds:
+        for seed in seeds[: len(SEEDS_OF[part])]:
             for name in names:
                 key = f"{part}/{name}/{seed}"
                 if key in found:
@@ -478,7 +269,13 @@ def main(arguments=None):
         return 0
     record = summary(found)
     record["truth"] = {"diagonal_alignment": diagonal_alignment(), **truth_of_tales()}
-    settings = {"translation": TRANSLATION, "tales": TALES, "recall": RECALL, "pictures": PICTURES}
+    settings = {
+        "translation": TRANSLATION,
+        "tales": TALES,
+        "longer": LONGER,
+        "recall": RECALL,
+        "pictures": PICTURES,
+    }
     rates = {
         "translation": TRANSLATION_RATES,
         "tales": RATES,
@@ -491,7 +288,7 @@ def main(arguments=None):
         "The transformer family",
         report.section(json.loads((_record.HERE / "family.json").read_text("utf-8"))),
     )
-    if min(seeds.values()) == len(SEEDS):
+    if all(seeds[part] == len(SEEDS_OF[part]) for part in PARTS):
         RUNS.unlink()
     return 0
 

@@ -1,47 +1,16 @@
 """The turns of notebook 10: other right answers, typical mistakes, and each property of each task."""
 
-import inspect
-import re
-
-import pytest
+from functools import partial
 
 from classroom.turns.t10 import TURNS
-from tests.turn_cells import run_cell
+from tests import turn_cells
+from tests.turn_cells import turn_tests
 
-IMPORTS = """import math
-
-import torch
-from torch import nn
-from torch.nn import functional as F
-
-
-"""
-
-
-def said_to(source, tmp_path, monkeypatch):
-    """What a cell with a turn prints, with the course's versions of the turns before it."""
-    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
-    names = {name: turn.course for name, turn in TURNS.turns.items()} | TURNS.given
-    return run_cell(source, names | {"your_turn": TURNS.your_turn, "__name__": "__main__"})
-
-
-def course(name):
-    """The cell that holds the course's version of a turn."""
-    return IMPORTS + "@your_turn\n" + inspect.getsource(TURNS.turns[name].course)
-
-
-def changed(name, *pairs):
-    """The course's version with some of its text replaced."""
-    source = course(name)
-    for old, new in pairs:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
-
-
-def function(head, *lines):
-    return f"{IMPORTS}@your_turn\ndef {head}:\n" + "".join(f"    {line}\n" for line in lines)
-
+IMPORTS = (
+    "import math\n\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n\n"
+)
+function = partial(turn_cells.function, imports=IMPORTS)
+changed = partial(turn_cells.course_cell, TURNS, imports=IMPORTS)
 
 CROSS, LSTM, GRU = "CrossAttention", "LSTMCell", "GRUCell"
 PARTS = "parts = self.query(x), self.key(memory), self.value(memory)"
@@ -211,25 +180,8 @@ SEARCH_WRONG = [
     (changed(WORDS, ("/ mean_length", "/ (13 / 3)")), "are arguments"),
 ]  # fmt: skip
 
-
-@pytest.mark.parametrize("source", RIGHT + SEARCH_RIGHT)
-def test_right_answers_of_another_shape(source, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert ": right, " in said, said
-
-
-@pytest.mark.parametrize(("source", "message"), WRONG + SEARCH_WRONG)
-def test_mistakes_have_their_own_message(source, message, tmp_path, monkeypatch):
-    said = said_to(source, tmp_path, monkeypatch)
-    assert "not yet: " in said and message in said, said
-
-
-def turns(sources):
-    """The names of the turns of cells."""
-    return [re.search(r"^(?:def|class) (\w+)", source, re.M)[1] for source in sources]
-
-
-def test_every_turn_has_mistakes_and_another_right_answer():
-    right = turns(RIGHT + SEARCH_RIGHT)
-    wrong = turns(source for source, _ in WRONG + SEARCH_WRONG)
-    assert [n for n in TURNS.turns if n not in right or wrong.count(n) < 2] == []
+(
+    test_right_answers_of_another_shape,
+    test_mistakes_have_their_own_message,
+    test_every_turn_has_mistakes_and_another_right_answer,
+) = turn_tests(TURNS, RIGHT + SEARCH_RIGHT, WRONG + SEARCH_WRONG)

@@ -223,6 +223,13 @@ def check_cross_attention(trial):
         name="cross",
         tolerance=1e-4,
     )
+    turned = reference.output(mixed(queries, keys, values, ~mask[:, None, None, :]))
+    _cross_masked(trial, cross, reference, (x, memory, mask), turned)
+
+
+def _cross_masked(trial, cross, reference, inputs, turned):
+    """The mask, and the gradient at memory; `turned` is what a mask read the other way gives."""
+    x, memory, mask = inputs
     trial.close(
         x,
         memory,
@@ -231,10 +238,7 @@ def check_cross_attention(trial):
         why="mask (B, S) is True where a token of memory is real; the others get no weight",
         mistakes=[
             (reference(x, memory), "the mask is not used"),
-            (
-                reference.output(mixed(queries, keys, values, ~mask[:, None, None, :])),
-                "the mask is True where a token may be looked at",
-            ),
+            (turned, "the mask is True where a token may be looked at"),
         ],
         function=cross,
         name="cross",
@@ -368,8 +372,9 @@ def check_translate(trial):
     )
 
 
-@TURNS.turn(hide)
-def check_hide(trial):
+def _hiding(trial):
+    """A function that runs the reader's `hide` and looks at the form of what it gives."""
+
     def run(ids, allowed, share, split, seed=0):
         generator = torch.Generator().manual_seed(seed)
         found = trial.call(ids, allowed, 0, 50, share, split, generator)
@@ -384,6 +389,20 @@ def check_hide(trial):
             )
         return found
 
+    return run
+
+
+def _fates(inputs, targets):
+    """The shares of the chosen tokens that are hidden, replaced and left as they are."""
+    asked = targets != IGNORED
+    hidden = (inputs[asked] == 0).float().mean().item()
+    left = (inputs[asked] == targets[asked]).float().mean().item()
+    return hidden, 1 - hidden - left, left
+
+
+@TURNS.turn(hide)
+def check_hide(trial):
+    run = _hiding(trial)
     torch.manual_seed(0)
     ids = torch.randint(1, 50, (200, 100))
     before, allowed = ids.clone(), torch.rand(200, 100) < 0.9
@@ -406,17 +425,11 @@ def check_hide(trial):
         bool((inputs[~asked] == ids[~asked]).all()), "it changed tokens that it does not ask for"
     )
 
-    def fates(inputs, targets):
-        asked = targets != IGNORED
-        hidden = (inputs[asked] == 0).float().mean().item()
-        left = (inputs[asked] == targets[asked]).float().mean().item()
-        return hidden, 1 - hidden - left, left
-
     for split in ((0.8, 0.1, 0.1), (1.0, 0.0, 0.0), (0.2, 0.5, 0.3)):
         inputs, targets = run(ids, allowed, 0.5, split, seed=1)
         asked = ((targets != IGNORED).sum() / allowed.sum()).item()
         trial.that(abs(asked - 0.5) < 0.03, f"with share 0.5, {asked:.2f} of the tokens are chosen")
-        found = fates(inputs, targets)
+        found = _fates(inputs, targets)
         names = ("hidden", "replaced", "left as they are")
         for share, wanted, name in zip(found, split, names, strict=True):
             trial.that(
@@ -840,6 +853,12 @@ def check_bm25(trial):
             ),
         ],
     )
+    _bm25_of_several(trial, passages, facts, right)
+    _bm25_elsewhere(trial, passages, n_with, facts)
+
+
+def _bm25_of_several(trial, passages, facts, right):
+    """Questions of several words."""
     trial.close(
         ["red", "key", "fox"],
         passages[2],
@@ -854,7 +873,6 @@ def check_bm25(trial):
         gives=right(["fox"], 2),
         why="a word that the question repeats counts once",
     )
-    _bm25_elsewhere(trial, passages, n_with, facts)
 
 
 def _bm25_elsewhere(trial, passages, n_with, facts):
