@@ -262,32 +262,6 @@ def check_cross_entropy(trial):
     )
 
 
-@TURNS.turn(cross_entropy_gradient)
-def check_cross_entropy_gradient(trial):
-    for n, size in ((2, 3), (6, 5)):
-        logits, targets = _scores(n, size)
-        probabilities, right = logits.softmax(-1), F.one_hot(targets, size)
-        trial.close(
-            logits,
-            targets,
-            gives=(probabilities - right) / n,
-            why="probability, minus 1 at the target, divided by the number of positions",
-            mistakes=[
-                (probabilities - right, "the loss is a mean, so divide by the number of positions"),
-                ((right - probabilities) / n, "that is the way down; the gradient points up"),
-                (probabilities / n, "subtract 1 at the target"),
-                (-right * (1 - probabilities) / n, "the other words have a gradient, too"),
-            ],
-        )
-    logits = 1000 * logits
-    trial.close(
-        logits,
-        targets,
-        gives=(logits.softmax(-1) - right) / n,
-        why="large scores must not overflow",
-    )
-
-
 @TURNS.turn(perplexity)
 def check_perplexity(trial):
     logits, targets = _scores()
@@ -321,6 +295,32 @@ def check_perplexity(trial):
         targets,
         gives=F.cross_entropy(logits, targets).exp(),
         why="a target of -100 does not count here either",
+    )
+
+
+@TURNS.turn(cross_entropy_gradient)
+def check_cross_entropy_gradient(trial):
+    for n, size in ((2, 3), (6, 5)):
+        logits, targets = _scores(n, size)
+        probabilities, right = logits.softmax(-1), F.one_hot(targets, size)
+        trial.close(
+            logits,
+            targets,
+            gives=(probabilities - right) / n,
+            why="probability, minus 1 at the target, divided by the number of positions",
+            mistakes=[
+                (probabilities - right, "the loss is a mean, so divide by the number of positions"),
+                ((right - probabilities) / n, "that is the way down; the gradient points up"),
+                (probabilities / n, "subtract 1 at the target"),
+                (-right * (1 - probabilities) / n, "the other words have a gradient, too"),
+            ],
+        )
+    logits = 1000 * logits
+    trial.close(
+        logits,
+        targets,
+        gives=(logits.softmax(-1) - right) / n,
+        why="large scores must not overflow",
     )
 
 
