@@ -20,7 +20,7 @@ that of Lake and Baroni (Generalization without Systematicity, 2018).
 
 >>> pair = sample(1, seed=4)[0]
 >>> [(word, pair.source[place]) for word, place in zip(pair.target, pair.alignment)][:2]
-[]
+[('zura', 'witch'), ('grena', 'old')]
 """
 
 import random
