@@ -7,7 +7,7 @@ import pytest
 
 from classroom.worlds import practice, tasks
 from classroom.worlds.english import number_in_words
-from classroom.worlds.tasks.words import split_of
+from classroom.worlds.tasks.words import split_of, words
 
 
 def blocks(texts):
@@ -83,3 +83,17 @@ def test_drawn_sums_reach_from_the_least_to_the_largest():
     assert whole == set(range(21, practice.LARGEST + 1))
     for first, sign, second, result in drawn:
         assert result == (first + second if sign == "+" else first - second) > 0 < second
+
+
+def test_contrasts_name_both_words_of_each_pair_in_either_order_and_ask_no_task():
+    sentences = set(
+        re.split(r"(?<=[.?]) (?=[A-Z])", " ".join(practice.contrast_texts(12_000, seed=1)))
+    )
+    expected = {
+        form.format(one=one, other=other)
+        for form in practice.CONTRASTS
+        for pair in zip(words("opposite"), words("opposite", 1), strict=True)
+        for one, other in (pair, pair[::-1])
+    }
+    assert sentences == expected
+    assert not [sentence for sentence in sentences if "opposite" in sentence.lower()]

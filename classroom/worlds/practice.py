@@ -1,7 +1,8 @@
-"""Practice texts for a small model: lists to copy, and sums, each with its answer on the next line.
+"""Practice texts for a small model: lists to copy, sums, and sentences that set a word against another.
 
 Copying and adding are too rare in ordinary texts to be learned from them. These texts are drawn at
-random, as many as are needed, without any item that the tasks hold out for the test.
+random, as many as are needed, without any item that the tasks hold out for the test. Contrasts name
+both words of every pair of opposites in either order, but no task asks for them in these sentences.
 """
 
 import random
@@ -10,6 +11,7 @@ from functools import cache
 
 from classroom.worlds import tales
 from classroom.worlds.tasks.items import sum_text
+from classroom.worlds.tasks.sentences import pair
 from classroom.worlds.tasks.words import split_of, words
 
 SAMPLED_TALES = 400  # their words are practiced as well
@@ -17,6 +19,13 @@ TALES_SEED = 2
 MOST_LISTS, MOST_WORDS = 3, 8
 MOST_SUMS, LARGEST = 8, 99
 MIXED_SHARE = 0.4  # of the sums have one number in digits and one in words
+MOST_CONTRASTS = 6
+CONTRASTS = (
+    "It is not {one} but {other}.", "It was {one}, and now it is {other}.", "Is it {one} or {other}?",
+    "If it is not {one}, it is {other}.", "You say {one}, I say {other}.",
+    "It is {one} here and {other} there.", "First {one}, then {other}.", "What is {one} is never {other}.",
+    "Some are {one}, some are {other}.", "We asked for {one} and got {other}.",
+)  # fmt: skip
 # What to do with a list; every answer copies one or more of its words.
 LISTS = {
     "Say the list again.": lambda chosen, word: (", ".join(chosen), ", ".join(chosen)),
@@ -86,6 +95,18 @@ def sum_texts(n: int, seed: int) -> list[str]:
     return ["\n\n".join(_sum(rng) for _ in range(rng.randint(1, MOST_SUMS))) for _ in range(n)]
 
 
+def contrast_texts(n: int, seed: int) -> list[str]:
+    """Texts of one to six sentences; each sets one word of a pair of opposites against the other.
+
+    >>> print(contrast_texts(1, seed=8)[0])
+    If it is not bright, it is dark. Is it rich or poor?
+    """
+    rng = random.Random(seed)
+    return [
+        " ".join(_contrast(rng) for _ in range(rng.randint(1, MOST_CONTRASTS))) for _ in range(n)
+    ]
+
+
 def draw_sum(rng: random.Random, least: int = 2) -> tuple[int, str, int, int]:
     """Two numbers, their sign and the result; the largest of the three is `least` to 99.
 
@@ -103,6 +124,11 @@ def draw_sum(rng: random.Random, least: int = 2) -> tuple[int, str, int, int]:
             drawn = whole, "-", part, whole - part
         if split_of("sum", *drawn[:3]) == "train":
             return drawn
+
+
+def _contrast(rng):
+    one, other = rng.sample(pair(rng, "opposite"), 2)
+    return rng.choice(CONTRASTS).format(one=one, other=other)
 
 
 def _sum(rng):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from classroom.worlds import inbox, tales, tasks
-from classroom.worlds.practice import draw_sum, list_texts, sum_texts
+from classroom.worlds.practice import contrast_texts, draw_sum, list_texts, sum_texts
 from classroom.worlds.tasks.items import sum_text
 from classroom.worlds.tasks.words import forms, wordings
 from helpers.texts.corpora import load_corpus
@@ -48,7 +48,7 @@ def course_sources(n_tales=60_000, notes_folder=NOTES) -> dict[str, Source]:
     Raises ValueError where the folder holds no lecture notes.
 
     >>> sorted(course_sources(n_tales=5))
-    ['inbox', 'lists', 'notes', 'pydocs', 'story', 'sums', 'tales', 'tasks']
+    ['contrasts', 'inbox', 'lists', 'notes', 'pydocs', 'story', 'sums', 'tales', 'tasks']
     """
     few = min(500, n_tales)
     return {
@@ -56,6 +56,7 @@ def course_sources(n_tales=60_000, notes_folder=NOTES) -> dict[str, Source]:
         "tasks": Source(task_texts(3 * n_tales, "train"), task_texts(few, "validation"), asks=True),
         "lists": _practice(list_texts, n_tales // 2, few),
         "sums": _practice(sum_texts, n_tales, few),
+        "contrasts": _practice(contrast_texts, n_tales // 5, few, asks=False),
         "inbox": Source(
             [message.text for message in inbox.sample(n_tales // 16, 1, "train")],
             [message.text for message in inbox.sample(few, 1, "validation")],
@@ -97,11 +98,11 @@ def draw_tasks(n: int, seed: int, split: str) -> list[tasks.Task]:
     return [large_sum(rng) if rng.random() < SUMS_SHARE else task for task in drawn]
 
 
-def _practice(texts, n, few):
+def _practice(texts, n, few, asks=True):
     """A source of texts that are drawn by chance; what is held out was not read."""
     training = texts(n, PRACTICE_SEED)
     held_out = set(texts(few, HELD_OUT_PRACTICE_SEED)) - set(training)
-    return Source(training, sorted(held_out), asks=True, by_chance=True)
+    return Source(training, sorted(held_out), asks=asks, by_chance=asks)
 
 
 def large_sum(rng: random.Random) -> tasks.Task:
