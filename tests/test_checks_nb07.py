@@ -121,6 +121,14 @@ def test_an_untouched_stub_is_not_attempted(name):
     assert judge(name, lambda *arguments: None) == "Not attempted yet."
 
 
+@pytest.mark.parametrize("name", ["07.2", "07.3", "07.4"])
+def test_a_forgotten_return_is_told_as_that(name):
+    def no_return(first, *others):
+        first * 2  # noqa: B018
+
+    assert "is there a return" in judge(name, no_return)
+
+
 def test_right_answers_are_right():
     assert judge("07.1", right).startswith("Right: ")
     assert judge("07.4", penalize).startswith("Right: ")

@@ -14,10 +14,12 @@ def plot_given(probabilities, read, words, targets):
 
 
 def plot_word_bits(words, bits):
-    """Show how many bits each word of a tale costs; words that are certain have another color."""
+    """Show how many bits each word of a tale costs; the names of certain words are green."""
     ax = new_axes(9, 3)
-    ax.bar(range(len(words)), bits, color=[COLORS[0] if b > 0.01 else COLORS[1] for b in bits])
+    ax.bar(range(len(words)), bits)
     ax.set_xticks(range(len(words)), [word.strip() for word in words], rotation=70, ha="right")
+    for label, cost in zip(ax.get_xticklabels(), bits, strict=True):
+        label.set_color(INK if cost > 0.01 else COLORS[2])
     ax.set_ylabel("bits")
     free = sum(b <= 0.01 for b in bits)
     dearest = max(zip(bits, words, strict=True))

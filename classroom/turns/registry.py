@@ -3,6 +3,7 @@
 There is one module per notebook (`nb01`, `nb02`, …), with one readable function per exercise.
 """
 
+import dis
 import re
 import textwrap
 from collections.abc import Callable
@@ -78,11 +79,25 @@ def judge(name, attempt):
     try:
         return f"Right: {EXERCISES[name].check(attempted(attempt))}"
     except (NotAttempted, NotImplementedError):
-        return "Not attempted yet."
+        forgotten = does_something(attempt)
+        return (
+            "Not yet: it returned None: is there a return?" if forgotten else "Not attempted yet."
+        )
     except Wrong as difference:
         return f"Not yet: {difference}"
     except Exception as error:  # an attempt may fail in any way; the reader needs the reason
         return f"Not yet: your code stopped with {type(error).__name__}: {error}"
+
+
+def does_something(function):
+    """Whether a function has more in it than a docstring, dots and a constant.
+
+    >>> does_something(lambda x: None), does_something(lambda x: print(x))
+    (False, True)
+    """
+    code = getattr(function, "__code__", None)
+    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    return code is not None and any(step.opname not in idle for step in dis.get_instructions(code))
 
 
 def wrapped(verdict):

@@ -9,6 +9,7 @@ import math
 import tempfile
 from itertools import chain, repeat
 from pathlib import Path
+from unittest import mock
 
 import torch
 from safetensors import SafetensorError
@@ -213,6 +214,9 @@ def _mean_of_two_rows(trial, logits):
 )
 def check_cross_entropy(trial):
     logits, targets = _scores()
+    with mock.patch.object(F, "cross_entropy", wraps=F.cross_entropy) as theirs:
+        trial.call(logits, targets)
+    trial.that(not theirs.called, "it calls F.cross_entropy, which is what you are to write here")
     log_probabilities = logits.log_softmax(-1)
     chosen = log_probabilities[range(6), targets]
     _mean_of_two_rows(trial, logits)
@@ -270,22 +274,22 @@ def check_perplexity(trial):
     trial.close(
         logits,
         targets,
-        gives=loss.exp(),
+        gives=loss.exp().item(),
         why="e to the power of the mean loss",
         mistakes=[
-            (loss, "that is the loss itself"),
+            (loss.item(), "that is the loss itself"),
             (
-                each.exp().mean(),
+                each.exp().mean().item(),
                 "first the mean loss, then e: else one token that seemed impossible decides all",
             ),
-            (2**loss, "2 belongs to bits; the loss is in nats, so take e"),
-            (2 ** (loss / math.log(2)) * math.log(2), "take e to the loss and nothing more"),
+            ((2**loss).item(), "2 belongs to bits; the loss is in nats, so take e"),
+            (loss.exp().item() * math.log(2), "take e to the loss and nothing more"),
         ],
     )
     trial.close(
         torch.zeros(3, 7),
         torch.tensor([0, 3, 6]),
-        gives=torch.tensor(7.0),
+        gives=7.0,
         why="a model that cannot tell 7 words apart has perplexity 7",
         tolerance=1e-4,
     )
@@ -293,13 +297,22 @@ def check_perplexity(trial):
     trial.close(
         logits,
         targets,
-        gives=F.cross_entropy(logits, targets).exp(),
+        gives=F.cross_entropy(logits, targets).exp().item(),
         why="a target of -100 does not count here either",
     )
 
 
 @TURNS.turn(cross_entropy_gradient)
 def check_cross_entropy_gradient(trial):
+    with (
+        mock.patch.object(torch.autograd, "backward", wraps=torch.autograd.backward) as backward,
+        mock.patch.object(torch.autograd, "grad", wraps=torch.autograd.grad) as grad,
+    ):
+        trial.call(*_scores())
+    trial.that(
+        not (backward.called or grad.called),
+        "it asks autograd, which is what the next cell compares with: use the formula above",
+    )
     for n, size in ((2, 3), (6, 5)):
         logits, targets = _scores(n, size)
         probabilities, right = logits.softmax(-1), F.one_hot(targets, size)
@@ -427,7 +440,8 @@ def _adamw_by(gradients, rate, decay, betas, change=""):
         second = square if change == "biased" else square / (1 - betas[1] ** step)
         first = gradient if change == "no mean" else first
         mean = first if change == "corrected" else mean
-        move = rate * first / ((second if change == "no root" else second.sqrt()) + 1e-8)
+        root = second if change == "no root" else second.sqrt()
+        move = rate * first / ((second + 1e-8).sqrt() if change == "inside" else root + 1e-8)
         shrink = 1 - (decay if change == "no rate" else rate * decay)
         shrink = 1.0 if change in ("L2", "no decay") else shrink
         parameter = shrink * parameter + (move if change == "up" else -move)
@@ -445,6 +459,7 @@ def check_adamw_step(trial):
         "no rate": "a step of decay is learning_rate * weight_decay",
         "no root": "divide by the root of the mean square",
         "up": "go against the gradient: subtract",
+        "inside": "1e-8 is added to the root, not under it",
         "corrected": "the state keeps the averages before the correction, which is for one step only",
         "no mean": "the step is made of the averaged gradient, not of the last one",
     }
@@ -476,6 +491,22 @@ def check_adamw_step(trial):
                 f"it is the running average of the {meaning}, before the correction",
             )
         trial.that(float(state["step"]) == count, "state['step'] counts the steps, from 1 on")
+    _tiny_gradients(trial)
+
+
+def _tiny_gradients(trial):
+    """One step with gradients of 0 and 1e-8, where epsilon counts."""
+    parameter, gradient = nn.Parameter(torch.ones(2)), torch.tensor([0.0, 1e-8])
+    trial.call(parameter, gradient, _fresh_state(parameter), 0.5, 0.0)
+    trial.same(
+        parameter,
+        torch.tensor([1.0, 0.75]),
+        "the parameter (1, 1) after a step of 0.5 with the gradients (0, 1e-8)",
+        "1e-8 is added to the root",
+        mistakes=[
+            (torch.tensor([math.nan, 0.5]), "0 / 0 is not a number: add 1e-8 to the root"),
+        ],
+    )
 
 
 def _with_gradients(*rows):
@@ -655,15 +686,10 @@ def check_training_step(trial):
 
 @TURNS.turn(training_loop)
 def check_training_loop(trial):
-    model, batches = _Lookup().eval(), _uneven_batches()
+    model, batches = _Lookup().eval(), _Shuffled(_uneven_batches())
     optimizer = _Recorded(model)
     rates = [0.1, 0.4, 0.3, 0.2, 0.05, 0.01, 0.02]
-    alone = _Lookup()
-    theirs = _Recorded(alone)
-    expected = [
-        training_step(alone, theirs, *batches[number % 3], rate)
-        for number, rate in enumerate(rates)
-    ]
+    expected = _losses(batches.parts, (0, 1, 2, 1, 2, 0, 2), rates)
     found = trial.call(model, optimizer, batches, rates)
     trial.that(
         hasattr(found, "__next__"),
@@ -689,7 +715,14 @@ def check_training_loop(trial):
         torch.tensor(losses),
         torch.tensor(expected),
         "the losses of 7 steps",
-        "batch 1, 2, 3, then 1 again, each with the next rate",
+        "all batches of an epoch, then those of the next, each with the next rate",
+        mistakes=[
+            (
+                torch.tensor(_losses(batches.parts, (0, 1, 2, 0, 1, 2, 0), rates)),
+                "the order of the first epoch came again: a loader shuffles each time it is asked, "
+                "so ask it again, which cycle() does not",
+            ),
+        ],
     )
     trial.that(
         [row[0] for row in optimizer.rates] == rates,
@@ -697,16 +730,41 @@ def check_training_loop(trial):
     )
     drawn = []
 
-    def endless():
-        while True:
+    def many():
+        for _ in range(50):
             drawn.append(1)
-            yield batches[0]
+            yield batches.parts[0]
 
-    list(trial.call(model, optimizer, endless(), rates[:2]))
+    try:
+        list(trial.call(model, optimizer, many(), rates[:2]))
+    except TypeError as error:
+        wrong(f"all that is known of batches is that a for loop can read them, but {named(error)}")
     trial.that(
         len(drawn) == 2,
         f"for 2 rates it read {len(drawn)} batches: ask for no batch that is not used",
     )
+
+
+class _Shuffled:
+    """Batches that a for loop can read, in another order each time."""
+
+    def __init__(self, parts):
+        self.parts, self.epoch = list(parts), 0
+
+    def __iter__(self):
+        start, self.epoch = self.epoch % len(self.parts), self.epoch + 1
+        return iter(self.parts[start:] + self.parts[:start])
+
+    def __repr__(self):
+        return "batches"
+
+
+def _losses(parts, order, rates):
+    """The losses of steps with these batches in this order, from the same first weights."""
+    model = _Lookup()
+    optimizer = _Recorded(model)
+    pairs = zip(order, rates, strict=True)
+    return [training_step(model, optimizer, *parts[number], rate) for number, rate in pairs]
 
 
 def _kind(value):
@@ -791,6 +849,10 @@ def check_at_temperature(trial):
         1e-40,
         gives=torch.tensor([0.0, 1.0, 0.0, 0.0]),
         why="a tiny temperature must not make infinities: subtract the largest logit first",
+    )
+    trial.that(
+        float(trial.call(torch.tensor([2.0, 2.0, 0.0]), 0).sum()) == 1.0,
+        "where two logits are the highest, temperature 0 must choose one of them: the sum is 1",
     )
     rows = torch.stack([logits, -logits])
     trial.close(
@@ -908,6 +970,7 @@ def _some_tensors():
     return {
         "b": nn.Parameter(torch.randn(3, 2)),
         "a.half": torch.randn(4).bfloat16(),
+        "c.half": torch.randn(3).half(),
         "turned": torch.randn(2, 5).T,
         "step": torch.tensor(7.0),
         "random": torch.arange(11, dtype=torch.uint8),
@@ -979,6 +1042,10 @@ def check_gpt2_weights(trial):
     if found is None:
         wrong("it returned None: is there a return?")
     names = sorted(right.keys() - {"output_head.weight"})
+    trial.that(
+        "output_head.weight" not in found,
+        "leave output_head.weight out: it is the token embedding, which is there already",
+    )
     missing = [name for name in names if name not in found]
     trial.that(not missing, f"{missing[:1]} is missing, as are {len(missing) - 1} more")
     more = sorted(found.keys() - right.keys())
