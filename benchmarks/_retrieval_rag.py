@@ -62,6 +62,23 @@ def judged(said, own, references, asked):
     return figures | {"told_each": [round(value, 3) for value in each["told"]]}
 
 
+def judge_again(earlier):
+    """The part of an earlier run with its recorded answers judged by today's rulers."""
+    texts, own = earlier["questions"], earlier["course_answers"]
+    references = list(dict.fromkeys(q.answer for q in load_course_qa()))
+    figures = {
+        key: earlier[key] for key in ("n", "found_answers", "right_note_first") if key in earlier
+    }
+    figures |= {"questions": texts, "course_answers": own, "answers": earlier["answers"]}
+    figures["question_itself"] = judged(texts, own, references, texts)
+    if "found" in earlier.get("passage_itself", {}):
+        figures["passage_itself"] = earlier["passage_itself"]
+    for key, answered in earlier["answers"].items():
+        name, _, condition = key.rpartition(", ")
+        figures.setdefault(name, {})[condition] = judged(answered["said"], own, references, texts)
+    return figures
+
+
 def chosen_questions():
     """The numbers of the questions that are asked: of the test half, with a paragraph that answers."""
     known, asked = retrieval.truth(), retrieval.asked("test")

@@ -2,6 +2,7 @@
 
     python3 course.py bench retrieval            both parts, about ten minutes of processor time
     python3 course.py bench retrieval search     the search alone
+    python3 course.py bench retrieval judge      the recorded answers, judged again
 
 The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each in a
 wording that the course's chat model never saw. Everything is chosen on the half with even numbers and
@@ -23,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -84,11 +85,12 @@ class Index:
         began = time.process_time()
         self.words = BM25(self.texts)
         self.word_seconds = time.process_time() - began
+        self.word_scores = cache(self.words.scores)  # asked again for every weight
 
     def scores(self, vector, text, weight=0.5):
         """The scores (N,) of every way for one question and its vector."""
-        meaning, every_word = self.vectors @ vector, self.words.scores(text)
-        words = self.words.scores(content_words(text))
+        meaning, every_word = self.vectors @ vector, self.word_scores(text)
+        words = self.word_scores(content_words(text))
         both = (1 - weight) * standardized(meaning) + weight * standardized(words)
         return {
             "MiniLM": meaning,
@@ -133,7 +135,7 @@ def standardized(scores):
 def hits(index, encoder, half, weight, depths=DEPTHS):
     """For each way, depth and ruler the answers of `right` over the questions of a half."""
     texts, answers, found = asked(half), truth(), {}
-    vectors = encoder.vectors(list(texts.values()))
+    vectors = vectors_of(encoder, tuple(texts.values()))
     for (number, text), vector in zip(texts.items(), vectors, strict=True):
         for way, scores in index.scores(vector, text, weight).items():
             for depth in depths:
@@ -142,6 +144,12 @@ def hits(index, encoder, half, weight, depths=DEPTHS):
                     if hit is not None:
                         found.setdefault((way, depth, ruler), []).append(hit)
     return found
+
+
+@cache
+def vectors_of(encoder, texts):
+    """The vectors of some texts, made once."""
+    return encoder.vectors(texts)
 
 
 def shares(found):
@@ -248,7 +256,7 @@ def costs(encoder, index, texts):
 
 
 def main(parts=()):
-    from benchmarks._retrieval_rag import with_passages
+    from benchmarks._retrieval_rag import judge_again, with_passages
     from benchmarks._retrieval_report import section
 
     parts = parts or ("search", "rag")
@@ -267,6 +275,8 @@ def main(parts=()):
     if "rag" in parts:
         save = partial(keep, "rag")
         save(with_passages(figures["search"], save, record.get("rag", {})))
+    if "judge" in parts:
+        keep("rag", judge_again(record["rag"]))
     lines = section(json.loads(PATH.read_text("utf-8")))
     _record.write_section(TITLE, lines)
     print("\n".join(lines))
