@@ -33,7 +33,7 @@ def section(record):
         f"The questions of the course, searched in its notes in {index['passages']} passages of about "
         f"{s['words_per_passage']} words. The weight {s['weight_of_words']} of the words in the sum was "
         f"chosen on the {s['n']['validation']} questions with even numbers; the table is of the "
-        f"{s['n']['test']} others, looked at once. Right: a passage of the note of the question's lecture "
+        f"{s['n']['test']} others, by which nothing was chosen. Right: a passage of the note of the question's lecture "
         "is among the first. That ruler is narrow, because other notes answer too: they do for "
         f"{s['answered_in_another_note']:.2f} of the questions whose answering paragraphs were marked "
         f"({s['n_marked']['test']} of this half). For these the last two columns ask more exactly: is one "

@@ -97,6 +97,7 @@ class Index:
             "BM25": every_word,
             "ranks of both": fuse(meaning, every_word),
             "BM25, content words": words,
+            "ranks of both, content words": fuse(meaning, words),
             "sum of both": both,
             "sum of both, one passage a note": self.one_for_each_note(both),
         }
