@@ -99,7 +99,7 @@ class Index:
             "BM25, content words": words,
             "ranks of both, content words": fuse(meaning, words),
             "sum of both": both,
-            "sum of both, one passage a note": self.one_for_each_note(both),
+            "sum of both, one passage per note": self.one_for_each_note(both),
         }
 
     def one_for_each_note(self, scores):

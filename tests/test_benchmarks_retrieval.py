@@ -42,7 +42,7 @@ def test_right_by_three_rulers(index, monkeypatch):
     assert index.right([0], 0, {}) == dict(lecture=True, note=None, passage=None)
 
 
-def test_one_passage_a_note(index):
+def test_one_passage_per_note(index):
     kept = index.one_for_each_note(torch.tensor([0.5, 0.9, 0.7, 0.1]))
     assert kept.tolist() == pytest.approx([-torch.inf, 0.9, 0.7, 0.1])
 
