@@ -370,6 +370,11 @@ def check_translate(trial):
         all(mask is not None and torch.equal(mask, sources != 0) for mask in model.masks),
         "encoder and decoder both need the mask: True where sources is not 0",
     )
+    _translate_arguments(trial, sources, right)
+
+
+def _translate_arguments(trial, sources, right):
+    """max_new_tokens, start_id and end_id are those that are given."""
     trial.close(
         _Counting(4),
         sources,
