@@ -1,75 +1,81 @@
 """Does a search find the note that answers, and does the passage help a chat model?
 
-    python3 course.py bench retrieval            both parts, about five minutes of processor time
+    python3 course.py bench retrieval            both parts, about ten minutes of processor time
     python3 course.py bench retrieval search     the search alone
+    python3 course.py bench retrieval judge      the recorded answers, judged again
 
-The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0. A search
-is right at 3 if one of its first three passages is from the note of the question's lecture. Of several
-`SIZES` of a passage, each way of searching takes the best on the train wordings. A run that was stopped
-goes on with the answers in retrieval.json. Notebook 10 shows the figures of retrieval.json.
+The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each in a
+wording that the course's chat model never saw. Everything is chosen on the half with even numbers and
+measured on the other half. A search is right if one of its first three passages
+
+    lecture     is from the note of the question's lecture; every question, but other notes may answer too
+    note        is from a note that answers the question
+    passage     holds a paragraph that answers the question
+
+The last two need to know what answers: for 180 questions drawn at random the paragraphs were marked
+before anything was tuned (retrieval_truth.json), from those that a search with the question or with its
+answer finds. What was found by neither counts as wrong, so both are lower bounds. A run that was stopped
+goes on with what it has. Notebook 10 shows the figures of retrieval.json.
 """
 
 import hashlib
 import json
-import random
-import re
 import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
 
 from benchmarks import _record
-from classroom.pages.talkers import smollm2
-from classroom.worlds.course_qa import load_course_qa
+from benchmarks._retrieval_words import content_words
+from classroom.worlds.course_qa import load_course_qa, questions
 from classroom.worlds.passages import note_passages
-from helpers.chat import ChatModel, load_chat_model
-from helpers.evaluate import answer_together, nearest_reference, token_f1
 from helpers.family.search import BM25, best_places, fuse
 from helpers.family.sentences import load_minilm
 from helpers.texts.corpora import available
 
 SIZES = (100,)  # words per passage
-WAYS = ("MiniLM", "BM25", "both")
+WEIGHTS = (0.2, 0.35, 0.5, 0.65, 0.8)  # of the words' scores in the sum
 DEPTHS = (1, 3, 10)
-N_ASKED, NEW_TOKENS, BATCH, AT_LEAST = 24, 40, 12, 0.6
-ASK = "Answer in one sentence.\n\nQuestion: {question}"
-ASK_WITH = (
-    "Answer in one sentence, from this passage.\n\nPassage: {passage}\n\nQuestion: {question}"
-)
-# How many wordings begin, which says nothing about what is asked.
-OPENING = re.compile(
-    r"^(?:(?:can|could) you (?:tell me|explain)|tell me|explain|in simple words)(?: about)?,? *",
-    re.I,
-)
+RULERS = ("lecture", "note", "passage")
+HALVES = ("validation", "test")  # questions with even and with odd numbers
 TITLE = "Finding the passage that answers"
 PATH = _record.HERE / "retrieval.json"
+TRUTH = _record.HERE / "retrieval_truth.json"
 CODE = [
-    "benchmarks/retrieval.py",
+    *(f"benchmarks/{name}" for name in ("retrieval.py", "_retrieval_words.py", "_retrieval_rag.py")),
+    "benchmarks/retrieval_truth.json",
     *(f"helpers/family/{name}.py" for name in ("encoder", "word_pieces", "sentences", "search")),
     "classroom/worlds/passages.py",
     "classroom/worlds/course_qa.py",
-]
+]  # fmt: skip
 
 
-def asked(split):
-    """The wordings of a split as texts, and the lecture of each."""
-    part = slice(None, -1) if split == "train" else slice(-1, None)
-    pairs = [(w, q.lecture) for q in load_course_qa() if q.lecture for w in q.wordings[part]]
-    return [words for words, _ in pairs], torch.tensor([lecture for _, lecture in pairs])
+def asked(half):
+    """The questions of a half, by number, each in its first test wording."""
+    numbers = {q.answer: n for n, q in enumerate(load_course_qa()) if q.lecture}
+    first = {}
+    for words, answer in questions("test"):
+        if answer in numbers:
+            first.setdefault(numbers[answer], words)
+    return {n: first[n] for n in sorted(first) if n % 2 == HALVES.index(half)}
+
+
+def truth():
+    """The paragraphs that answer, (lecture, first words) each, by the number of the question."""
+    rows = json.loads(TRUTH.read_text("utf-8"))
+    return {row["question"]: [tuple(each) for each in row["answered_in"]] for row in rows}
 
 
 class Index:
     """The passages of one size, their vectors and their word counts, with the seconds they took."""
 
     def __init__(self, encoder, size):
-        passages = note_passages(size)
-        self.texts = list(map(str, passages))
-        self.lectures = torch.tensor([passage.lecture for passage in passages])
+        self.passages = note_passages(size)
+        self.texts = list(map(str, self.passages))
         kept = Path(tempfile.gettempdir()) / f"retrieval-{text_hash(self.texts)[:16]}.pt"
         if not kept.is_file():  # a run that was stopped goes on with it
             began = time.process_time()
@@ -79,97 +85,145 @@ class Index:
         began = time.process_time()
         self.words = BM25(self.texts)
         self.word_seconds = time.process_time() - began
+        self.word_scores = cache(self.words.scores)  # asked again for every weight
 
-    def scores(self, texts, vectors):
-        """Scores (questions, N) of each way for texts and their vectors."""
-        by_meaning = vectors @ self.vectors.T
-        by_words = torch.stack([self.words.scores(text) for text in texts])
-        both = [fuse(one, other) for one, other in zip(by_meaning, by_words, strict=True)]
-        return dict(zip(WAYS, (by_meaning, by_words, torch.stack(both)), strict=True))
+    def scores(self, vector, text, weight=0.5):
+        """The scores (N,) of every way for one question and its vector."""
+        meaning, every_word = self.vectors @ vector, self.word_scores(text)
+        words = self.word_scores(content_words(text))
+        both = (1 - weight) * standardized(meaning) + weight * standardized(words)
+        return {
+            "MiniLM": meaning,
+            "BM25": every_word,
+            "ranks of both": fuse(meaning, every_word),
+            "BM25, content words": words,
+            "ranks of both, content words": fuse(meaning, words),
+            "sum of both": both,
+            "sum of both, one passage per note": self.one_for_each_note(both),
+        }
+
+    def one_for_each_note(self, scores):
+        """The scores of each note's best passage, those of all others at the end."""
+        best = {}
+        for place in best_places(scores, len(scores)):
+            best.setdefault(self.passages[place].lecture, place)
+        kept = torch.full_like(scores, -torch.inf)
+        kept[list(best.values())] = scores[list(best.values())]
+        return kept
+
+    def right(self, places, number, answers):
+        """By ruler: whether one of the passages at `places` is right; None where it is not known."""
+        found = [self.passages[place] for place in places]
+        lecture = load_course_qa()[number].lecture
+        known = answers.get(number)
+        return {
+            "lecture": any(passage.lecture == lecture for passage in found),
+            "note": any(p.lecture == note for p in found for note, _ in known) if known else None,
+            "passage": any(holds(p, *each) for p in found for each in known) if known else None,
+        }
 
 
-def found(scores, lectures, wanted, depth):
-    """For each question, whether a passage of the wanted lecture is among the first `depth`."""
-    first = scores.argsort(dim=1, descending=True, stable=True)[:, :depth]
-    return (lectures[first] == wanted[:, None]).any(dim=1)
+def holds(passage, lecture, first_words):
+    """Whether a passage holds the paragraph that begins like this in the note of a lecture."""
+    return passage.lecture == lecture and first_words in passage.text
 
 
-def by_note(scores, lectures):
-    """The best score of each note's passages (questions, notes), and the notes' lectures."""
-    n_notes = int(lectures.max()) + 1
-    best_of = torch.full((len(scores), n_notes), -torch.inf)
-    best_of.scatter_reduce_(1, lectures.expand_as(scores), scores, "amax")
-    return best_of, torch.arange(n_notes)
+def standardized(scores):
+    """Scores (N,) with mean 0 and standard deviation 1, so that two kinds can be added."""
+    return (scores - scores.mean()) / scores.std().clamp_min(1e-6)
 
 
-def by_chance(lectures, wanted, depth=3):
-    """The expected share for `depth` different passages drawn at random."""
-    counts, n, shares = Counter(lectures.tolist()), len(lectures), []
-    for lecture in wanted.tolist():
-        none = 1.0
-        for drawn in range(depth):
-            none *= max(n - counts[lecture] - drawn, 0) / (n - drawn)
-        shares.append(1 - none)
-    return statistics.mean(shares)
+def hits(index, encoder, half, weight, depths=DEPTHS):
+    """For each way, depth and ruler the answers of `right` over the questions of a half."""
+    texts, answers, found = asked(half), truth(), {}
+    vectors = vectors_of(encoder, tuple(texts.values()))
+    for (number, text), vector in zip(texts.items(), vectors, strict=True):
+        for way, scores in index.scores(vector, text, weight).items():
+            for depth in depths:
+                right = index.right(best_places(scores, depth), number, answers)
+                for ruler, hit in right.items():
+                    if hit is not None:
+                        found.setdefault((way, depth, ruler), []).append(hit)
+    return found
+
+
+@cache
+def vectors_of(encoder, texts):
+    """The vectors of some texts, made once."""
+    return encoder.vectors(texts)
+
+
+def shares(found):
+    """The means of `hits`, as a dictionary by way, ruler and depth."""
+    table = {}
+    for (way, depth, ruler), each in found.items():
+        table.setdefault(way, {}).setdefault(ruler, {})[str(depth)] = statistics.mean(each)
+    return table
 
 
 def choose(encoder, indexes):
-    """Recall at 3 on the train wordings, by way and size."""
-    texts, wanted = asked("train")
-    vectors, recalls = encoder.vectors(texts), {way: {} for way in WAYS}
+    """Recall at 3 on the validation half, by size and weight, for every way and ruler."""
+    tried = {}
     for size, index in indexes.items():
-        for way, scores in index.scores(texts, vectors).items():
-            recalls[way][size] = found(scores, index.lectures, wanted, 3).float().mean().item()
-        print(
-            f"{size} words: " + str({way: round(recalls[way][size], 3) for way in WAYS}), flush=True
-        )
-    return recalls
+        for weight in WEIGHTS:
+            found = shares(hits(index, encoder, "validation", weight, depths=(3,)))
+            tried[f"{size} words, weight {weight}"] = found
+            print(size, weight, {ruler: round(found["sum of both"][ruler]["3"], 3) for ruler in RULERS}, flush=True)  # fmt: skip
+    return tried
+
+
+def by_chance(index, half, depth=3, draws=200):
+    """Recall at `depth` of passages drawn at random, by ruler."""
+    generator, answers, numbers = torch.Generator().manual_seed(0), truth(), list(asked(half))
+    found = {ruler: [] for ruler in RULERS}
+    for number in numbers:
+        for _ in range(draws // 10):
+            drawn = torch.randperm(len(index.texts), generator=generator)[:depth].tolist()
+            for ruler, hit in index.right(drawn, number, answers).items():
+                if hit is not None:
+                    found[ruler].append(hit)
+    return {ruler: statistics.mean(each) for ruler, each in found.items()}
 
 
 def search():
-    """Choose on the train wordings, look once at the test wordings; the figures, as a dictionary."""
+    """Choose on the validation half, look once at the test half; the figures, as a dictionary."""
     encoder = load_minilm()
     indexes = {size: Index(encoder, size) for size in SIZES}
-    recalls = choose(encoder, indexes)
-    chosen = {way: max(SIZES, key=recalls[way].__getitem__) for way in WAYS}
-    texts, wanted = asked("test")
-    vectors = encoder.vectors(texts)
-    scores = {size: indexes[size].scores(texts, vectors) for size in set(chosen.values())}
-    tested, notes, hits = {}, {}, {}
-    for way, size in chosen.items():
-        each = {k: found(scores[size][way], indexes[size].lectures, wanted, k) for k in DEPTHS}
-        tested[way] = {str(k): hit.float().mean().item() for k, hit in each.items()}
-        hits[way] = each[3]
-        best_of = by_note(scores[size][way], indexes[size].lectures)
-        notes[way] = {str(k): found(*best_of, wanted, k).float().mean().item() for k in DEPTHS}
-    bare = [OPENING.sub("", text) for text in texts]
-    bare_vectors = encoder.vectors(bare)
-    without = {}
-    for way, size in chosen.items():
-        again = indexes[size].scores(bare, bare_vectors)[way]
-        without[way] = found(again, indexes[size].lectures, wanted, 3).float().mean().item()
-    size = chosen["MiniLM"]
-    common = Counter(asked("train")[1].tolist()).most_common(3)
-    minilm, bm25 = hits["MiniLM"], hits["BM25"]
+    tried = choose(encoder, indexes)
+    best = max(tried, key=lambda name: tried[name]["sum of both"]["lecture"]["3"])
+    size, weight = int(best.split()[0]), float(best.split()[-1])
+    index = indexes[size]
+    found = hits(index, encoder, "test", weight)
+    errors = {
+        way: {ruler: standard_error(found[way, 3, ruler]) for ruler in RULERS}
+        for way, depth, ruler in found
+        if (depth, ruler) == (3, RULERS[0])
+    }
+    answers, texts = truth(), asked("test")
+    marked = [number for number in texts if answers.get(number)]
+    misses = [
+        texts[number]
+        for number, hit in zip(marked, found["sum of both", 3, "note"], strict=True)
+        if not hit
+    ]
+    other = [
+        any(note != load_course_qa()[number].lecture for note, _ in answers[number])
+        for number in marked
+    ]
     return {
-        "n_train": len(asked("train")[0]),
-        "n_test": len(texts),
-        "train_recall_at_3": recalls,
-        "words_per_passage": chosen,
-        "recall": tested,
-        "recall_of_notes": notes,
-        "openings": statistics.mean(one != other for one, other in zip(texts, bare, strict=True)),
-        "recall_without_openings": without,
-        "standard_error_at_3": {way: standard_error(hit.tolist()) for way, hit in hits.items()},
-        "chance_at_3": by_chance(indexes[size].lectures, wanted),
-        "three_most_frequent_notes": sum((wanted == lecture).float().mean().item() for lecture, _ in common),
-        "only_minilm": (minilm & ~bm25).sum().item(),
-        "only_bm25": (bm25 & ~minilm).sum().item(),
-        "neither": (~minilm & ~bm25).sum().item(),
-        "minilm_loses": [texts[i] for i in (bm25 & ~minilm).nonzero().flatten().tolist()[:8]],
-        "bm25_loses": [texts[i] for i in (minilm & ~bm25).nonzero().flatten().tolist()[:8]],
-        "index": costs(encoder, indexes[size], texts[:50]),
-    }  # fmt: skip
+        "n": {half: len(asked(half)) for half in HALVES},
+        "n_marked": {half: sum(bool(answers.get(n)) for n in asked(half)) for half in HALVES},
+        "n_without_answer": sum(not each for each in answers.values()),
+        "answered_in_another_note": statistics.mean(other),
+        "validation_recall_at_3": tried,
+        "words_per_passage": size,
+        "weight_of_words": weight,
+        "recall": shares(found),
+        "standard_error_at_3": errors,
+        "chance_at_3": by_chance(index, "test"),
+        "note_misses": misses[:10],
+        "index": costs(encoder, index, list(texts.values())[:50]),
+    }
 
 
 def text_hash(texts):
@@ -189,7 +243,7 @@ def costs(encoder, index, texts):
         best_places(index.vectors @ encoder.vectors([text])[0], 3)
     middle = time.process_time()
     for text in texts:
-        best_places(index.words.scores(text), 3)
+        best_places(index.words.scores(content_words(text)), 3)
     ended = time.process_time()
     return {
         "passages": len(index.texts),
@@ -202,165 +256,10 @@ def costs(encoder, index, texts):
     }
 
 
-def answers(chat, prompts):
-    """The greedy answers of a chat model, each prompt in a conversation of its own."""
-    model, tokenizer = chat.load()
-    rows = [chat.opening() + chat.question(prompt) for prompt in prompts]
-    order, said = sorted(range(len(rows)), key=lambda i: len(rows[i])), [""] * len(rows)
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        new = answer_together(model, [rows[i] for i in chosen], NEW_TOKENS, chat.end_id())
-        for place, ids in zip(chosen, new, strict=True):
-            said[place] = tokenizer.decode(ids).strip()
-    return said
-
-
-def go_on(chat, prompts, before):
-    """The answers to prompts, those taken over that are in the record of a run `before`."""
-    before = before or {"prompts": [], "said": [], "seconds": 0}
-    known = dict(zip(before["prompts"], before["said"], strict=True))
-    digests = [text_hash([prompt])[:16] for prompt in prompts]
-    new = [place for place, digest in enumerate(digests) if digest not in known]
-    began = time.process_time()
-    said = answers(chat, [prompts[place] for place in new]) if new else []
-    known |= {digests[place]: text for place, text in zip(new, said, strict=True)}
-    seconds = round(before["seconds"] + time.process_time() - began, 1)
-    return {"prompts": digests, "said": [known[each] for each in digests], "seconds": seconds}
-
-
-def judged(said, own, references):
-    """How a list of answers compares with the course's own: shares and means."""
-    f1 = [token_f1(answer, right) for answer, right in zip(said, own, strict=True)]
-    nearest = [
-        references[nearest_reference(answer, references)[0]] == right
-        for answer, right in zip(said, own, strict=True)
-    ]
-    right = [near and score >= AT_LEAST for near, score in zip(nearest, f1, strict=True)]
-    return {
-        "right": statistics.mean(right),
-        "nearest": statistics.mean(nearest),
-        "token_f1": statistics.mean(f1),
-        "token_f1_error": standard_error(f1),
-        "token_f1_each": [round(score, 3) for score in f1],
-    }
-
-
-def with_passages(size, keep, earlier):
-    """Ask chat models a sample of the test questions without, with the found, with a random passage.
-
-    `keep` saves the figures so far; answers that are in the `earlier` ones to the same prompts are
-    taken from there.
-    """
-    entries = [q for q in load_course_qa() if q.lecture]
-    random.Random(0).shuffle(entries)  # more questions begin with the same ones
-    sample = entries[:N_ASKED]
-    texts, own = [q.wordings[-1] for q in sample], [q.answer for q in sample]
-    references = list(dict.fromkeys(q.answer for q in load_course_qa()))
-    encoder, passages = load_minilm(), note_passages(size)
-    vectors = Index(encoder, size).vectors
-    places = {
-        "found": [best_places(vectors @ vector, 1)[0] for vector in encoder.vectors(texts)],
-        "random": random.Random(1).sample(range(len(passages)), len(entries))[:N_ASKED],
-    }
-    prompts = {"none": [ASK.format(question=text) for text in texts]}
-    for name, chosen in places.items():
-        prompts[name] = [
-            ASK_WITH.format(passage=passages[place].text, question=text)
-            for place, text in zip(chosen, texts, strict=True)
-        ]
-    figures = {
-        "n": N_ASKED,
-        "right_note_first": statistics.mean(
-            passages[place].lecture == q.lecture for place, q in zip(places["found"], sample, strict=True)
-        ),
-        "questions": texts,
-        "course_answers": own,
-        "passage_itself": judged([passages[place].text for place in places["found"]], own, references),
-        "answers": {},
-    }  # fmt: skip
-    course = ChatModel("course", load_chat_model)
-    for name, chat, asks in (
-        # the context of the course's model is too short for a passage
-        ("the course's chat model", course, {"none": texts}),
-        ("SmolLM2", smollm2(), prompts),
-    ):
-        figures[name] = {}
-        for condition, lines in asks.items():
-            key = f"{name}, {condition}"
-            figures["answers"][key] = go_on(chat, lines, earlier.get("answers", {}).get(key))
-            said = figures["answers"][key]["said"]
-            figures[name][condition] = judged(said, own, references)
-            print(name, condition, {k: v for k, v in figures[name][condition].items() if k != "token_f1_each"}, flush=True)  # fmt: skip
-            keep(figures)
-    return figures
-
-
-def section(record):
-    """The README's section, as lines."""
-    s = record["search"]
-    index, sizes = s["index"], s["words_per_passage"]
-    tried = s["train_recall_at_3"]["MiniLM"]
-    choice = (
-        f"Words per passage were chosen for each way on the {s['n_train']:,} train wordings."
-        if len(tried) > 1
-        else "The size of a passage was not tuned."
-    )
-    rows = [
-        f"| {way} | {sizes[way]} | "
-        + " | ".join(f"{s['recall'][way][str(k)]:.3f}" for k in DEPTHS)
-        + f" | {s['standard_error_at_3'][way]:.3f} | {s['recall_of_notes'][way]['3']:.3f} | "
-        f"{s['recall_without_openings'][way]:.3f} |"
-        for way in WAYS
-    ]
-    lines = [
-        *_record.made_by("retrieval", record),
-        f"The last wording of each of {s['n_test']} questions, searched in the course's 44 notes. Right: "
-        f"a passage of the note of the question's lecture is among the first 1, 3 or 10. {choice} "
-        "In the column '3 notes' the notes are ranked by their best passage, and the right one is among "
-        f"the first three. The last column is the control for phrases such as 'Can you tell me', with "
-        f"which {s['openings']:.2f} of the test wordings begin: it leaves them out. The label is narrow: where another note answers as well, it counts as wrong.",
-        "",
-        "| way | words per passage | recall at 1 | at 3 | at 10 | standard error at 3 | 3 notes | at 3, no opening |",
-        "|---|---|---|---|---|---|---|---|",
-        *rows,
-        f"| three passages at random | {sizes['MiniLM']} | | {s['chance_at_3']:.3f} | | | | |",
-        f"| the three most frequent notes | | | {s['three_most_frequent_notes']:.3f} | | | | |",
-        "",
-        f"MiniLM alone is right at 3 on {s['only_minilm']} questions, BM25 alone on {s['only_bm25']}, "
-        f"neither on {s['neither']}. The index of {index['passages']} passages takes "
-        f"{index['vector_seconds']:.0f} processor seconds and {index['vector_bytes'] / 1e6:.1f} MB as "
-        f"vectors, {index['word_seconds']:.1f} seconds as word counts; a question takes "
-        f"{index['vector_query_ms']:.0f} and {index['word_query_ms']:.0f} ms.",
-    ]  # fmt: skip
-    return lines + (rag_section(record["rag"]) if "rag" in record else [])
-
-
-def rag_section(r):
-    """What the passage does to the chat models' answers."""
-    names = {"none": "no passage", "found": "the passage found", "random": "a random passage"}
-    rows = [
-        f"| {model} | {names[condition]} | {f['right']:.2f} | {f['nearest']:.2f} | "
-        f"{f['token_f1']:.3f} ± {f['token_f1_error']:.3f} |"
-        for model in ("SmolLM2", "the course's chat model")
-        for condition, f in r[model].items()
-    ]
-    itself = r["passage_itself"]
-    return [
-        "",
-        f"In front of a chat model: {r['n']} of the test questions (seed 0), greedy, at most "
-        f"{NEW_TOKENS} new tokens, MiniLM's first passage, which is from the right note for "
-        f"{r['right_note_first']:.2f} of them. Right: the course's own answer is the nearest of all "
-        f"and the token F1 is {AT_LEAST} or more; every answer is in the file.",
-        "",
-        "| model | in front of the question | right | own answer nearest | token F1 |",
-        "|---|---|---|---|---|",
-        *rows,
-        f"| the passage itself, as the answer | | {itself['right']:.2f} | {itself['nearest']:.2f} | "
-        f"{itself['token_f1']:.3f} ± {itself['token_f1_error']:.3f} |",
-    ]  # fmt: skip
-
-
 def main(parts=()):
+    from benchmarks._retrieval_rag import judge_again, with_passages
+    from benchmarks._retrieval_report import section
+
     parts = parts or ("search", "rag")
     if not (available("minilm", shows="the search") and available("smollm2", shows="its answers")):
         return 1
@@ -375,9 +274,10 @@ def main(parts=()):
     if "search" in parts:
         keep("search", search())
     if "rag" in parts:
-        size = figures["search"]["words_per_passage"]["MiniLM"]
         save = partial(keep, "rag")
-        save(with_passages(size, save, record.get("rag", {})))
+        save(with_passages(figures["search"], save, record.get("rag", {})))
+    if "judge" in parts:
+        keep("rag", judge_again(record["rag"]))
     lines = section(json.loads(PATH.read_text("utf-8")))
     _record.write_section(TITLE, lines)
     print("\n".join(lines))

@@ -103,13 +103,26 @@ def test_passages_are_prose_of_every_note():
                for p in passages)  # fmt: skip
 
 
+def test_passages_are_not_cut_where_it_hurts():
+    """An answer stays with its question, a mistake is alone, and a heading goes with what is below."""
+    passages = [p for p in note_passages(100) if p.lecture == 4]
+    questions = [p for p in passages if p.section == "Interview questions"]
+    assert all(
+        re.match(r"Q\d+\. ", p.text) and len(re.findall(r"Q\d\. ", p.text)) == 1 for p in questions
+    )
+    mistakes = [p for p in passages if p.section == "What people get wrong"]
+    assert all(p.text.startswith('"') for p in mistakes)
+    assert {"One half is enough", "Two sets that overlap"} <= {p.section for p in passages}
+    assert not any(p.text.startswith("One half is enough") for p in passages)
+
+
 def test_passages_keep_every_paragraph_and_their_size():
     """More words a passage, fewer passages, and the same text in the same order."""
     alone, joined = note_passages(1), note_passages(150)
     assert len(alone) > len(joined) > 44
     assert " ".join(p.text for p in alone) == " ".join(p.text for p in joined)
     singles = {p.text for p in alone}
-    long = [p for p in joined if len(p.text.split()) > 150]
-    assert all(passage.text in singles for passage in long)
+    long = [p.text for p in joined if len(p.text.split()) > 300]
+    assert all(text in singles for text in long)
     with pytest.raises(ValueError, match="0"):
         note_passages(0)

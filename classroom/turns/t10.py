@@ -181,6 +181,14 @@ def _shapes(module):
     return {key: tuple(value.shape) for key, value in module.named_parameters()}
 
 
+def _cut_without_transpose(queries, keys, values):
+    """What comes out when (B, T, C) is reshaped to (B, H, T, D) and back, and nothing exchanged."""
+    heads = (
+        part.reshape(len(part), TINY.n_heads, part.shape[1], -1) for part in (queries, keys, values)
+    )
+    return F.scaled_dot_product_attention(*heads).reshape(queries.shape)
+
+
 @TURNS.turn(CrossAttention)
 def check_cross_attention(trial):
     reference = _randomized(encoder_decoder.CrossAttention(TINY))
@@ -217,6 +225,14 @@ def check_cross_attention(trial):
             (
                 reference.output(F.scaled_dot_product_attention(queries, keys, values)),
                 "one head only: split into config.n_heads",
+            ),
+            (
+                reference.output(mixed(queries, keys, values, scale=x.shape[-1] ** -0.5)),
+                "each head has D = C / H dimensions: divide by the root of D, not of C",
+            ),
+            (
+                reference.output(_cut_without_transpose(queries, keys, values)),
+                "a reshape alone mixes the tokens: split C into (H, D), then exchange T and H",
             ),
         ],
         function=cross,
@@ -335,6 +351,11 @@ def check_translate(trial):
                 torch.cat([right, torch.full((2, 4), 9)], 1),
                 "it goes on when every row has its end",
             ),
+            (
+                right[:, :1].expand(2, 9),
+                "it says the first word again and again: decode all of the text so far, and take "
+                "the logits of its last position",
+            ),
         ],
     )
     trial.that(
@@ -349,6 +370,11 @@ def check_translate(trial):
         all(mask is not None and torch.equal(mask, sources != 0) for mask in model.masks),
         "encoder and decoder both need the mask: True where sources is not 0",
     )
+    _translate_arguments(trial, sources, right)
+
+
+def _translate_arguments(trial, sources, right):
+    """max_new_tokens, start_id and end_id are those that are given."""
     trial.close(
         _Counting(4),
         sources,
@@ -400,6 +426,15 @@ def _fates(inputs, targets):
     return hidden, 1 - hidden - left, left
 
 
+def _first_can_come(trial):
+    """Whether token 0 is drawn where every token is replaced and 0 is not the mask."""
+    ids, everywhere = torch.full((20, 20), 3), torch.ones(20, 20, dtype=torch.bool)
+    inputs, _ = trial.call(
+        ids, everywhere, 4, 5, 1.0, (0.0, 1.0, 0.0), torch.Generator().manual_seed(0)
+    )
+    return bool((inputs == 0).any())
+
+
 @TURNS.turn(hide)
 def check_hide(trial):
     run = _hiding(trial)
@@ -416,6 +451,11 @@ def check_hide(trial):
         "a target is the id that was there before, also where the input was replaced",
     )
     chosen = (asked.sum() / allowed.sum()).item()
+    texts, places = (asked.float().mean(dim=dim) for dim in (1, 0))
+    trial.that(
+        bool((texts < 0.5).all() and (places < 0.5).all()),
+        "it chooses whole texts, or one position in all texts: each token has a draw of its own",
+    )
     trial.that(
         abs(chosen - 0.15) < 0.015,
         f"{chosen:.2f} of the allowed tokens are asked for, and should be 0.15 of them: "
@@ -438,9 +478,14 @@ def check_hide(trial):
                 f"and should be {wanted}",
             )
     replaced = (targets != IGNORED) & (inputs != 0) & (inputs != ids)
+    became = set(inputs[replaced].tolist())
     trial.that(
-        len(set(inputs[replaced].tolist())) > 40,
+        len(became) > 40,
         "a replaced token becomes any token from 0 to vocab_size - 1, a new draw for each",
+    )
+    trial.that(
+        max(became) == 49 and _first_can_come(trial),
+        "the random tokens are those from 0 to vocab_size - 1; the first or the last never comes",
     )
     again = run(ids, allowed, 0.5, (0.2, 0.5, 0.3), seed=1)
     trial.that(
@@ -517,6 +562,11 @@ def check_read_on(trial):
             (raw.sum(-1), "these are sums of scores; take log_softmax first"),
             (same.sum(-1), "logits at a position are about the next token: shift by one"),
             (each[:, 1:3].sum(-1), "read on to the end of the text"),
+            (
+                each[:, 1:].sum(-1),
+                "the words before the gap are left out; that changes no ranking, but the whole text "
+                "is asked for",
+            ),
             (each.sum(-1).exp(), "give the logarithm"),
         ],
         tolerance=1e-4,
@@ -826,6 +876,7 @@ def check_bm25(trial):
         mistakes=[
             (rare * 2.2 / (1 + 1.2), "the passage's length is not used"),
             (rare / (1 + 1.2 * (0.25 + 0.75 * 18 / 13)), "the factor 2.2 is missing"),
+            (right(["key"], 0) / math.log(2), "the logarithm is the natural one, math.log"),
             (
                 right(["key"], 0) / rare,
                 "the weight of the word is missing: a rare word counts more",

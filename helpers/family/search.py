@@ -76,7 +76,7 @@ def best_places(scores: torch.Tensor, k: int) -> list[int]:
 def fuse(*rankings: torch.Tensor, damping: int = 60) -> torch.Tensor:
     """Combine several scores (N,) of the same passages by their ranks: the sum of 1 / (60 + rank).
 
-    Scores of different kinds cannot be added; ranks can. Source: Cormack et al. 2009.
+    Scores of different kinds cannot be added as they are; ranks can. Source: Cormack et al. 2009.
 
     >>> fuse(torch.tensor([9.0, 1.0, 5.0]), torch.tensor([0.1, 0.0, 0.3]), damping=0).tolist()
     [1.5, 0.667, 1.5]
