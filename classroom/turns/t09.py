@@ -478,6 +478,14 @@ def _batches(n):
         yield ids[:, :-1], ids[:, 1:].masked_fill(torch.tensor([True, False, False]), -100)
 
 
+MISSING_IN_FINETUNE = {
+    "without zero_grad": "gradients of earlier steps are still there: set them to zero first",
+    "one rate": "each step has a learning rate of its own: set group['lr'] before the step",
+    "decay": "weight_decay=0.0: with decay the weights would be pulled away from what they know",
+    "no clipping": "clip the norm of all gradients to 1.0 before the step",
+}
+
+
 @TURNS.turn(finetune)
 def check_finetune(trial):
     rates = [0.01, 0.1, 0.02]
@@ -506,13 +514,7 @@ def check_finetune(trial):
         not torch.equal(model.head.weight, _Tiny().head.weight),
         "no weight moved: is there a backward() and a step()?",
     )
-    notes = {
-        "without zero_grad": "gradients of earlier steps are still there: set them to zero first",
-        "one rate": "each step has a learning rate of its own: set group['lr'] before the step",
-        "decay": "weight_decay=0.0: with decay the weights would be pulled away from what they know",
-        "no clipping": "clip the norm of all gradients to 1.0 before the step",
-    }
-    for name, message in notes.items():
+    for name, message in MISSING_IN_FINETUNE.items():
         other, _ = trained(lambda *a, n=name: _variant(*a, n))
         if not torch.allclose(other.head.weight, right.head.weight, atol=1e-6):
             same = torch.allclose(other.head.weight, model.head.weight, atol=1e-6)
