@@ -71,12 +71,16 @@ def tokenizer():
 
 
 @cache
-def held_out(seed, n=HELD_OUT):
-    """Rows of n unseen tales, and the entropy of their source on them in nats per token."""
-    tales = sample(n, seed)
-    rows = tokenizer().encode_batch(tales)
-    nats = -math.log(2) * sum(map(log_prob, tales))
-    return rows, nats / sum(len(row) + 1 for row in rows)
+def held_out(seed, n):
+    """Rows of n unseen tales."""
+    return tokenizer().encode_batch(sample(n, seed))
+
+
+@cache
+def entropy(n):
+    """What the test tales take under their true source, in nats per token: no model does better."""
+    nats = -math.log(2) * sum(map(log_prob, sample(n, TEST)))
+    return nats / sum(len(row) + 1 for row in held_out(TEST, n))
 
 
 def training_rows(n, folder=None):
@@ -111,10 +115,10 @@ def loader_of(rows, seed=0, shuffle=True):
     return DocumentLoader(rows, end, BATCH, seed, shuffle, drop_last=shuffle)
 
 
-def one_run(size, rows, rate, seed=0, folder=None):
+def one_run(size, rows, rate, seed=0, folder=None, unseen=HELD_OUT):
     """Train a GPT of (width, layers) once through `rows`; return N, D and its held-out losses.
 
-    With a folder the run has checkpoints there, and goes on from the newest.
+    They are measured on so many `unseen` tales each, to choose with and to test with. With a folder the run has checkpoints there, and goes on from the newest.
     """
     shape, started = shape_of(*size), time.perf_counter()
     steps = len(rows) // BATCH
@@ -129,21 +133,21 @@ def one_run(size, rows, rate, seed=0, folder=None):
         folder, bool(folder and checkpoints(folder)), progress=False, loss=fused_next_token_loss
     )
     tests = {"validation": VALIDATION, "test": TEST}
-    quick = loader_of(held_out(VALIDATION)[0][:BATCH], shuffle=False)
-    history = train(model, loader_of(rows, seed), quick, config, around)
+    watched = loader_of(held_out(VALIDATION, unseen)[:BATCH], shuffle=False)
+    history = train(model, loader_of(rows, seed), watched, config, around)
     if history.interrupted:
         raise KeyboardInterrupt
     row = {"n": n_multiplied(shape), "d": sum(len(row) + 1 for row in rows), "rate": rate}
     for name, tales in tests.items():
-        row[name] = evaluate_loss(model, loader_of(held_out(tales)[0], shuffle=False))
+        row[name] = evaluate_loss(model, loader_of(held_out(tales, unseen), shuffle=False))
     return row | {"seconds": time.perf_counter() - started}
 
 
 class Runs:
     """The runs made so far, by size, tales, rate and seed; each is saved when it is finished."""
 
-    def __init__(self, folder=FOLDER, resume=False):
-        self.folder, self.rows = folder, {}
+    def __init__(self, folder=FOLDER, resume=False, unseen=HELD_OUT):
+        self.folder, self.unseen, self.rows = folder, unseen, {}
         self.path = folder and folder / "runs.json"
         if self.path and self.path.is_file():
             saved = json.loads(self.path.read_text("utf-8"))
@@ -162,7 +166,7 @@ class Runs:
         if key not in self.rows:
             place = self.folder and self.folder / key.replace(", ", "-").replace(" ", "_")
             rows = training_rows(tales, self.folder)
-            row = self.rows[key] = one_run(size, rows, rate, seed, place)
+            row = self.rows[key] = one_run(size, rows, rate, seed, place, self.unseen)
             if self.path:
                 saved = {"of": _record.code_hash(CODE), "runs": self.rows}
                 write_whole(self.path, json.dumps(saved, indent=1))
@@ -190,7 +194,8 @@ def measure(
     spread = [runs.row(*middle, seed)["test"] for seed in range(seeds)]
     last = runs.row(*larger, chosen[sizes[-1]][0])
     figures = {
-        "entropy": held_out(TEST)[1], "vocabulary": VOCABULARY, "batch": BATCH, "held_out": HELD_OUT,
+        "entropy": entropy(runs.unseen), "vocabulary": VOCABULARY, "batch": BATCH,
+        "held_out": runs.unseen,
         "sizes": [[*size, n_multiplied(shape_of(*size))] for size in sizes], "tales": list(budgets),
         "rates": {f"width {size[0]}": tried for size, (_, tried) in chosen.items()},
         "rows": rows, "larger": last, "seeds": {"run": [*middle[0], middle[1]], "losses": spread},
@@ -202,7 +207,7 @@ def measure(
 def fitted(figures, times=TIMES):
     """The law, how far it spreads when runs are drawn again, its prediction and the targets."""
     points = [[row[key] for row in figures["rows"]] for key in ("n", "d", "test")]
-    law, last, entropy = fit(*points), figures["larger"], figures["entropy"]
+    law, last = fit(*points), figures["larger"]
     floors = [each.floor for each in bootstrap(*points, times=times)]
     found = {
         "law": asdict(law), "floor_interval": interval(floors), "bootstraps": len(floors),
@@ -211,7 +216,7 @@ def fitted(figures, times=TIMES):
             abs(law.loss(n, d) / loss - 1) for n, d, loss in zip(*points, strict=True)
         ),
     }  # fmt: skip
-    return found | {"targets": report.targets(found, last["test"], entropy)}
+    return found | {"targets": report.targets(found, last["test"], figures["entropy"])}
 
 
 def recorded(path=_record.HERE / "scaling.json"):
@@ -227,8 +232,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     use_every_core()
     if options.quick:
-        sizes, budgets = ((16, 1), (32, 1), (48, 1)), (64, 128, 256)
-        found = measure(Runs(None), sizes, budgets, ((48, 2), 256), (1e-2,), 1, 20)
+        sizes, budgets = ((16, 1), (32, 1), (48, 1)), (32, 64, 128)
+        found = measure(Runs(None, unseen=16), sizes, budgets, ((48, 2), 128), (1e-2,), 1, 20)
         print("\n".join(report.section(found | {"command": COMMAND, "machine": None})))
         return 0
     try:
