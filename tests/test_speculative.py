@@ -8,15 +8,16 @@ from helpers.fast.speculative import ModelDraft, agreement, speculative
 from helpers.generate import generate
 from helpers.model import GPT
 
-SHAPE = GPTConfig(40, 64, 16, 2, 2, dropout=0.0)
+SHAPE = GPTConfig(40, 64, 16, 2, 2, dropout=0.0, tie_weights=False)
 
 
 def model_of(seed, **changes):
     torch.manual_seed(seed)
     model = GPT(GPTConfig(**{**SHAPE.__dict__, **changes})).eval()
     with torch.no_grad():
-        for parameter in model.parameters():  # so that the model does not repeat one token
+        for parameter in model.parameters():  # a new model would repeat one token
             parameter += 0.3 * torch.randn_like(parameter)
+        model.position_embedding.weight.mul_(8)  # so that each position asks for another token
     return model
 
 
