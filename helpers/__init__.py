@@ -11,6 +11,7 @@ ground: limits files plots device
 words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
 model: config kv_cache layers attention model generate loss
 texts: pip_models texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files
+streams: streams.shards streams.sources
 training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference preferences reinforce

@@ -276,7 +276,7 @@ def _pair(found, name):
 
 @TURNS.turn(quantize)
 def check_quantize(trial):
-    weights = torch.tensor([[1.0, -0.5, 0.02, 0.01], [0.0, 0.0, 4.0, -8.0]])
+    weights = torch.tensor([[1.0, -0.5, 0.02, 0.01], [0.1, 0.3, 4.0, -8.0]])
     before = weights.clone()
     right = quantize(weights, 2)
     found = trial.call(weights, 2)
