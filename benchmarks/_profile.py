@@ -1,6 +1,6 @@
 """Where the time of some work goes, by kinds of operations, as PyTorch's profiler sees it."""
 
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 KINDS = {  # kind: what the name of one of its operations contains
     "matrix products": ("mm", "linear", "convolution", "matmul"),
@@ -29,7 +29,7 @@ def kind_of(operation):
 def shares(run):
     """Call `run()` once for warming up and once watched: the share of the time of each kind."""
     run()
-    with profile(activities=[ProfilerActivity.CPU]) as watched:
+    with profile(use_kineto=False) as watched:  # kineto would write lines of its own
         run()
     spent = dict.fromkeys([*KINDS, OTHER], 0.0)
     for entry in watched.key_averages():
