@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 
 import pytest
@@ -250,8 +251,11 @@ def test_kinds_of_operations_by_hand():
     assert {name: _profile.kind_of(name) for name in kinds} == kinds
 
 
-def test_shares_add_up_and_see_what_runs():
+def test_shares_add_up_and_see_what_runs(capfd):
     x = torch.randn(400, 400)
     shares = _profile.shares(lambda: [x @ x for _ in range(20)])
+    assert capfd.readouterr().err == ""
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
     assert sum(shares.values()) == pytest.approx(1)
     assert max(shares, key=shares.get) == "matrix products"

@@ -2,7 +2,7 @@
 
 import math
 
-from helpers.plots import COLORS, INK, new_axes, show
+from helpers.plots import COLORS, INK, PAPER, new_axes, show
 
 
 def plot_roofline(peak, bandwidth, points):
@@ -13,14 +13,15 @@ def plot_roofline(peak, bandwidth, points):
     ax = new_axes(7, 3.6)
     ridge = peak / bandwidth
     ax.plot([ridge / 300, ridge, ridge * 30], [peak / 300, peak, peak], color=INK)
-    ax.annotate("memory decides", (ridge / 60, peak / 30), color=INK, fontsize=9)
-    ax.annotate("arithmetic decides", (ridge * 2, peak * 1.15), color=INK, fontsize=9)
+    ax.annotate("memory decides", (ridge / 8, peak / 4), color=INK, fontsize=9, ha="right")
+    ax.annotate("arithmetic decides", (ridge * 2, peak * 1.3), color=INK, fontsize=9)
     said = []
     for (name, (intensity, reached)), color in zip(points.items(), COLORS, strict=False):
         ax.plot(intensity, reached, "o", color=color, label=name)
         share = reached / min(peak, intensity * bandwidth)
         said.append(f"{name}: {intensity:.1f} operations per byte, {share:.0%} of what is possible")
     ax.set(xscale="log", yscale="log", xlabel="operations per byte", ylabel="operations per second")
+    ax.set_ylim(peak / 400, peak * 3)
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     show(ax, alt=f"Roofline with its corner at {ridge:.0f} operations per byte; {'; '.join(said)}.")
 
@@ -34,7 +35,9 @@ def plot_number_lines(formats, limits):
         ax.plot(inside, [row] * len(inside), "|", color=COLORS[row % len(COLORS)], markersize=14)
         said.append(f"{name} {len(inside)}")
     ax.set_yticks(range(len(formats)), list(formats))
-    ax.set(xlim=limits, xlabel="value", ylim=(len(formats) - 0.5, -0.5))
+    margin = (limits[1] - limits[0]) / 50
+    ax.set(xlim=(limits[0] - margin, limits[1] + margin), xlabel="value")
+    ax.set_ylim(len(formats) - 0.5, -0.5)
     show(ax, alt=f"Numbers from {limits[0]} to {limits[1]} in each format: {', '.join(said)}.")
 
 
@@ -99,7 +102,8 @@ def plot_timeline(texts, slots, continuous):
             if place == 0:
                 free_at = [max(free_at)] * slots
         begin = free_at[place]
-        ax.barh(place, length, left=begin, color=COLORS[number % len(COLORS)], height=0.8)
+        color = COLORS[number % len(COLORS)]
+        ax.barh(place, length, left=begin, color=color, edgecolor=PAPER, height=0.8)
         ax.annotate(
             str(number), (begin + length / 2, place), ha="center", va="center", color="white"
         )
