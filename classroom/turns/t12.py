@@ -102,6 +102,33 @@ def best_split(size_scale, a, data_scale, b, operations):
 SMALL = GPTConfig(100, 64, 8, 2, 3, dropout=0.0)
 
 
+def _check_many_tokens(trial, matrices, unit):
+    """The cost of several new tokens, as of a prompt."""
+    whole = 2 * 4 * matrices + 4 * unit * 10, 2 * (matrices + 2 * unit * 4)
+    trial.equal(
+        SMALL,
+        4,
+        0,
+        2,
+        gives=whole,
+        why="four new tokens make 1 + 2 + 3 + 4 pairs, and read the matrices once",
+        mistakes=[
+            (
+                (2 * 4 * matrices + 4 * unit * 16, whole[1]),
+                "the mask is missing: the first token sees one, the last sees four",
+            ),
+            (
+                (whole[0], 2 * (4 * matrices + 2 * unit * 4)),
+                "the matrices are read once for all new tokens; that is what a batch is for",
+            ),
+            (
+                (2 * matrices + 4 * unit * 10, whole[1]),
+                "each of the new tokens multiplies with all matrices",
+            ),
+        ],
+    )
+
+
 @TURNS.turn(pass_cost)
 def check_pass_cost(trial):
     matrices, unit = 12 * 3 * 64 + 800, 3 * 8  # of all blocks and the head; layers times width
@@ -139,29 +166,7 @@ def check_pass_cost(trial):
             ),
         ],
     )
-    whole = 2 * 4 * matrices + 4 * unit * 10, 2 * (matrices + 2 * unit * 4)
-    trial.equal(
-        SMALL,
-        4,
-        0,
-        2,
-        gives=whole,
-        why="four new tokens make 1 + 2 + 3 + 4 pairs, and read the matrices once",
-        mistakes=[
-            (
-                (2 * 4 * matrices + 4 * unit * 16, whole[1]),
-                "the mask is missing: the first token sees one, the last sees four",
-            ),
-            (
-                (whole[0], 2 * (4 * matrices + 2 * unit * 4)),
-                "the matrices are read once for all new tokens; that is what a batch is for",
-            ),
-            (
-                (2 * matrices + 4 * unit * 10, whole[1]),
-                "each of the new tokens multiplies with all matrices",
-            ),
-        ],
-    )
+    _check_many_tokens(trial, matrices, unit)
     for new, known in ((3, 7), (1, 0), (64, 0)):
         trial.equal(
             SMALL,
@@ -360,12 +365,8 @@ def _read_q4_0(scales, pairs):
     return scales.float()[:, None] * numbers
 
 
-@TURNS.turn(quantize_q4_0)
-def check_quantize_q4_0(trial):
-    block = torch.zeros(1, 32)
-    block[0, 0], block[0, 1], block[0, 16], block[0, 17] = -8.0, 7.0, 3.2, -2.7
-    found = trial.call(block)
-    call = "quantize_q4_0(one block)"
+def _blocks_of(trial, found, call):
+    """The two values of one block, of the right types and shapes."""
     trial.that(_pair(found, call), f"{call} must give two values: scales and pairs")
     scales, pairs = found
     kinds = getattr(scales, "dtype", None), getattr(pairs, "dtype", None)
@@ -375,6 +376,16 @@ def check_quantize_q4_0(trial):
     )
     shapes = tuple(scales.shape), tuple(pairs.shape)
     trial.that(shapes == ((1,), (1, 16)), f"{call} gives shapes {shapes}, not ((1,), (1, 16))")
+    return scales, pairs
+
+
+@TURNS.turn(quantize_q4_0)
+def check_quantize_q4_0(trial):
+    block = torch.zeros(1, 32)
+    block[0, 0], block[0, 1], block[0, 16], block[0, 17] = -8.0, 7.0, 3.2, -2.7
+    found = trial.call(block)
+    call = "quantize_q4_0(one block)"
+    scales, pairs = _blocks_of(trial, found, call)
     right = quantize_q4_0(block)
     numbers = torch.cat([right[1] & 15, right[1] >> 4], dim=1)
     trial.same(
