@@ -11,6 +11,7 @@ ground: limits files plots device
 words: eliza.rules eliza.script eliza.eliza tokenizer bpe.train bpe.merge bpe.files bpe.tokenizer
 model: config kv_cache layers attention model generate loss
 texts: pip_models texts.sources texts.downloads texts.corpora texts.prepare texts.loaders texts.documents texts.token_files
+streams: streams.shards streams.sources
 training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference preferences reinforce
@@ -19,7 +20,7 @@ llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load 
 out: interchange.templates interchange.hugging_face interchange.gguf
 family: family.encoder family.encoder_decoder family.bert family.scores family.recurrent family.vision family.fit
 search: family.word_pieces family.sentences family.search
-speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
+speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed fast.speculative
 """
 
 import os

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+import helpers.streams  # noqa: F401  (adds the large corpora to the table)
 from helpers.texts import downloads
 from helpers.texts.corpora import data_folder, fetch, verified_by
 from helpers.texts.sources import CORPORA

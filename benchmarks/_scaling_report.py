@@ -1,0 +1,88 @@
+"""The report of `benchmarks/scaling.py`: its targets, its table of losses, and what the fit says."""
+
+from benchmarks import _record
+from benchmarks._scaling_fit import Law
+
+BUDGETS = (1e12, 1e13, 1e14, 1e15)  # operations of the compute-optimal line
+
+
+def targets(found, larger_loss, entropy):
+    """The floor against the entropy, and the larger run against its prediction and the control."""
+    low, high = found["floor_interval"]
+    miss = abs(found["predicted"] - larger_loss)
+    repeated = abs(found["repeated"] - larger_loss)
+    return [
+        _record.target(
+            "the fitted floor's distance to the entropy, as a share of it",
+            abs(found["law"]["floor"] / entropy - 1), "at most", 0.03,
+        ),
+        _record.target(
+            "the entropy is inside the floor's bootstrap interval (1: it is)",
+            float(low <= entropy <= high), "at least", 1,
+        ),
+        _record.target(
+            "the larger run's predicted loss: its error as a share of what is above the entropy",
+            miss / (larger_loss - entropy), "at most", 0.15,
+        ),
+        _record.target(
+            "that error, over the error of repeating the best loss in the fit",
+            miss / repeated, "at most", 1,
+        ),
+    ]  # fmt: skip
+
+
+def loss_table(record):
+    """The held-out losses, sizes down and budgets across, as a Markdown table."""
+    rows = {(row["n"], row["d"]): row["test"] for row in record["rows"]}
+    tokens = sorted({d for _, d in rows})
+    lines = [
+        f"| N | {' | '.join(f'D = {d:,}' for d in tokens)} |",
+        "|---" * (len(tokens) + 1) + "|",
+    ]
+    for n in sorted({n for n, _ in rows}):
+        losses = " | ".join(f"{rows[n, d]:.4f}" for d in tokens)
+        lines.append(f"| {n:,} | {losses} |")
+    return lines
+
+
+def law_lines(record):
+    """The fitted law, the spread of its floor, and the best size for some budgets."""
+    law = Law(**record["law"])
+    low, high = record["floor_interval"]
+    last = record["larger"]
+    lines = [
+        f"loss = {law.floor:.4f} + {law.size_scale:.3g} / N^{law.size_exponent:.3f} + "
+        f"{law.data_scale:.3g} / D^{law.data_exponent:.3f}; the runs lie {record['misfit']:.2%} from "
+        f"it on average. The floor is {low:.4f} to {high:.4f} in 95% of {record['bootstraps']} "
+        f"bootstrap fits; the entropy is {record['entropy']:.4f} nats per token.",
+        "",
+        f"The larger run, N = {last['n']:,} and D = {last['d']:,}: {last['test']:.4f}; predicted "
+        f"{record['predicted']:.4f}; the best loss in the fit is {record['repeated']:.4f}.",
+        "",
+        "| operations | best N | best D | D / N | loss |",
+        "|---|---|---|---|---|",
+    ]
+    for operations in BUDGETS:
+        n, d = law.best_split(operations)
+        lines.append(
+            f"| {operations:.0e} | {n:,.0f} | {d:,.0f} | {d / n:.0f} | {law.loss(n, d):.4f} |"
+        )
+    return lines
+
+
+def section(record):
+    """The README's section, as lines."""
+    made = _record.made_by("scaling", record) if record["machine"] else []
+    losses = ", ".join(f"{loss:.4f}" for loss in record["seeds"]["losses"])
+    return [
+        *made,
+        f"{record['minutes']:.0f} minutes of training; drawn in notebook 12. One pass through fresh "
+        f"tales in batches of {record['batch']}, AdamW, measured in nats per token on "
+        f"{record['held_out']} unseen tales. One run from several seeds: {losses}.",
+        "",
+        *_record.target_table(record["targets"]),
+        "",
+        *loss_table(record),
+        "",
+        *law_lines(record),
+    ]

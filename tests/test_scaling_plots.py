@@ -1,0 +1,64 @@
+"""The figures of notebook 12: what they draw, and alternative texts that say what is to be seen."""
+
+import pytest
+
+from benchmarks._scaling_fit import Law
+from classroom.drawings import scaling_plots as plots
+from classroom.turns.t12 import continuous_steps
+
+LAW = Law(0.4, 9.0, 0.35, 1500.0, 0.6)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a figure hands to `show`: its axes and its alternative text."""
+    pictures = []
+    monkeypatch.setattr(plots, "show", lambda picture, alt: pictures.append((picture, alt)))
+    return pictures
+
+
+def test_roofline(shown):
+    plots.plot_roofline(400.0, 20.0, {"a token": (0.5, 5.0), "a prompt": (100.0, 300.0)})
+    ((ax, alt),) = shown
+    roof = ax.get_lines()[0]
+    assert list(roof.get_ydata())[1:] == [400, 400] and roof.get_xdata()[1] == 20
+    assert "corner at 20" in alt and "a token: 0.5 operations per byte, 50%" in alt
+    assert "a prompt: 100.0 operations per byte, 75%" in alt
+
+
+def test_number_lines(shown):
+    plots.plot_number_lines({"fine": [0.0, 0.5, 1.0, 2.0], "coarse": [0.0, 2.0]}, (0, 1))
+    ((ax, alt),) = shown
+    assert [len(line.get_xdata()) for line in ax.get_lines()] == [3, 1]
+    assert alt.endswith("fine 3, coarse 1.")
+
+
+def test_scaling(shown):
+    rows = [{"n": n, "d": d, "test": LAW.loss(n, d)} for n in (1e5, 1e6) for d in (1e6, 1e7)]
+    larger = {"n": 2e6, "d": 2e7, "test": LAW.loss(2e6, 2e7)}
+    plots.plot_scaling(rows, LAW, 0.41, larger)
+    plots.plot_scaling(rows, LAW, 0.41)
+    (ax, alt), (bare, _) = shown
+    assert len(ax.get_lines()) == len(bare.get_lines()) + 1 == 2 * 2 + 1 + 2
+    points, curve = ax.get_lines()[:2]
+    assert points.get_ydata()[0] == pytest.approx(curve.get_ydata()[0])
+    assert "4 runs" in alt and "floor is 0.400, the entropy 0.410" in alt
+
+
+def test_best_line(shown):
+    plots.plot_best_line(LAW, [1e12, 1e14])
+    ((ax, alt),) = shown
+    n, d = (line.get_ydata() for line in ax.get_lines())
+    assert 6 * n[1] * d[1] == pytest.approx(1e14)
+    assert f"{(n[1] / n[0]) ** 0.5:.1f} times" in alt
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_timeline(shown, continuous):
+    texts = [9, 2, 3, 2, 8, 1]
+    plots.plot_timeline(texts, 2, continuous)
+    ((ax, alt),) = shown
+    bars = [(bar.get_x(), bar.get_width()) for bar in ax.patches]
+    assert [width for _, width in bars] == texts
+    steps = continuous_steps(texts, 2) if continuous else 9 + 3 + 8
+    assert max(begin + width for begin, width in bars) == steps and f"{steps} steps" in alt
