@@ -380,7 +380,11 @@ def test_zip_holds_the_package_and_is_the_same_twice(tmp_path):
     assert first == zip_tool.write(tmp_path / "b.zip").read_bytes()
     names = set(zipfile.ZipFile(tmp_path / "a.zip").namelist())
     assert {"helpers/model.py", "helpers/assets/story.txt", "classroom/assets/quiz.yaml"} <= names
-    assert {"notebooks/01_eliza_vs_gpt.ipynb", "benchmarks/bpe.json", "benchmarks/scaling.py"} <= names
+    assert {
+        "notebooks/01_eliza_vs_gpt.ipynb",
+        "benchmarks/bpe.json",
+        "benchmarks/scaling.py",
+    } <= names
     assert len([name for name in names if name.startswith("lecture_notes/")]) >= 43
     assert not [name for name in names if "__pycache__" in name or name.startswith(("/", ".."))]
 
