@@ -152,7 +152,10 @@ def check_bradley_terry_gradient(trial):
         gives=torch.tensor([-0.5, 0.5, 0.0]),
         why="with equal scores P is 1/2: the winner's slope is -(1 - P), the loser's 1 - P",
         mistakes=[
-            (torch.tensor([0.5, -0.5, 0.0]), "the sign: a step against the gradient raises winners"),
+            (
+                torch.tensor([0.5, -0.5, 0.0]),
+                "the sign: a step against the gradient raises winners",
+            ),
             (torch.tensor([-0.5, 0.0, 0.0]), "the loser has a slope, too: 1 - P"),
             (torch.tensor([-1.0, 1.0, 0.0]), "weigh each pair by its surprise, 1 - P"),
         ],
@@ -174,7 +177,10 @@ def check_bradley_terry_gradient(trial):
         why="the mean over the pairs of -(1 - P) for the winner and 1 - P for the loser",
         mistakes=[
             (5 * right, "that is the sum over the pairs; take the mean"),
-            (once / 5, "an answer may be in many pairs: add up all of them (index_add_, or a loop)"),
+            (
+                once / 5,
+                "an answer may be in many pairs: add up all of them (index_add_, or a loop)",
+            ),
             (once, "an answer may be in many pairs: add up all of them, then take the mean"),
             (by_p / 5, "that is P; a pair that is already won surely should hardly count: 1 - P"),
             (-right, "the sign: a step against the gradient raises winners"),
@@ -218,7 +224,9 @@ def check_reward_loss(trial):
         "the loss must stay a tensor with its gradient: without .item(), without .detach()",
     )
     (found,) = torch.autograd.grad(loss, moving)
-    trial.same(found, -torch.sigmoid(-gap) / 3, "the gradient at the chosen rewards", "-(1 - P) / B")
+    trial.same(
+        found, -torch.sigmoid(-gap) / 3, "the gradient at the chosen rewards", "-(1 - P) / B"
+    )
 
 
 class _Body(nn.Module):
@@ -226,7 +234,9 @@ class _Body(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.table = nn.Parameter(torch.tensor([[0.5, 1, 0], [1.0, 0, 2], [-1, 1, 1], [3, -1, 0.5]]))
+        self.table = nn.Parameter(
+            torch.tensor([[0.5, 1, 0], [1.0, 0, 2], [-1, 1, 1], [3, -1, 0.5]])
+        )
 
     def hidden_states(self, token_ids):
         return self.table[token_ids].cumsum(dim=1)  # (B, T, 3)
@@ -316,7 +326,10 @@ def check_best_of_n(trial):
             why="the answer of rank i from below is the best of n with probability "
             "comb(i, n - 1) / comb(N, n)",
             mistakes=[
-                (best_of_n(-rewards, scores, n), "the best has the largest reward, not the smallest")
+                (
+                    best_of_n(-rewards, scores, n),
+                    "the best has the largest reward, not the smallest",
+                )
             ],
         )
 
@@ -363,7 +376,9 @@ class _Table(nn.Module):
 
     def __init__(self, seed=0, size=5):
         super().__init__()
-        self.table = nn.Parameter(torch.randn(size, size, generator=torch.Generator().manual_seed(seed)))
+        self.table = nn.Parameter(
+            torch.randn(size, size, generator=torch.Generator().manual_seed(seed))
+        )
 
     def forward(self, token_ids):
         return self.table[token_ids]
@@ -418,7 +433,9 @@ def check_dpo_loss(trial):
         0.1,
         gives=math.log(2),
         why="a model that is its own reference prefers nothing yet: ln 2, however likely the answers are",
-        mistakes=[(F.softplus(torch.tensor(0.3)).item(), "subtract the reference's log-probabilities")],
+        mistakes=[
+            (F.softplus(torch.tensor(0.3)).item(), "subtract the reference's log-probabilities")
+        ],
     )
     rows = [torch.tensor(row) for row in ([-4.0, -9.0], [-6.0, -3.0], [-5.0, -8.0], [-5.0, -4.0])]
     gap = (rows[0] - rows[2]) - (rows[1] - rows[3])
@@ -431,14 +448,19 @@ def check_dpo_loss(trial):
         mistakes=[
             (F.softplus(0.5 * gap).mean(), "the sign: the chosen answer should gain more"),
             (F.softplus(-gap).mean(), "beta is not used"),
-            (F.softplus(-gap / 0.5).mean(), "multiply by beta; its place under the reward was before"),
+            (
+                F.softplus(-gap / 0.5).mean(),
+                "multiply by beta; its place under the reward was before",
+            ),
             (F.softplus(-0.5 * gap).sum(), "take the mean over the pairs"),
             (F.softplus(-0.5 * (rows[0] - rows[1])).mean(), "the reference is not used"),
             (0.5 * F.softplus(-gap).mean(), "beta belongs inside the sigmoid"),
         ],
     )
     far = trial.call(torch.tensor([-900.0]), torch.tensor([0.0]), *[torch.zeros(1)] * 2, 1.0)
-    trial.same(far, torch.tensor(900.0), "dpo_loss of a pair far off", "F.logsigmoid does not overflow")
+    trial.same(
+        far, torch.tensor(900.0), "dpo_loss of a pair far off", "F.logsigmoid does not overflow"
+    )
     moving = [row.clone().requires_grad_() for row in rows[:2]]
     loss = trial.call(*moving, *rows[2:], 0.5)
     trial.that(
@@ -527,7 +549,10 @@ def check_kl_per_token(trial):
         gives=each[mask].mean(),
         why="the mean, over the tokens that the mask marks, of the sum of p (ln p - ln q)",
         mistakes=[
-            (back[mask].mean(), "that is KL(reference || model): weigh by the model's probabilities"),
+            (
+                back[mask].mean(),
+                "that is KL(reference || model): weigh by the model's probabilities",
+            ),
             (each.mean(), "the mask is not used"),
             (each[mask].sum(), "per token: take the mean"),
             ((each * mask).mean(), "divide by the number of marked tokens, not by all"),
