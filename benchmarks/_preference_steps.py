@@ -26,6 +26,12 @@ from helpers.tokenizer import end_of_text_id
 WARMUP, CLIP, MAX_NEW_TOKENS = 5, 1.0, 32
 
 
+def prompted(tokenizer, task: Task) -> list[int]:
+    """Return the token ids of a task as the chat model reads it, up to where its answer begins."""
+    text = format_chat(task.instruction, task.input)
+    return [end_of_text_id(tokenizer), *tokenizer.encode_ordinary(text)]
+
+
 def encoded(tokenizer, task: Task, answer: str) -> tuple[list[int], list[int]]:
     """Return the token ids and targets of a prompt with its answer; the prompt's targets are ignored."""
     turn = Instruction(task.instruction, task.input, f" {answer}")
@@ -151,7 +157,7 @@ def preferring(model, tokenizer, pairs, steps, seed, beta=0.1, size=8, rate=3e-4
 def answers_of(model, tokenizer, items, temperature=0.0, seed=0, limit=MAX_NEW_TOKENS, size=64):
     """Return an answer to each task: the greedy one, or one sampled at a temperature."""
     end, generator = end_of_text_id(tokenizer), torch.Generator().manual_seed(seed)
-    rows = [encoded(tokenizer, task, "")[0] for task in items]
+    rows = [prompted(tokenizer, task) for task in items]
     order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
     answers = [""] * len(rows)
     for start in range(0, len(order), size):
