@@ -102,7 +102,7 @@ def kept(model, tokenizer, size=KEPT_SIZE, part="test"):
     return {"questions": statistics.mean(right), "other_tasks": statistics.mean(done)}
 
 
-class Test:
+class HeldOut:
     """The held-out tasks, and what the chat model and the model before answer to them."""
 
     def __init__(self, chat, before, tokenizer, size=TEST_SIZE, part="test"):
@@ -215,7 +215,7 @@ def measure(seeds=SEEDS, folder=PARTS, quick=False):
     chat, tokenizer = load_chat_model()
     before = crowd_model(chat, tokenizer, 2 if quick else STEPS["crowd"])
     part = "validation" if quick else "test"
-    test = Test(chat, before, tokenizer, 6 if quick else TEST_SIZE, part)
+    test = HeldOut(chat, before, tokenizer, 6 if quick else TEST_SIZE, part)
     items = questions(2 if quick else PROMPTS, 81, part)
     samples = list(
         zip(items, drawn_answers(before, tokenizer, items, 4 if quick else N, 91), strict=True)
