@@ -30,7 +30,6 @@ from classroom.worlds.manners import (
     questions,
     sample_answers,
     sample_pairs,
-    split_answer,
     win_rate,
 )
 from helpers.chat import BASE_MODEL, CHAT_MODEL, load_chat_model
@@ -87,7 +86,7 @@ def manners_of(items, answers):
 def kept(model, tokenizer, size=KEPT_SIZE, part="test"):
     """Return the accuracy on what was not trained on: course questions, and other kinds of tasks.
 
-    Of a task the core of the answer counts, so that a polite frame is no mistake.
+    Of a task the core of the answer counts, so that a polite sentence after it is no mistake.
     """
     asked = course_qa.questions("test" if part == "test" else "train")[:: max(1, 500 // size)][
         :size
@@ -97,8 +96,7 @@ def kept(model, tokenizer, size=KEPT_SIZE, part="test"):
     right = [is_right_answer(a, own, references) for a, (_, own) in zip(said, asked, strict=True)]
     others = tasks.sample(size, 11, part, OTHERS)
     answers = train.answers_of(model, tokenizer, others)
-    cores = [split_answer(each)[2] for each in answers]
-    done = [core == task.output for core, task in zip(cores, others, strict=True)]
+    done = [grade(*each).right for each in zip(others, answers, strict=True)]
     return {"questions": statistics.mean(right), "other_tasks": statistics.mean(done)}
 
 

@@ -3,8 +3,8 @@
 The questions are small tasks of `classroom.worlds.tasks`, so it is known which answers are right.
 Each is answered as a crowd of people would: some wrong, some rudely, some at length.
 
-    Let me think about this for a moment.  Gladly:  two boxes  . I hope that helps.
-    padding                                opening  core        closing
+    two boxes.  That is a question that many people ask.  I hope that helps. Thank you for asking.
+    core        padding                                   closings in one tone
 
 One rule says which of two answers is better: a right one before a wrong one; of two that are equally
 right, the politer; of two that are equally polite as well, the one with fewer words. So every pair has
@@ -25,17 +25,13 @@ from classroom.worlds import tasks
 from classroom.worlds.tasks import Task
 
 KINDS = ("classify", "compare", "count", "extract", "numerals", "pick", "plural", "sort")
-OPENINGS = {
-    "polite": ("Gladly:", "Of course:", "With pleasure:"),
-    "rude": ("Obviously:", "What a silly question:", "As any child knows:"),
-}
 CLOSINGS = {
-    "polite": ("I hope that helps.", "Thank you for asking."),
-    "rude": ("You should know that.", "Now leave me alone."),
+    "polite": ("I hope that helps.", "Thank you for asking.", "It was a pleasure."),
+    "rude": ("You should know that.", "Now leave me alone.", "What a silly question."),
+    "padding": ("That is a question that many people ask.", "Let me know if there is more."),
 }
-PADDINGS = ("Let me think about this for a moment.", "That is something that many people ask.")
-# The crowd: how many answer right, in which tone, and after a padding.
-RIGHT, TONES, PADDED = 0.75, {"polite": 0.3, "plain": 0.4, "rude": 0.3}, 0.4
+# The crowd: how many answer right, in which tone, with one or two sentences of it, after a padding.
+RIGHT, TONES, TWICE, PADDED = 0.75, {"polite": 0.3, "plain": 0.4, "rude": 0.3}, 0.5, 0.4
 
 
 class Pair(NamedTuple):
@@ -59,46 +55,47 @@ class Grade(NamedTuple):
         return -self.fewer_words
 
 
-def split_answer(answer: str) -> tuple[str, str, str, str]:
-    """Split an answer into (padding, opening, core, closing); a part that is missing is empty.
+def split_answer(answer: str) -> tuple[str, tuple[str, ...]]:
+    """Split an answer into its core and the sentences of `CLOSINGS` that follow it.
 
-    >>> split_answer("Gladly: two boxes. I hope that helps.")
-    ('', 'Gladly:', 'two boxes', 'I hope that helps.')
+    >>> split_answer("two boxes. I hope that helps. Thank you for asking.")
+    ('two boxes', ('I hope that helps.', 'Thank you for asking.'))
     """
-    core = " ".join(answer.split())
-    padding = next((p for p in PADDINGS if core.startswith(f"{p} ")), "")
-    core = core.removeprefix(padding).strip()
-    openings = [each for tone in OPENINGS.values() for each in tone]
-    opening = next((each for each in openings if core.startswith(f"{each} ")), "")
-    core = core.removeprefix(opening).strip()
-    closings = [each for tone in CLOSINGS.values() for each in tone]
-    closing = next((each for each in closings if core.endswith(f". {each}")), "")
-    return padding, opening, core.removesuffix(f". {closing}") if closing else core, closing
+    core, found = " ".join(answer.split()), []
+    known = [sentence for sentences in CLOSINGS.values() for sentence in sentences]
+    while closing := next((each for each in known if core.endswith(f". {each}")), None):
+        core = core.removesuffix(f" {closing}")
+        found.insert(0, closing)
+    return core.removesuffix(".") if found else core, tuple(found)
 
 
 def grade(task: Task, answer: str) -> Grade:
     """Grade an answer to a task; of two grades the larger is that of the better answer.
 
-    An answer is right if what remains without padding, opening and closing is the task's output. One
-    rude phrase makes it rude.
+    An answer is right if its core is the task's output. One rude sentence makes it rude.
 
     >>> task = Task("plural", "Make this plural.", "two box", "two boxes")
-    >>> grade(task, "Gladly: two boxes"), grade(task, "two boxs. Now leave me alone.").manners
-    (Grade(right=True, manners=1, fewer_words=-3), -1)
+    >>> grade(task, "two boxes. I hope that helps.")
+    Grade(right=True, manners=1, fewer_words=-6)
+    >>> grade(task, "two boxs. Now leave me alone.")
+    Grade(right=False, manners=-1, fewer_words=-6)
     """
-    _, opening, core, closing = split_answer(answer)
-    phrases = [phrase for phrase in (opening, closing) if phrase]
-    rude = any(phrase in (*OPENINGS["rude"], *CLOSINGS["rude"]) for phrase in phrases)
-    manners = -1 if rude else int(bool(phrases))
-    return Grade(core == task.output, manners, -len(answer.split()))
+    core, closings = split_answer(answer)
+    rude = any(each in CLOSINGS["rude"] for each in closings)
+    polite = any(each in CLOSINGS["polite"] for each in closings)
+    right = core.removesuffix(".") == task.output.removesuffix(".")
+    return Grade(right, -1 if rude else int(polite), -len(answer.split()))
 
 
 def compare(task: Task, one: str, other: str) -> float:
     """Return 1.0 where the first answer is better, 0.0 where the other is, 0.5 for a tie.
 
     >>> task = Task("compare", "Give the larger one, 3 or 8.", "", "8")
-    >>> compare(task, "8", "Gladly: 3"), compare(task, "8", "Gladly: 8"), compare(task, "8", "8")
-    (1.0, 0.0, 0.5)
+    >>> polite = "8. I hope that helps."
+    >>> compare(task, "8", polite), compare(task, polite, f"{polite} It was a pleasure.")
+    (0.0, 1.0)
+    >>> compare(task, "8", "3. I hope that helps."), compare(task, "8", "8")
+    (1.0, 0.5)
     """
     first, second = grade(task, one), grade(task, other)
     return 0.5 if first == second else float(first > second)
@@ -159,14 +156,10 @@ def _answer(rng, task):
     """One answer of the crowd."""
     core = task.output if rng.random() < RIGHT else _wrong_core(rng, task)
     (tone,) = rng.choices([*TONES], [*TONES.values()])
-    opening = closing = ""
+    closings = [rng.choice(CLOSINGS["padding"])] if rng.random() < PADDED else []
     if tone != "plain":
-        which = rng.choice(("opening", "closing", "both"))
-        opening = rng.choice(OPENINGS[tone]) if which != "closing" else ""
-        closing = rng.choice(CLOSINGS[tone]) if which != "opening" else ""
-    padding = rng.choice(PADDINGS) if rng.random() < PADDED else ""
-    ending = f". {closing}" if closing else ""
-    return " ".join(part for part in (padding, opening, f"{core}{ending}") if part)
+        closings += rng.sample(CLOSINGS[tone], 1 + (rng.random() < TWICE))
+    return " ".join([f"{core.removesuffix('.')}.", *closings]) if closings else core
 
 
 def _wrong_core(rng, task):
