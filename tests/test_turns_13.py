@@ -67,7 +67,7 @@ RIGHT = [
         "loss = dpo_loss(now[:half], now[half:], then[:half], then[half:], beta)",
         "loss.backward()",
         "optimizer.step()",
-        "return float(loss)",
+        "return loss.detach().item()",
     ),
     written(KL, "p, q = (F.log_softmax(each, dim=-1)[mask] for each in (logits, reference_logits))", "return F.kl_div(q, p, reduction='batchmean', log_target=True)"),
     written(
@@ -129,7 +129,7 @@ WRONG = [
     (changed(PROBS, (".sum(dim=-1)", ".sum()")), "one number per answer"),
     (changed(PROBS, (".sum(dim=-1)", "")), "sum the tokens"),
     (changed(PROBS, ("targets.flatten(), ignore_index=-100", "targets.clamp(min=0).flatten()")), "leave out targets"),
-    (changed(PROBS, (".sum(dim=-1)", ".sum(dim=-1).exp()")), "the logarithm, not the probability"),
+    (changed(PROBS, ("return -losses.view_as(targets).sum(dim=-1)", "return (-losses.view_as(targets).sum(dim=-1)).exp()")), "the logarithm, not the probability"),
     (written(PROBS, "p = model(inputs).softmax(-1)", "each = p.gather(-1, targets.clamp(min=0)[..., None])[..., 0]", "return (each * (targets != -100)).sum(-1)"), "take log_softmax"),
     (changed(PROBS, (".sum(dim=-1)", ".sum(dim=-1).detach()")), "keep the gradient"),
     (changed(PROBS, (".view_as(targets).sum(dim=-1)", ".view_as(targets)[:, :4].sum(dim=-1) * 4 / targets.shape[1]")), "padding changes nothing"),

@@ -287,7 +287,7 @@ def check_reward_model(trial):
 
 @TURNS.turn(best_of_n)
 def check_best_of_n(trial):
-    rewards, scores = torch.tensor([0.3, 0.9, -1.0]), torch.tensor([1.0, 0.0, 0.5])
+    rewards, scores = torch.tensor([0.3, -1.0, 0.9]), torch.tensor([1.0, 0.5, 0.0])
     trial.close(
         rewards,
         scores,
@@ -301,7 +301,7 @@ def check_best_of_n(trial):
         scores,
         3,
         gives=0.0,
-        why="of all three the reward takes the second, whose score is 0",
+        why="of all three the reward takes the last, whose score is 0",
         mistakes=[(1.0, "the reward chooses, the score only judges: rank by reward")],
     )
     trial.close(
@@ -437,7 +437,7 @@ def check_dpo_loss(trial):
             (F.softplus(torch.tensor(0.3)).item(), "subtract the reference's log-probabilities")
         ],
     )
-    rows = [torch.tensor(row) for row in ([-4.0, -9.0], [-6.0, -3.0], [-5.0, -8.0], [-5.0, -4.0])]
+    rows = [torch.tensor(row) for row in ([-4.0, -9.0], [-6.0, -3.0], [-5.0, -8.5], [-5.0, -3.5])]
     gap = (rows[0] - rows[2]) - (rows[1] - rows[3])
     right = F.softplus(-0.5 * gap).mean()
     trial.close(
@@ -513,8 +513,10 @@ def check_dpo_step(trial):
         "the reference must stay as it is, without gradients: torch.no_grad()",
     )
     trial.that(isinstance(found, float), "return the loss as a number, with .item()")
+    model = _Table(0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
     trial.close(
-        _Table(0), reference, torch.optim.SGD(_Table(0).parameters(), lr=0.3), inputs, targets, 0.5,
+        model, reference, optimizer, inputs, targets, 0.5,
         gives=loss, why="the loss before the step is returned",
     )  # fmt: skip
 

@@ -127,8 +127,8 @@ def sample_answers(items: list[Task], seed: int) -> list[str]:
 
     A wrong answer is the right one to another task of its kind.
 
-    >>> sample_answers([Task("compare", "Give the larger one, 3 or 8.", "", "8")], seed=3)
-    ['What a silly question: 8']
+    >>> sample_answers([Task("compare", "Give the larger one, 3 or 8.", "", "8")], seed=5)
+    ['8. What a silly question.']
     """
     rng = random.Random(seed)
     return [_answer(rng, task) for task in items]

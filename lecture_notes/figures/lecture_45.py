@@ -33,8 +33,8 @@ def two_ways():
     board.arrow(frozen, direct, color="gray", dashed=True)
     board.arrow(pairs, direct)
     board.arrow(direct, better)
-    board.text(640, 84, "RLHF: samples, rewards,\nprice of KL", 14, "gray", align="left")
-    board.text(540, 320, "DPO: no sampling, no second network", 14, "gray", align="left")
+    board.text(600, 98, "RLHF: samples, rewards,\nand a price of KL", 14, "gray", align="left")
+    board.text(520, 330, "DPO: no sampling, no reward model", 14, "gray", align="left")
     return board
 
 
