@@ -7,7 +7,7 @@ from classroom.worlds.manners import CLOSINGS, compare, grade, split_answer, win
 from classroom.worlds.tasks import KINDS, Task, solve
 
 TASK = Task("plural", "Make this plural.", "two box", "two boxes")
-KIND, RUDE, LONG = "I hope that helps.", "Now leave me alone.", "Let me know if there is more."
+KIND, RUDE, LONG = "I hope that helps.", "Now leave me alone.", "That is a question that many people ask."
 
 
 def test_the_rule_by_hand_from_the_best_answer_to_the_worst():

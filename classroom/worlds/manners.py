@@ -26,9 +26,9 @@ from classroom.worlds.tasks import Task
 
 KINDS = ("classify", "compare", "count", "extract", "numerals", "pick", "plural", "sort")
 CLOSINGS = {
-    "polite": ("I hope that helps.", "Thank you for asking.", "It was a pleasure."),
-    "rude": ("You should know that.", "Now leave me alone.", "What a silly question."),
-    "padding": ("That is a question that many people ask.", "Let me know if there is more."),
+    "polite": ("I hope that helps.", "Thank you for asking."),
+    "rude": ("You should know that.", "Now leave me alone."),
+    "padding": ("That is a question that many people ask.",),
 }
 # The crowd: how many answer right, in which tone, with one or two sentences of it, after a padding.
 RIGHT, TONES, TWICE, PADDED = 0.75, {"polite": 0.3, "plain": 0.4, "rude": 0.3}, 0.5, 0.4
@@ -92,7 +92,7 @@ def compare(task: Task, one: str, other: str) -> float:
 
     >>> task = Task("compare", "Give the larger one, 3 or 8.", "", "8")
     >>> polite = "8. I hope that helps."
-    >>> compare(task, "8", polite), compare(task, polite, f"{polite} It was a pleasure.")
+    >>> compare(task, "8", polite), compare(task, polite, f"{polite} Thank you for asking.")
     (0.0, 1.0)
     >>> compare(task, "8", "3. I hope that helps."), compare(task, "8", "8")
     (1.0, 0.5)
@@ -128,7 +128,7 @@ def sample_answers(items: list[Task], seed: int) -> list[str]:
     A wrong answer is the right one to another task of its kind.
 
     >>> sample_answers([Task("compare", "Give the larger one, 3 or 8.", "", "8")], seed=5)
-    ['8. What a silly question.']
+    ['8. You should know that.']
     """
     rng = random.Random(seed)
     return [_answer(rng, task) for task in items]
