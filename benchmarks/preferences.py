@@ -38,9 +38,9 @@ from helpers.files import sha256
 from helpers.instructions import format_chat
 
 SEEDS = range(5)
-CROWD = 960  # tasks that the crowd answers for the model before
+CROWD, CROWD_RATE = 960, 6e-4  # tasks that the crowd answers for the model before
 PAIRS, TEST_PAIRS, TEST_SIZE, SAMPLED, KEPT_SIZE = 320, 200, 300, 100, 40
-STEPS = {"crowd": 60, "reward": 40, "dpo": 40, "chosen": 40, "best": 40}
+STEPS = {"crowd": 84, "reward": 40, "dpo": 40, "chosen": 40, "best": 40}
 FEW, FEW_STEPS = 40, 40  # pairs of the reward model that is over-optimized
 BETAS, BETA, BETA_SEEDS = (0.03, 0.1, 0.3, 1.0), 0.1, 3  # other betas: the first seeds alone
 N, PROMPTS = 64, 24  # answers per prompt, and prompts, for best of n
@@ -69,7 +69,8 @@ TARGET = 0.75
 def crowd_model(chat, tokenizer, steps=STEPS["crowd"], seed=0):
     """Return the chat model after it has read how the crowd answers: the model before."""
     items = questions(CROWD, 1)
-    return train.finetuned(chat, tokenizer, items, sample_answers(items, 2), steps, seed)
+    answers = sample_answers(items, 2)
+    return train.finetuned(chat, tokenizer, items, answers, steps, seed, rate=CROWD_RATE)
 
 
 def manners_of(items, answers):

@@ -22,7 +22,7 @@ def test_policies(shown):
 
 def test_best_of_n(shown):
     at = {"1": 0.5, "2": 0.75, "4": 0.25}
-    seed = {n: {"reward": int(n), "true": y, "right": y} for n, y in at.items()}
+    seed = {n: {"reward": int(n), "true": y, "right": y, "polite": y} for n, y in at.items()}
     plots.plot_best_of_n({"few": [seed, seed]})
     ((axes, alt),) = shown
     assert axes[1].get_lines()[0].get_xydata().tolist() == [[1, 0.5], [2, 0.75], [4, 0.25]]

@@ -31,8 +31,9 @@ def plot_best_of_n(curves):
 
     `curves` maps a name to one dictionary per seed, {"1": {"reward": ..., "true": ..., "right": ...}}.
     """
-    axes, said = new_axes(9, 3.4, columns=3), []
-    titles = {"reward": "reward (what is maximized)", "true": "true score", "right": "share right"}
+    axes, said = new_axes(11, 3.2, columns=4), []
+    titles = {"reward": "reward (maximized)", "true": "true score"}
+    titles |= {"right": "share right", "polite": "share polite"}
     for ax, (what, title) in zip(axes, titles.items(), strict=True):
         for (name, seeds), color in zip(curves.items(), COLORS, strict=False):
             sizes = [n for n in seeds[0]]
