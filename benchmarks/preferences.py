@@ -7,7 +7,7 @@ The answers come from `classroom.worlds.manners`, whose rule says exactly which 
 the chat model learns to answer as the crowd does, in all manners: that is the model before, and the
 reference. Then each method starts from it. Settings were chosen on the validation part; the figures are
 of held-out tasks in held-out wordings. Each seed draws its own pairs and its own order of them, and is
-a file in runs/, so that a run that was stopped goes on.
+a file in runs/, so that a run that was stopped goes on; another model or other code starts anew.
 """
 
 import argparse
@@ -210,6 +210,11 @@ def one_seed(seed, chat, before, tokenizer, test, samples, quick=False):
     return found | {"seconds": time.process_time() - began}
 
 
+def made_from():
+    """Return a short name for the chat model and the code that the figures are of."""
+    return sha256(CHAT_MODEL / "difference.safetensors")[:8] + _record.code_hash(CODE)[:8]
+
+
 def measure(seeds=SEEDS, folder=PARTS, quick=False):
     """Return the figures of the model before and of all seeds; a seed that is on disk is not made again."""
     chat, tokenizer = load_chat_model()
@@ -223,7 +228,7 @@ def measure(seeds=SEEDS, folder=PARTS, quick=False):
     base = {BEFORE: test.figures(before, 0), "the chat model": test.figures(chat, 0)}
     runs = []
     for seed in seeds:
-        path = folder / f"seed_{seed}.json"
+        path = folder / f"{made_from()}_seed_{seed}.json"
         if not quick and path.exists():
             runs.append(json.loads(path.read_text("utf-8")))
             continue
