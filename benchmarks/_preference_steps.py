@@ -82,7 +82,7 @@ def steps_of(model, loss_of, n, size, steps, rate, seed) -> list:
     return kept
 
 
-def finetuned(model, tokenizer, items, answers, steps, seed, size=16, rate=1e-3):
+def finetuned(model, tokenizer, items, answers, steps, seed, size=16, rate=3e-4):
     """Return a copy of a model, trained on answers; the loss counts answers alone."""
     model = copy.deepcopy(model)
     rows = [encoded(tokenizer, *each) for each in zip(items, answers, strict=True)]
@@ -108,7 +108,7 @@ def pair_batch(encoded_rows, places):
     return padded([rows[place] for rows in encoded_rows for place in places])
 
 
-def rewarded(model, tokenizer, pairs, steps, seed, size=8, rate=3e-4) -> RewardModel:
+def rewarded(model, tokenizer, pairs, steps, seed, size=8, rate=2e-4) -> RewardModel:
     """Return a reward model that starts from a copy of `model` and learns from pairs."""
     torch.manual_seed(seed)
     reward = RewardModel(copy.deepcopy(model), model.config.embedding_dim)
@@ -135,7 +135,7 @@ def rewards_of(reward, tokenizer, items, answers, size=64) -> torch.Tensor:
     return found
 
 
-def preferring(model, tokenizer, pairs, steps, seed, beta=0.1, size=8, rate=3e-4):
+def preferring(model, tokenizer, pairs, steps, seed, beta=0.5, size=8, rate=2e-4):
     """DPO: return a copy of a model, trained on pairs, and a trace of (loss, chosen's gain, rejected's)."""
     reference, model = model, copy.deepcopy(model)
     rows = encoded_pairs(tokenizer, pairs)
