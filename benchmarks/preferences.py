@@ -64,6 +64,7 @@ CODE = [
 ]
 PARTS = Path(__file__).parents[1] / "runs" / "bench_preferences"
 TARGET = 0.75
+RECORD = Path(__file__).with_suffix(".json")
 
 
 def crowd_model(chat, tokenizer, steps=STEPS["crowd"], seed=0):
