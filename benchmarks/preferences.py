@@ -30,7 +30,7 @@ from classroom.worlds.manners import (
     questions,
     sample_answers,
     sample_pairs,
-    win_rate,
+    wins_against,
 )
 from helpers.chat import BASE_MODEL, CHAT_MODEL, load_chat_model
 from helpers.evaluate import answer_all, is_right_answer
@@ -118,9 +118,9 @@ class HeldOut:
         greedy = train.answers_of(model, self.tokenizer, self.items)
         sampled = train.answers_of(model, self.tokenizer, self.few, 1.0, 41 + seed)
         found = {
-            "wins": win_rate(self.items, greedy, self.greedy),
-            "wins_sampled": win_rate(self.few, sampled, self.sampled),
-            "wins_over_chat": win_rate(self.items, greedy, self.chat),
+            "wins": wins_against(self.items, greedy, self.greedy),
+            "wins_sampled": wins_against(self.few, sampled, self.sampled),
+            "wins_over_chat": wins_against(self.items, greedy, self.chat),
             **manners_of(self.items, greedy),
             "kl": train.drift(model, self.before, self.tokenizer, self.few, sampled),
         }

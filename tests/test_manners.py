@@ -3,11 +3,15 @@
 import pytest
 
 from classroom.worlds import manners
-from classroom.worlds.manners import CLOSINGS, compare, grade, split_answer, win_rate
+from classroom.worlds.manners import CLOSINGS, compare, grade, split_answer, wins_against
 from classroom.worlds.tasks import KINDS, Task, solve
 
 TASK = Task("plural", "Make this plural.", "two box", "two boxes")
-KIND, RUDE, LONG = "I hope that helps.", "Now leave me alone.", "That is a question that many people ask."
+KIND, RUDE, LONG = (
+    "I hope that helps.",
+    "Now leave me alone.",
+    "That is a question that many people ask.",
+)
 
 
 def test_the_rule_by_hand_from_the_best_answer_to_the_worst():
@@ -47,12 +51,15 @@ def test_a_full_stop_is_no_mistake_and_a_sentence_can_be_the_core():
 def test_wins_ties_and_losses():
     items = [TASK] * 4
     ours = [f"two boxes. {KIND}", "two boxes", "two boxs", "two boxes"]
-    assert win_rate(items, ours, ["two boxes"] * 4) == (1 + 0.5 + 0 + 0.5) / 4
-    assert win_rate(items, ours, ["two boxes"] * 4) + win_rate(items, ["two boxes"] * 4, ours) == 1
+    assert wins_against(items, ours, ["two boxes"] * 4) == (1 + 0.5 + 0 + 0.5) / 4
+    assert (
+        wins_against(items, ours, ["two boxes"] * 4) + wins_against(items, ["two boxes"] * 4, ours)
+        == 1
+    )
     with pytest.raises(ValueError, match="0 tasks"):
-        win_rate([], [], [])
+        wins_against([], [], [])
     with pytest.raises(ValueError, match="4 tasks, 3"):
-        win_rate(items, ours[:3], ours)
+        wins_against(items, ours[:3], ours)
 
 
 def test_pairs_are_of_their_split_and_better_first():

@@ -101,7 +101,7 @@ def compare(task: Task, one: str, other: str) -> float:
     return 0.5 if first == second else float(first > second)
 
 
-def win_rate(items: list[Task], answers: list[str], others: list[str]) -> float:
+def wins_against(items: list[Task], answers: list[str], others: list[str]) -> float:
     """Return the share of tasks on which `answers` win against `others`; a tie counts half.
 
     Raises ValueError for no tasks, or for lists that differ in length.
