@@ -170,7 +170,7 @@ class Runs:
         if path and path.is_file():
             load_weights(model, load_file(path))
             return model
-        imitate(model, task.format_example, steps, seed, end=task.end)
+        imitate(model, task.format_example, steps, seed, task.format_rate, end=task.end)
         if path:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, path)
