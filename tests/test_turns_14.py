@@ -11,8 +11,6 @@ IMPORTS = """import math
 import torch
 from torch.nn import functional as F
 
-from helpers.loss import IGNORED
-
 
 """
 function = partial(turn_cells.function, imports=IMPORTS)
@@ -51,8 +49,8 @@ RIGHT = [
     function(
         "answer_log_probs(model, inputs, targets)",
         "logits = model(inputs)",
-        "loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction='none')",
-        "return -loss.view_as(targets), targets != IGNORED",
+        "loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100, reduction='none')",
+        "return -loss.view_as(targets), targets != -100",
     ),
     function(
         "reinforce_loss(rewards, log_probs, mask)",
@@ -114,12 +112,12 @@ WRONG = [
     (changed(CHECK, ("OPERATIONS[other](OPERATIONS[one](first, second), third)", "OPERATIONS[one](first, OPERATIONS[other](second, third))")), "left to right"),
     (changed(CHECK, ("float(reached == target)", "reached == target")), "type bool"),
     (changed(CHECK, ("float(reached == target)", "float(reached == abs(target))")), "may be negative"),
-    (changed(CHECK, ("float(reached == target)", "1.0")), "is 56, not 14"),
+    (changed(CHECK, ("float(reached == target)", "1.0")), "× does not come before"),
     (function("pass_at_k(n, right, k)", "return 1 - (1 - right / n) ** k"), "with repetition"),
     (function("pass_at_k(n, right, k)", "return right / n"), "share of right answers"),
     (function("pass_at_k(n, right, k)", "return math.comb(n - right, k) / math.comb(n, k)", ""), "all choices of k"),
     (function("pass_at_k(n, right, k)", "return min(1.0, k * right / n)"), "all choices of k"),
-    (changed(LOGS, ("targets != IGNORED", "targets == IGNORED")), "the other way around"),
+    (changed(LOGS, ("masked_fill(~mask, 0), mask", "masked_fill(~mask, 0), ~mask")), "the other way around"),
     (changed(LOGS, (".log_softmax(dim=-1)", ".softmax(dim=-1)")), "these are probabilities"),
     (changed(LOGS, (".log_softmax(dim=-1)", "")), "these are logits"),
     (changed(LOGS, ("return chosen", "chosen = -chosen\n    return chosen")), "that is the loss"),
@@ -139,7 +137,7 @@ WRONG = [
     (changed(GROUPS, ("    if normalize:\n        advantages", "    if False:\n        advantages")), "divided by the deviation of the group"),
     (changed(GROUPS, ("groups.std(dim=1, keepdim=True)", "groups.std(dim=1, keepdim=True, unbiased=False)")), "n - 1"),
     (changed(GROUPS, (" + 1e-6", "")), "add 1e-6"),
-    (changed(GROUPS, ("normalize=True", "normalize=False")), "equal"),
+    (changed(GROUPS, ("normalize=True", "normalize=False")), "True by default"),
     (changed(CLIP, ("torch.minimum(gain, held)", "gain")), "nothing is clipped"),
     (changed(CLIP, ("torch.minimum(gain, held)", "held")), "minimum of both"),
     (changed(CLIP, ("torch.minimum(", "torch.maximum(")), "not the larger"),
