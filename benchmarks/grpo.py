@@ -41,7 +41,7 @@ SEEDS = range(5)
 FORMAT_STEPS, SORTING_FORMAT_STEPS = 600, 400
 MAIN = Recipe(steps=300)
 SHORT = Recipe(steps=100, problems=32, updates=4)
-SORT = Recipe(steps=300, problems=32, learning_rate=3e-3)
+SORT = Recipe(steps=400, problems=32, learning_rate=5e-3)
 PARTS = {
     "GRPO": {},
     "no baseline": {"baseline": False},
