@@ -72,7 +72,7 @@ def one_loss(recipe, moved=0.0):
     """The loss of some answers for a model whose old log-probabilities were `moved` lower."""
     torch.manual_seed(1)
     model, reference = tiny(), tiny()
-    inputs, targets = rows(torch.randint(50, (4, 2)), torch.randint(50, (4, 3)), TASK.end)
+    inputs, targets = rows(torch.randint(30, (4, 2)), torch.randint(30, (4, 3)), TASK.end)
     advantages = torch.tensor([1.0, -1.0, 0.5, -0.5])
     old = response_log_probs(model, inputs, targets)[0].detach() - moved
     for parameter in reference.parameters():
@@ -130,14 +130,18 @@ def test_where_no_group_differs_the_weights_stay():
         assert torch.equal(one, other)
 
 
-def test_rewards_alone_teach_a_model_to_copy():
-    model = taught()
-    before = _grpo_loop.accuracy(model, TASK, sorting.held_out([1], 100, 0))[0]
-    recipe = replace(QUICK, steps=25, problems=16, group_size=8, learning_rate=1e-2)
-    history = reinforce(model, TASK, recipe, seed=0)
+class Small(Sorting):
+    """Rewards an answer that begins with a small number, which half of all answers do by chance."""
+
+    def reward(self, problem, answer):
+        return float(answer[0] < 16)
+
+
+def test_rewards_alone_teach_a_model_what_to_write():
+    recipe = replace(QUICK, steps=40, problems=8, group_size=8, learning_rate=1e-2)
+    history = reinforce(tiny(), Small((1,)), recipe, seed=0)
     rewards = [step["reward"] for step in history]
-    assert sum(rewards[-5:]) > sum(rewards[:5]) + 0.5
-    assert _grpo_loop.accuracy(model, TASK, sorting.held_out([1], 100, 0))[0] > before
+    assert 0.3 < rewards[0] < 0.7 and sum(rewards[-5:]) / 5 > 0.8
 
 
 def test_pass_at_k_is_the_share_of_all_choices():
