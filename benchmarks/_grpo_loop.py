@@ -187,6 +187,9 @@ def reinforce(model, task, recipe, seed, folder=None, held_out=None, reference=N
         last = step == recipe.steps - 1
         if held_out and ((step + 1) % recipe.evaluate_every == 0 or last):
             watched["held_out"], watched["held_out_tokens"] = accuracy(model, task, held_out)
+            if folder:
+                told = ", ".join(f"{name} {value:.3f}" for name, value in watched.items())
+                print(f"  step {step + 1}: {told}", flush=True)
         history.append(watched)
         if folder and ((step + 1) % recipe.checkpoint_every == 0 or last):
             state = {"step": step + 1, "about": about, "history": history}

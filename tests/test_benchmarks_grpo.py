@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import _grpo_loop, _record, grpo
+from benchmarks import _grpo_loop, _grpo_report, _record, grpo
 from benchmarks._grpo_loop import Recipe, padded, reinforce, rows
 from benchmarks._grpo_tasks import Countdown, Sorting
 from classroom.worlds import countdown, sorting
@@ -148,8 +148,8 @@ def test_pass_at_k_is_the_share_of_all_choices():
     told = [1, 0, 0, 1, 0, 0, 1]
     for k in range(1, 8):
         share = [any(chosen) for chosen in combinations(told, k)]
-        assert grpo.pass_at_k(7, 3, k) == pytest.approx(sum(share) / len(share))
-    assert grpo.pass_at_k(5, 0, 5) == 0 and grpo.pass_at_k(5, 5, 1) == 1
+        assert _grpo_report.pass_at_k(7, 3, k) == pytest.approx(sum(share) / len(share))
+    assert _grpo_report.pass_at_k(5, 0, 5) == 0 and _grpo_report.pass_at_k(5, 5, 1) == 1
 
 
 # Stopped and killed
@@ -275,6 +275,46 @@ def test_everything_runs_for_two_steps(capsys):
     printed = capsys.readouterr().out
     for name in (*grpo.PARTS, grpo.HACKED, grpo.ONE_TRY, grpo.IMITATION, *grpo._grpo_distil.WAYS):
         assert f"| {name} |" in printed, name
+
+
+def made_up():
+    """A record with figures that are easily recognized."""
+    after = {
+        "accuracy": 0.5,
+        "honest": 0.9,
+        "tries": 2.0,
+        "tokens": 12.0,
+        "right_of_samples": [64, 0],
+    }
+    before = after | {"accuracy": 0.125, "right_of_samples": [1, 0]}
+    runs = [{"before": before, "after": after, "seconds": 60.0}] * 2
+    lists = [{"before": {"accuracy": {"4": 0.0}}, "after": {"accuracy": {"4": 0.75}}}] * 2
+    return {
+        "command": grpo.COMMAND,
+        "machine": {"processor": "P", "software": "S", "load": 0.5},
+        "main": runs, "parts": {"no clip": runs}, "sorting": lists, "trained_lengths": [2, 6],
+        "distillation": {"hard labels": [{"tale_loss": 1.5, "tasks": 0.25}] * 2},
+        "teacher": {"tale_loss": 0.75, "tasks": 0.96},
+        "controls": {
+            "most_frequent_form": 0.05, "exhaustive_search": 1.0, "random_search": {"4": 0.216},
+            "problems": {"train": 10, "test": 2},
+        },
+    }  # fmt: skip
+
+
+def test_a_section_tells_all_that_was_recorded():
+    text = "\n".join(_grpo_report.section(made_up()))
+    for row in (
+        "| no clip | 0.125 ± 0.000 | 0.500 ± 0.000 | 0.90 | 2.00 | 12.00 | 1.0 |",
+        "| 4 | 0.000 ± 0.000 | 0.750 ± 0.000 |",
+        "| hard labels | 1.500 ± 0.000 | 0.250 ± 0.000 |",
+        "| (the teacher) | 0.750 | 0.960 |",
+        "4: 0.216",
+        "lists of 2 to 6 numbers",
+    ):
+        assert row in text, row
+    assert _grpo_report.curve(made_up()["main"], "before")[64] == 0.5
+    assert _grpo_report.curve(made_up()["main"], "before")[1] == 1 / 128
 
 
 @pytest.mark.skipif(grpo.recorded() is None, reason="bench grpo was not run yet")
