@@ -19,7 +19,7 @@ def small_llama(vocab_size, context_length, width, n_layers, positions=True):
     model = Llama(
         LlamaConfig(
             vocab_size, context_length, width, 2 * width, n_heads=4, n_layers=n_layers,
-            n_kv_heads=4, rope_divisors=still,
+            n_kv_heads=4, rope_base=100.0, rope_divisors=still,
         )
     )  # fmt: skip
     with torch.no_grad():

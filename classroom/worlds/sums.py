@@ -26,7 +26,7 @@ WORDINGS = (
 )
 WORDS = ("plus", "add", "to", "and", "more", "minus", "take", "from", "without")
 TOKENS = (*"0123456789+-[]=.?", *WORDS)
-LARGEST = 999
+DIGITS = 3  # at most; short numbers are as frequent as long ones, or they would be rare
 HELD_OUT = 5  # one pair of numbers in so many
 
 
@@ -56,12 +56,12 @@ def sample(n: int, rng: random.Random, test: bool = False) -> list[Sum]:
     """Draw n sums of training, or of the test; raises ValueError for n below 0.
 
     >>> sample(1, random.Random(1))[0]
-    Sum(question='137 plus 582 ?', call='137+582', result='719')
+    Sum(question='9 plus 4 ?', call='9+4', result='13')
     """
     check_whole("n", n, least=0)
     found: list[Sum] = []
     while len(found) < n:
-        a, b = rng.randint(0, LARGEST), rng.randint(0, LARGEST)
+        a, b = (rng.randrange(10 ** rng.randint(1, DIGITS)) for _ in range(2))
         wording, sign = rng.choice(WORDINGS)
         if sign == "-" and a < b:
             a, b = b, a
