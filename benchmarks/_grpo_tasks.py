@@ -63,7 +63,7 @@ class Countdown:
         """A training problem with one of its solutions, for the supervised control."""
         problem = rng.choice(countdown.split()["train"])
         found = rng.choice(countdown.solutions(*problem))
-        return self.prompt(problem, rng), countdown.encode(countdown.write([found]))
+        return self.prompt(problem, rng), countdown.encode(countdown.write_answer([found]))
 
 
 class Sorting:

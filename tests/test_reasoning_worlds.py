@@ -64,8 +64,10 @@ def test_every_solution_is_rewarded_alone_and_after_a_wrong_try():
         problem, steps = (numbers, target), rng.choice(countdown.solutions(numbers, target))
         wrong = [s for s in countdown.expressions(numbers) if countdown.value(s) != target]
         for tries in ([steps], [*wrong[:1], steps]):
-            assert countdown.reward(problem, countdown.write(tries)) == 1
-        assert countdown.reward(problem, countdown.write([steps, *wrong[:1]])) == float(not wrong)
+            assert countdown.reward(problem, countdown.write_answer(tries)) == 1
+        assert countdown.reward(problem, countdown.write_answer([steps, *wrong[:1]])) == float(
+            not wrong
+        )
 
 
 NO_ANSWERS = [
@@ -113,7 +115,7 @@ def test_format_examples_are_right_arithmetic_and_no_solutions():
         assert 1 <= len(tries) <= 3 and len(set(tries)) == len(tries)
         for told in tries:
             steps = countdown.parse(f"{told} .")
-            assert told == countdown.write([steps]).removesuffix(" .")
+            assert told == countdown.write_answer([steps]).removesuffix(" .")
             assert tuple(sorted(steps[::2])) == numbers and countdown.value(steps) != target
 
 

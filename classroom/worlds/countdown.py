@@ -143,10 +143,10 @@ def prompt(problem: Problem, rng: random.Random) -> str:
     return f"{' '.join(map(str, numbers))} ={problem[1]} {ASK}"
 
 
-def write(tries: Sequence[Steps]) -> str:
+def write_answer(tries: Sequence[Steps]) -> str:
     """An answer of some tries, with right arithmetic.
 
-    >>> write([(3, "+", 5, "×", 7)])
+    >>> write_answer([(3, "+", 5, "×", 7)])
     '3 +5 =8 ×7 =56 .'
     """
     told = []
@@ -174,7 +174,7 @@ def format_example(rng: random.Random, most_tries: int) -> tuple[str, str]:
     target = rng.choice(problems())[1]
     while any(value(steps) == target for steps in tries):
         target = rng.choice(problems())[1]
-    return prompt((numbers, target), rng), write(tries)
+    return prompt((numbers, target), rng), write_answer(tries)
 
 
 # The checker
