@@ -1,0 +1,111 @@
+"""What `bench grpo` found, as tables for the README and as curves for notebook 14."""
+
+import statistics
+
+from benchmarks import _record
+
+KS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def pass_at_k(n, right, k):
+    """The chance that one of k answers is right, estimated from n of which `right` are (Chen et al. 2021).
+
+    >>> pass_at_k(4, 1, 1), pass_at_k(4, 1, 2), pass_at_k(4, 3, 2)
+    (0.25, 0.5, 1.0)
+    """
+    missed = 1.0
+    for drawn in range(k):
+        missed *= max(0, n - right - drawn) / (n - drawn)
+    return 1 - missed
+
+
+def mean_and_spread(values):
+    """The mean over seeds, and the standard deviation.
+
+    >>> mean_and_spread([1.0, 2.0, 3.0])
+    (2.0, 1.0)
+    """
+    values = list(values)
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def curve(rows, when, samples=KS[-1]):
+    """pass@k for each of KS, averaged over problems and seeds; `samples` answers to each problem."""
+    counts = [right for row in rows for right in row[when]["right_of_samples"]]
+    return {k: statistics.mean(pass_at_k(samples, right, k) for right in counts) for k in KS}
+
+
+def table(record):
+    """Every way to learn Countdown as a row of a Markdown table."""
+    lines = [
+        "| way | before | after | honest arithmetic | tries | tokens | processor minutes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, made in {"GRPO, whole run": record["main"], **record["parts"]}.items():
+        cells = [
+            "{:.3f} ± {:.3f}".format(*mean_and_spread(run[when]["accuracy"] for run in made))
+            for when in ("before", "after")
+        ]
+        for what in ("honest", "tries", "tokens"):
+            cells.append(f"{statistics.mean(run['after'][what] for run in made):.2f}")
+        cells.append(f"{statistics.mean(run['seconds'] for run in made) / 60:.1f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def sorting_table(record):
+    """Accuracy at every length as a Markdown table."""
+    lines = ["| length | before | after |", "|---|---|---|"]
+    for length in record["sorting"][0]["after"]["accuracy"]:
+        cells = [
+            "{:.3f} ± {:.3f}".format(
+                *mean_and_spread(run[when]["accuracy"][length] for run in record["sorting"])
+            )
+            for when in ("before", "after")
+        ]
+        lines.append(f"| {length} | {' | '.join(cells)} |")
+    return lines
+
+
+def distillation_table(record):
+    """What the student learned, way by way, as a Markdown table."""
+    lines = ["| the student learns from | loss on tales | tasks right |", "|---|---|---|"]
+    for way, made in record["distillation"].items():
+        cells = [
+            "{:.3f} ± {:.3f}".format(*mean_and_spread(run[what] for run in made))
+            for what in ("tale_loss", "tasks")
+        ]
+        lines.append(f"| {way} | {' | '.join(cells)} |")
+    teacher = record["teacher"]
+    return [*lines, f"| (the teacher) | {teacher['tale_loss']:.3f} | {teacher['tasks']:.3f} |"]
+
+
+def section(record):
+    """The README's section, as lines."""
+    trained = record["trained_lengths"]
+    known, before = record["controls"], curve(record["main"], "before")
+    after = curve(record["main"], "after")
+    search = ", ".join(f"{n}: {share:.3f}" for n, share in known["random_search"].items())
+    return [
+        *_record.made_by("grpo", record),
+        f"Drawn in notebook 14. Mean and standard deviation over {len(record['main'])} seeds, on "
+        f"{known['problems']['test']} held-out problems of {sum(known['problems'].values()):,}.",
+        "",
+        *table(record),
+        "",
+        f"Programs: the most frequent form {known['most_frequent_form']:.3f}, exhaustive search "
+        f"{known['exhaustive_search']:.3f}, random search with so many tries: {search}.",
+        "",
+        "| | " + " | ".join(f"pass@{k}" for k in KS) + " |",
+        "|---" * (len(KS) + 1) + "|",
+        "| before | " + " | ".join(f"{before[k]:.3f}" for k in KS) + " |",
+        "| after | " + " | ".join(f"{after[k]:.3f}" for k in KS) + " |",
+        "",
+        f"Sorting, trained on lists of {trained[0]} to {trained[-1]} numbers:",
+        "",
+        *sorting_table(record),
+        "",
+        "Distillation:",
+        "",
+        *distillation_table(record),
+    ]

@@ -1,0 +1,294 @@
+"""Learning to reason from rewards alone: GRPO with its parts removed, its controls, and distillation.
+
+    python3 course.py bench grpo            several hours on two cores; it goes on where it was stopped
+    python3 course.py bench grpo --quick    a few steps of each; nothing is written
+
+Every run begins with a model that was taught the format alone: right arithmetic, tries drawn at
+random, the target of another problem. Then a program's verdict on its own answers is all it learns from.
+Settings were chosen on the validation problems; figures are from the test problems.
+
+- main: Countdown, and sorting, whose rule reaches lists longer than any in training
+- parts: the same with fewer steps, with one part of GRPO removed or changed at a time, with a reward
+  that can be hacked, and with one try instead of several
+- controls: programs that search, the most frequent form, imitation of solutions
+- distillation: the course's GPT teaches a smaller one
+
+Each run is saved in runs/bench_grpo/ as soon as it is made, with checkpoints while it is being made.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks import _grpo_distil, _record
+from benchmarks._grpo_loop import NO_CLIP, Recipe, accuracy, imitate, reinforce, rows, sampled
+from benchmarks._grpo_report import (
+    distillation_table,
+    section,
+    sorting_table,
+    table,
+)
+from benchmarks._grpo_tasks import Countdown, Sorting
+from classroom.worlds import countdown, sorting
+from helpers.checkpoint import load_weights
+from helpers.loss import IGNORED
+
+COMMAND = "python3 course.py bench grpo"
+SEEDS = range(5)
+FORMAT_STEPS, SORTING_FORMAT_STEPS = 600, 400
+MAIN = Recipe(steps=300)
+SHORT = Recipe(steps=100, problems=32, updates=4)
+SORT = Recipe(steps=400, problems=32, learning_rate=5e-3)
+PARTS = {
+    "GRPO": {},
+    "no baseline": {"baseline": False},
+    "no deviation": {"normalize": False},
+    "no clip": {"clip": NO_CLIP},
+    "with KL": {"kl": 0.05},
+}
+HACKED, ONE_TRY, IMITATION = "reward that believes", "one try", "imitation of solutions"
+SAMPLES = 64  # answers per problem, for pass@k
+TRAINED_LENGTHS, LONGER = (2, 3, 4, 5, 6), (7, 8, 9)
+LISTS = 100  # of each length
+VOTES = (1, 3, 9, 27)
+FOLDER = Path(__file__).resolve().parents[1] / "runs" / "bench_grpo"
+CODE = [
+    *(f"benchmarks/{name}.py" for name in ("grpo", "_grpo_loop", "_grpo_tasks", "_grpo_distil")),
+    *(f"classroom/worlds/{name}.py" for name in ("countdown", "sorting")),
+    *(f"helpers/{name}.py" for name in ("reinforce", "generate", "llama/model", "optim")),
+]
+
+
+class Sizes:
+    """How much of everything: all of it, or a little for `--quick`."""
+
+    def __init__(self, quick=False):
+        self.quick = quick
+        self.test = countdown.split()["test"][: 8 if quick else None]
+        self.samples, self.together = (4, 8) if quick else (SAMPLES, 20)
+        self.lists = 3 if quick else LISTS
+        self.format = (2, 2) if quick else (FORMAT_STEPS, SORTING_FORMAT_STEPS)
+        small = {"steps": 2, "problems": 4, "group_size": 4} if quick else {}
+        self.main, self.short, self.sort = (
+            replace(recipe, **small) for recipe in (MAIN, SHORT, SORT)
+        )
+        self.distil = (2, 4) if quick else (_grpo_distil.STEPS, _grpo_distil.HELD_OUT)
+
+
+def countdown_figures(model, task, sizes):
+    """Greedy accuracy, tokens, honest arithmetic, and right answers among samples, on test problems."""
+    prompts, answers, rewards = sampled(model, task, sizes.test, 1, 0.0, seed=1)
+    told = [countdown.decode(answer) for answer in answers.tolist()]
+    true = [countdown.reward(p, text) for p, text in zip(sizes.test, told, strict=True)]
+    tried = [countdown.parse(text) for text in told]
+    honest = [
+        steps is not None and text.split()[-2] == f"={countdown.value(steps)}"
+        for steps, text in zip(tried, told, strict=True)
+    ]
+    counts = []
+    for start in range(0, len(sizes.test), sizes.together):
+        part = sizes.test[start : start + sizes.together]
+        scores = sampled(model, task, part, sizes.samples, 1.0, seed=2 + start)[2]
+        counts += scores.view(len(part), -1).sum(dim=1).int().tolist()
+    tokens = (rows(prompts, answers, task.end)[1] != IGNORED).sum().item()
+    return {
+        "accuracy": statistics.mean(true), "rewarded": rewards.mean().item(),
+        "honest": statistics.mean(honest), "tokens": tokens / len(told),
+        "tries": statistics.mean(text.count(countdown.AGAIN) + 1 for text in told),
+        "right_of_samples": counts, "shown": told[:6],
+    }  # fmt: skip
+
+
+def sorting_figures(model, task, sizes):
+    """Greedy accuracy at every length, and what a vote among samples adds at the longest."""
+    lengths = (*TRAINED_LENGTHS, *LONGER)
+    lists = {n: sorting.held_out([n], sizes.lists, seed=1) for n in lengths}
+    found = {"accuracy": {str(n): accuracy(model, task, lists[n])[0] for n in lengths}}
+    longest = lists[lengths[-1]]
+    _, answers, rewards = sampled(model, task, longest, VOTES[-1], 1.0, seed=1)
+    found["one_sample"] = rewards.mean().item()
+    found["votes"] = {}
+    for n in VOTES:
+        right = 0
+        for place, numbers in enumerate(longest):
+            said = answers[place * VOTES[-1] : place * VOTES[-1] + n].tolist()
+            ((most, _),) = Counter(map(tuple, said)).most_common(1)
+            right += sorting.reward(numbers, most)
+        found["votes"][str(n)] = right / len(longest)
+    return found
+
+
+class Runs:
+    """All runs made so far, one file each; without a folder nothing is kept."""
+
+    def __init__(self, folder=FOLDER, sizes=None):
+        self.folder, self.sizes, self.formats = folder, sizes or Sizes(), {}
+
+    def identity(self):
+        sizes = self.sizes
+        recipes = [asdict(recipe) for recipe in (sizes.main, sizes.short, sizes.sort)]
+        return {"code": _record.code_hash(CODE[1:]), "recipes": recipes, "format": sizes.format}
+
+    def row(self, name, seed, make):
+        """The figures of a run; `make(folder)` is called where they are not there yet."""
+        if self.folder is None:
+            return make(None)
+        place = self.folder / f"{name.replace(' ', '_')}-{seed}"
+        path = place.with_suffix(".json")
+        of = json.loads(json.dumps(self.identity()))
+        if path.is_file() and (saved := json.loads(path.read_text("utf-8")))["of"] == of:
+            return saved["row"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        row = make(place)
+        path.write_text(json.dumps({"of": of, "row": row}) + "\n", "utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        print(f"{name}, seed {seed}: {shown(row)}", flush=True)
+        return row
+
+    def taught_the_format(self, task, kind, steps, seed):
+        """A new model that writes the format of a task and has seen no solution."""
+        torch.manual_seed(seed)
+        model = task.new_model()
+        key = f"format-{kind}-{seed}-{self.identity()['code'][:8]}"
+        path = None if self.folder is None else self.folder / f"{key}.safetensors"
+        if path and path.is_file():
+            load_weights(model, load_file(path))
+            return model
+        imitate(model, task.format_example, steps, seed, task.format_rate, end=task.end)
+        if path:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, path)
+        return model
+
+    def countdown(self, name, seed, recipe, task, imitated=False):
+        """Format, then rewards (or solutions to imitate); figures before and after."""
+
+        def make(folder):
+            began = time.process_time()
+            model = self.taught_the_format(
+                task, f"countdown{task.most_tries}", self.sizes.format[0], seed
+            )
+            before = countdown_figures(model, task, self.sizes)
+            begun = time.process_time()
+            history = []
+            if imitated:
+                updates = recipe.steps * recipe.problems * recipe.group_size // 128
+                imitate(model, task.solved_example, max(1, updates), seed, end=task.end)
+            else:
+                reference = None
+                if recipe.kl:
+                    reference = self.taught_the_format(
+                        task, f"countdown{task.most_tries}", self.sizes.format[0], seed
+                    )
+                validation = countdown.split()["validation"][: len(self.sizes.test)]
+                history = reinforce(model, task, recipe, seed, folder, validation, reference)
+            seconds = time.process_time() - begun
+            after = countdown_figures(model, task, self.sizes)
+            return {
+                "before": before, "after": after, "history": history, "seconds": seconds,
+                "format_seconds": begun - began, "parameters": model.n_parameters(),
+            }  # fmt: skip
+
+        return self.row(name, seed, make)
+
+    def sorting(self, seed):
+        """Sorting: format, then rewards; accuracy at every length before and after."""
+
+        def make(folder):
+            lengths = (*TRAINED_LENGTHS, *LONGER)
+            unseen = sorting.held_out([n for n in lengths if n > 2], self.sizes.lists, seed=1)
+            task = Sorting(TRAINED_LENGTHS, unseen)
+            model = self.taught_the_format(task, "sorting", self.sizes.format[1], seed)
+            before, begun = sorting_figures(model, task, self.sizes), time.process_time()
+            history = reinforce(model, task, self.sizes.sort, seed, folder)
+            seconds = time.process_time() - begun
+            after = sorting_figures(model, task, self.sizes)
+            return {"before": before, "after": after, "history": history, "seconds": seconds}
+
+        return self.row("sorting", seed, make)
+
+
+def shown(row):
+    """What a run reached, in a few words."""
+    after = row.get("after", row).get("accuracy", row.get("tasks"))
+    return f"{after:.3f}" if isinstance(after, float) else str(after)
+
+
+def measure(runs, seeds=SEEDS):
+    """Everything, the main runs first."""
+    sizes = runs.sizes
+    found = {"main": [], "parts": {}, "sorting": [], "distillation": {}}
+    for seed in seeds:
+        found["main"].append(runs.countdown("main", seed, sizes.main, Countdown()))
+        found["sorting"].append(runs.sorting(seed))
+    variants = {name: (Countdown(), change, False) for name, change in PARTS.items()}
+    variants[HACKED] = Countdown(score=countdown.trusting_reward), {}, False
+    variants[ONE_TRY] = Countdown(most_tries=1), {}, False
+    variants[IMITATION] = Countdown(), {}, True
+    for name, (task, change, imitated) in variants.items():
+        recipe = replace(sizes.short, **change)
+        found["parts"][name] = [
+            runs.countdown(name, seed, recipe, task, imitated) for seed in seeds
+        ]
+    for way in _grpo_distil.WAYS:
+        found["distillation"][way] = [
+            runs.row(
+                way, seed, lambda folder, w=way, s=seed: _grpo_distil.distil(w, s, *sizes.distil)
+            )
+            for seed in seeds
+        ]
+    found["teacher"] = runs.row(
+        "teacher", 0, lambda folder: _grpo_distil.teacher_alone(sizes.distil[1])
+    )
+    return found | {
+        "controls": controls(sizes.test), "recipes": runs.identity()["recipes"],
+        "trained_lengths": TRAINED_LENGTHS,
+    }  # fmt: skip
+
+
+def controls(test):
+    """What programs reach that learn nothing."""
+    form = countdown.most_frequent_form(countdown.split()["train"])
+    tries = (1, 2, 3, 4, 8, 16, 32, 54)
+    return {
+        "most_frequent_form": countdown.score_of_form(form, test),
+        "form": str(form),
+        "random_search": {str(n): countdown.random_search(test, n) for n in tries},
+        "exhaustive_search": statistics.mean(bool(countdown.solutions(*p)) for p in test),
+        "problems": {name: len(part) for name, part in countdown.split().items()},
+    }
+
+
+def recorded():
+    """The committed figures, or None where the benchmark was not run yet."""
+    path = _record.HERE / "grpo.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+def main(arguments=None):
+    """Measure, write `grpo.json` and the README's section."""
+    parser = argparse.ArgumentParser(prog="course.py bench grpo")
+    parser.add_argument("--quick", action="store_true", help="a few steps; nothing is written")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        found = measure(Runs(None, Sizes(quick=True)), range(2))
+        print("\n".join([*table(found), *sorting_table(found), *distillation_table(found)]))
+        return 0
+    _record.write("grpo", COMMAND, CODE, ["torch"], measure(Runs()))
+    record = recorded()
+    _record.write_section("Learning to reason from rewards", section(record))
+    print("\n".join(section(record)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
