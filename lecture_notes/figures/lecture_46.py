@@ -48,9 +48,7 @@ def the_clip():
     )  # fmt: skip
     ratios = [0.4 + 0.02 * step for step in range(61)]
     for x, sign, name in ((80, 1, "advantage +1"), (470, -1, "advantage −1")):
-        gains = [
-            min(sign * ratio, sign * min(max(ratio, 1 - CLIP), 1 + CLIP)) for ratio in ratios
-        ]
+        gains = [min(sign * ratio, sign * min(max(ratio, 1 - CLIP), 1 + CLIP)) for ratio in ratios]
         low, high = (0, 1.6) if sign == 1 else (-1.8, 0)
         chart = board.chart(
             x, 100, 290, 210, (0.3, 1.7), (low, high), x_label="ratio", y_label="gain",
