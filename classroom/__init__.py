@@ -5,7 +5,7 @@ The order of imports, after all of `helpers`: each module takes only from those 
 words: worlds.english worlds.grammar.nodes worlds.grammar.notation worlds.grammar.grammar
 worlds: worlds.tales worlds.tale_probes worlds.inbox worlds.debts worlds.tasks.words worlds.tasks.rules
 tasks: worlds.tasks.answers worlds.tasks.sentences worlds.tasks.items worlds.tasks.tasks
-more: worlds.practice worlds.course_qa worlds.new_tasks worlds.passages
+more: worlds.practice worlds.course_qa worlds.unrelated worlds.new_tasks worlds.passages
 family: worlds.translation worlds.tale_words worlds.recall worlds.digits
 drawing: whiteboard.ink whiteboard.geometry whiteboard.ledger whiteboard.faults whiteboard.svg
 board: whiteboard.paper whiteboard.shapes whiteboard.chart whiteboard.board whiteboard.six_tokens

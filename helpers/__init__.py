@@ -16,11 +16,11 @@ looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference preferences reinforce
 talking: evaluate judge assistant.refusal chat
 llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
-assistant: assistant.adapter assistant.rows assistant.learning assistant.asking assistant.chat assistant.wordings assistant.table assistant.making
 out: interchange.templates interchange.hugging_face interchange.gguf
 family: family.encoder family.encoder_decoder family.bert family.scores family.recurrent family.vision family.fit
 search: family.word_pieces family.sentences family.search
 speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed
+assistant: assistant.adapter assistant.rows assistant.learning assistant.asking assistant.chat assistant.wordings assistant.making
 """
 
 import os

@@ -13,7 +13,8 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from helpers.assistant.making import Question
 
 QUESTIONS, LABELS = ("question", "answer"), ("text", "label")
 WORDINGS = "wordings"
@@ -21,14 +22,6 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 MOST_BYTES = 20_000_000
 LONGEST_TEXT, LONGEST_ANSWER = 1000, 1000  # characters: what a small model can hold and say
 FEWEST = 2
-
-
-class Question(NamedTuple):
-    """A question, its answer, and other wordings of it."""
-
-    question: str
-    answer: str
-    wordings: tuple[str, ...] = ()
 
 
 def read_questions(path: Path | str) -> list[Question]:
@@ -106,7 +99,9 @@ def read_any_text(path: Path | str) -> str:
     """Return a text in UTF-8, or in UTF-16 with its mark; raises ValueError for other encodings."""
     path = Path(path)
     if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a table has at most {MOST_BYTES:,}")
+        raise ValueError(
+            f"{path} has {path.stat().st_size:,} bytes; a table has at most {MOST_BYTES:,}"
+        )
     data = path.read_bytes()
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -168,7 +163,9 @@ def _check_text(path, line, what, text, longest):
     if not text:
         raise ValueError(f"{path}, line {line}: the {what} is empty")
     if len(text) > longest:
-        raise ValueError(f"{path}, line {line}: the {what} has {len(text):,} characters; {longest:,} fit")
+        raise ValueError(
+            f"{path}, line {line}: the {what} has {len(text):,} characters; {longest:,} fit"
+        )
 
 
 def _short(text):

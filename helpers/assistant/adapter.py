@@ -174,7 +174,9 @@ def _add(model, adapter, sign):
         shape = (len(up), down.shape[1])
         if tuple(layers[name].weight.shape) != shape:
             found = tuple(layers[name].weight.shape)
-            raise ValueError(f"the adapter's correction of {name} is {shape}; the matrix is {found}")
+            raise ValueError(
+                f"the adapter's correction of {name} is {shape}; the matrix is {found}"
+            )
     scale = sign * adapter.settings.alpha / adapter.settings.rank
     with torch.no_grad():
         for name, (down, up) in adapter.corrections.items():
@@ -187,7 +189,9 @@ def _check_tensor(path, name, tensor, rank):
     is_scale = name.endswith(".scale")
     dtype = torch.float32 if is_scale else torch.int8
     columns = 1 if is_scale else None
-    fits = tensor.ndim == 2 and len(tensor) == rank and tensor.shape[1] == (columns or tensor.shape[1])
+    fits = (
+        tensor.ndim == 2 and len(tensor) == rank and tensor.shape[1] == (columns or tensor.shape[1])
+    )
     if not fits or tensor.dtype != dtype or not tensor.isfinite().all():
         raise ValueError(
             f"tensor {name} in {path} is {tensor.dtype} of {tuple(tensor.shape)}; it must be {dtype} "

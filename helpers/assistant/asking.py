@@ -79,7 +79,9 @@ def log_probabilities_of(
     return found
 
 
-def are_right(replies: Sequence[Reply], turns: Sequence[Turn], references: Sequence[str]) -> list[bool]:
+def are_right(
+    replies: Sequence[Reply], turns: Sequence[Turn], references: Sequence[str]
+) -> list[bool]:
     """Return for each reply whether the answer of its turn is the nearest of all `references`."""
     return [
         is_right_answer(reply.answer, turn.answer, references)
@@ -94,9 +96,7 @@ def are_refused(replies: Sequence[Reply], refusal: Refusal) -> list[bool]:
 
 def scores_of(replies: Sequence[Reply], how: str, says: str) -> list[float]:
     """Return the score of each reply; `NO_ANSWER` where it is empty or is itself what a refusal says."""
-    return [
-        NO_ANSWER if reply.answer in ("", says) else reply.score(how) for reply in replies
-    ]
+    return [NO_ANSWER if reply.answer in ("", says) else reply.score(how) for reply in replies]
 
 
 def choose_refusal(

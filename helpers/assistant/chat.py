@@ -1,7 +1,7 @@
 """Talk to an assistant: a chat model with an adapter, which may refuse what it does not know.
 
-    chat = load_assistant("runs/museum", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    chat.respond("when do you open on sundays?")
+chat = load_assistant("runs/museum", "SmolLM2-135M-Instruct.Q4_1.gguf")
+chat.respond("when do you open on sundays?")
 """
 
 from collections.abc import Callable, Iterator

@@ -20,7 +20,6 @@ from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
 from helpers.assistant.learning import fit, with_lora
 from helpers.assistant.refusal import save_refusal
 from helpers.assistant.rows import Row, RowLoader, Turn, make_row, many_rows
-from helpers.assistant.table import Question
 from helpers.assistant.wordings import rule_wordings, vary
 from helpers.checkpoint import checkpoints
 from helpers.fast import speed_up
@@ -34,6 +33,14 @@ FEWEST_WORDINGS = 4  # of a question: two to learn from, one to choose, one to m
 RULE_WORDINGS = 6
 MOST_KNOWN_REFUSED = 0.03
 BEFORE, REPORT = "before.json", "report.json"
+
+
+class Question(NamedTuple):
+    """A question, its answer, and other wordings of it."""
+
+    question: str
+    answer: str
+    wordings: tuple[str, ...] = ()
 
 
 class Foreign(NamedTuple):
@@ -147,9 +154,7 @@ def loader_of(rows: Sequence[Row], recipe: Recipe, shuffle: bool = True) -> RowL
     """Return batches of rows of one width, with at most `batch_tokens` tokens each."""
     widest = -(-max(len(row.ids) for row in rows) // 16) * 16
     size = max(recipe.batch_tokens, widest)
-    return RowLoader(
-        rows, 64, recipe.seed, shuffle=shuffle, round_to=16, batch_tokens=size
-    )
+    return RowLoader(rows, 64, recipe.seed, shuffle=shuffle, round_to=16, batch_tokens=size)
 
 
 def make_assistant(
@@ -174,7 +179,9 @@ def make_assistant(
     recipe = Recipe() if recipe is None else recipe
     folder = Path(folder)
     if not resume and (checkpoints(folder / "run") or (folder / REPORT).exists()):
-        raise ValueError(f"{folder} holds an assistant or a run already; resume it or take another folder")
+        raise ValueError(
+            f"{folder} holds an assistant or a run already; resume it or take another folder"
+        )
     split = split_wordings(questions, recipe.seed)
     model, tokenizer = load_chatml(base)
     before = _before(folder, AssistantChat("", lambda: (model, tokenizer), SYSTEM), split, resume)
@@ -185,7 +192,9 @@ def make_assistant(
     adapted = with_lora(speed_up(model), recipe.rank, recipe.alpha, seed=recipe.seed)
     config = replace(train_config(rows, recipe, loader), precision=precision)
     start = time.perf_counter()
-    history = fit(adapted, loader, validation, config, Run(folder / "run", resume, progress=progress))
+    history = fit(
+        adapted, loader, validation, config, Run(folder / "run", resume, progress=progress)
+    )
     if history.interrupted:
         return None
     seconds = time.perf_counter() - start

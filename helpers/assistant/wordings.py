@@ -22,7 +22,14 @@ STARTS = (  # the beginning of a question, and how others begin it
     ("is there ", ("do you have ", "have you got ")),
     ("are there ", ("do you have ", "have you got ")),
 )
-OPENINGS = ("hello, ", "hi! ", "please tell me: ", "quick question: ", "can you tell me, ", "sorry, ")
+OPENINGS = (
+    "hello, ",
+    "hi! ",
+    "please tell me: ",
+    "quick question: ",
+    "can you tell me, ",
+    "sorry, ",
+)
 SMALL_WORDS = frozenset(
     "a an the is are was do does did can could you me how what of in on to it we i your my please".split()
 )
@@ -66,7 +73,9 @@ def vary(question: str, rng: random.Random) -> str:
     """
     text = question.strip()
     if rng.random() < 0.25 and len(text.split()) > 3:
-        words = [w for w in text.split() if rng.random() > (0.3 if w.lower() in SMALL_WORDS else 0.05)]
+        words = [
+            w for w in text.split() if rng.random() > (0.3 if w.lower() in SMALL_WORDS else 0.05)
+        ]
         text = " ".join(words) or text
     if rng.random() < 0.25:
         text = text.lower().rstrip("?.! ") or text
