@@ -143,7 +143,7 @@ def train_config(rows: Sequence[Row], recipe: Recipe, loader: RowLoader) -> Trai
         warmup_steps=min(steps, max(1, steps // 20)),
         weight_decay=0.0,
         evaluate_every=max(1, steps // 4),
-        evaluate_batches=8,
+        evaluate_batches=200,
         checkpoint_every=min(50, steps),
         seed=recipe.seed,
         final_share=0.0,
