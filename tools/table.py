@@ -73,6 +73,8 @@ def read_labeled(path: Path | str) -> list[tuple[str, str]]:
             )
     pairs = [(label, text) for text, (label, _) in labels.items()]
     counts = {label: sum(label == other for other, _ in pairs) for label, _ in pairs}
+    if not pairs:
+        raise ValueError(f"{path} has no texts below its header")
     if len(counts) < 2:
         raise ValueError(f"{path} has one label, {min(counts)!r}: a classifier needs two or more")
     rare = min(counts, key=lambda label: counts[label])

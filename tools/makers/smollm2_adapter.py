@@ -20,7 +20,6 @@ import torch
 from classroom.worlds import course_qa, tasks
 from classroom.worlds.unrelated import unrelated_questions
 from helpers.assistant.adapter import (
-    SETTINGS,
     TENSORS,
     AdapterSettings,
     corrections_of,
