@@ -353,16 +353,21 @@ def test_a_model_that_refuses_known_questions_itself_still_gets_a_threshold():
     assert are_refused(known, refusal) == [True, False]
 
 
-def test_what_is_refused_is_said_and_remembered(base, learned, tmp_path):
-    folder = learned[0]
-    plain = load_assistant(folder, base, max_new_tokens=12)
-    assert plain.respond("the cat") == "sat"
-    save_refusal(folder, Refusal(-0.7, "mean", "no idea"))
+def test_what_is_refused_is_said_and_remembered(base, learned):
+    """The threshold lies between the scores of two answers, as the chat itself finds them."""
+    folder, asked = learned[0], ("the cat", "what is a zebra in a zoo?")
+    known, strange = ask_all(load_assistant(folder, base), asked, 12)
+    middle = (known.score("mean") + strange.score("mean")) / 2
+    assert strange.score("mean") < middle < known.score("mean")
+    save_refusal(folder, Refusal(middle, "mean", "no idea"))
     try:
         chat = load_assistant(folder, base, max_new_tokens=12)
-        assert chat.respond("the cat") == "sat" and chat.respond("zebra xyz!") == "no idea"
-        assert chat.turns == [("the cat", "sat"), ("zebra xyz!", "no idea")]
-        assert "".join(chat.stream("the cat")) == "sat" and chat.left_out == ""
+        assert chat.respond(asked[1]) == "no idea" and chat.turns == [(asked[1], "no idea")]
+        chat.reset()
+        assert "".join(chat.stream(asked[0])) == "sat" and chat.turns == [("the cat", "sat")]
+        assert chat.left_out == ""
+        chat.respond("the cat " * 400)
+        assert "tokens of your text" in chat.left_out
     finally:
         (folder / "refusal.json").unlink()
 
@@ -392,7 +397,9 @@ def test_questions_without_wordings_get_them_by_rule():
     made = [turn.asked for turn in (*split.train, *split.validation, *split.test)]
     assert len(made) == len({text.casefold() for text in made}) and len(made) >= 9
     with pytest.raises(ValueError, match="needs 4 wordings"):
-        split_wordings([Question(" ?", "x")])
+        split_wordings(
+            [Question(text, text) for text in ("Open", "open?", "OPEN", "Open.", "open!")]
+        )
 
 
 @pytest.mark.parametrize("question", ["What is a token?", "Hours", "Wo ist die Tür?", "¿?", "a"])

@@ -216,10 +216,12 @@ def test_labels_become_a_classifier(tmp_path, monkeypatch, capsys):
     assert command.main(["--classify", str(out)]) == 0
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == list(words)
     for name in (labels.SETTINGS, labels.HEAD):
+        good = (out / name).read_bytes()
         (out / name).write_bytes(b"{}")
         monkeypatch.setattr("sys.stdin", io.StringIO("a\n"))
         assert command.main(["--classify", str(out)]) == 1
         assert name in capsys.readouterr().err
+        (out / name).write_bytes(good)
     assert command.main(["--classify", str(tmp_path)]) == 1
 
 

@@ -152,9 +152,9 @@ def train_config(rows: Sequence[Row], recipe: Recipe, loader: RowLoader) -> Trai
 
 def loader_of(rows: Sequence[Row], recipe: Recipe, shuffle: bool = True) -> RowLoader:
     """Return batches of rows of one width, with at most `batch_tokens` tokens each."""
-    widest = -(-max(len(row.ids) for row in rows) // 16) * 16
+    widest = -(-max(len(row.ids) for row in rows) // 8) * 8
     size = max(recipe.batch_tokens, widest)
-    return RowLoader(rows, 64, recipe.seed, shuffle=shuffle, round_to=16, batch_tokens=size)
+    return RowLoader(rows, 64, recipe.seed, shuffle=shuffle, round_to=8, batch_tokens=size)
 
 
 def make_assistant(
@@ -189,7 +189,8 @@ def make_assistant(
     rows = training_rows(chat, split, foreign.train, says, recipe)
     loader = loader_of(rows, recipe)
     validation = loader_of([make_row(chat, [turn]) for turn in split.validation], recipe, False)
-    adapted = with_lora(speed_up(model), recipe.rank, recipe.alpha, seed=recipe.seed)
+    adapted = with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed)
+    speed_up(model)
     config = replace(train_config(rows, recipe, loader), precision=precision)
     start = time.perf_counter()
     history = fit(

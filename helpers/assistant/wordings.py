@@ -40,8 +40,8 @@ def rule_wordings(question: str, n: int, seed: int = 0) -> list[str]:
 
     Fewer come back where the rules find no more: of a question of one word there are few.
 
-    >>> rule_wordings("When do you open?", 3)
-    ['what time do you open?', 'when do you open', 'When do you open']
+    >>> rule_wordings("Are dogs allowed?", 3)
+    ['are dogs allowed', 'Are dogs allowed', 'dogs allowed']
     """
     rng, plain = random.Random(f"{seed} {question}"), question.strip()
     lower = plain.lower()
@@ -68,8 +68,8 @@ def vary(question: str, rng: random.Random) -> str:
 
     About half of all questions stay as they are.
 
-    >>> [vary("When do you open on Sundays?", random.Random(seed)) for seed in (1, 2, 7)]
-    ['When do you open on Sundays?', 'When do you open on Sundays?', 'When do you open on Sundays?']
+    >>> [vary("When do you open on Sundays?", random.Random(seed)) for seed in (0, 8)]
+    ['When do you open on Sundays?', 'when you open sundays']
     """
     text = question.strip()
     if rng.random() < 0.25 and len(text.split()) > 3:

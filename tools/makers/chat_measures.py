@@ -39,7 +39,8 @@ def right_answers(answers, asked):
     """For each answer to a `(question, answer)` pair, whether its own reference is the nearest of all."""
     references = all_answers()
     return [
-        is_right_answer(said, own, references) for said, (_, own) in zip(answers, asked, strict=True)
+        is_right_answer(said, own, references)
+        for said, (_, own) in zip(answers, asked, strict=True)
     ]
 
 
@@ -111,7 +112,9 @@ def measure_forum(model, tokenizer):
     answers = ask(model, tokenizer, asked)
     right = right_answers(answers, asked)
     middle = median(near)
-    halves = [[r for r, n in zip(right, near, strict=True) if (n > middle) == far] for far in (1, 0)]
+    halves = [
+        [r for r, n in zip(right, near, strict=True) if (n > middle) == far] for far in (1, 0)
+    ]
     return {
         "asked": len(asked),
         "right": mean(right),
