@@ -6,7 +6,7 @@ saved, with eight bits per number, and beside them what has to be known in order
     adapter.safetensors   `down` (r, in) and `up`, transposed (r, out), as int8; a scale per row, (r, 1)
     adapter.json          the SHA-256 of the base model's file, rank, alpha, names, system message
 
-In use, the corrections are added to the weights, so that an answer takes no longer than before.
+To answer, the corrections are added to the weights, so that an answer takes no longer than before.
 Sources: Hu et al. 2021 (LoRA), section 4.2; Dettmers et al. 2022 (rows in eight bits).
 
 Shapes: r the rank; a matrix of the base model is (out, in).

@@ -35,6 +35,8 @@ class Adapted(nn.Module):
     ['blocks.0.attention.query.down', 'blocks.0.attention.query.up']
     """
 
+    model: Any
+
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.__dict__["model"] = model  # no part of this module, as PyTorch counts parts

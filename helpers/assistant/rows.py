@@ -91,7 +91,7 @@ class RowLoader(DocumentLoader):
         inputs, targets = super().batch(indices)
         for row, number in enumerate(indices):
             length = len(self.documents[number])
-            if self.scored[number][length]:  # type: ignore[index]
+            if self.scored[number][length]:
                 targets[row, length] = self.last[number]
         return inputs[:, 1:], targets[:, 1:]  # without the end that documents begin with
 
