@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from classroom.worlds import course_qa, tasks
 from classroom.worlds.unrelated import unrelated_questions
@@ -40,12 +41,13 @@ from helpers.assistant.making import (
 )
 from helpers.assistant.refusal import DO_NOT_KNOW, load_refusal
 from helpers.assistant.rows import Turn, make_row, many_rows
+from helpers.checkpoint import load_weights, read_state
 from helpers.device import keep_memory, use_every_core
 from helpers.evaluate import exact_match, nearest_reference, share_by_kind
 from helpers.fast import speed_up
 from helpers.files import read_json, sha256, write_whole
 from helpers.llama.chat import SYSTEM
-from helpers.runs.run import Run
+from helpers.runs.run import History, Run, newest_checkpoint
 from helpers.texts.corpora import fetch
 from helpers.train import OPTIMIZERS
 from tools.terminal import run_command
@@ -111,8 +113,19 @@ def course_rows(chat, split, recipe):
     return rows
 
 
-def run(folder, recipe, resume=False, n_questions=None, precision="auto", optimizer="adamw"):
-    """Train into a folder and return the report, or None where Ctrl-C stopped the run."""
+def run(
+    folder,
+    recipe,
+    resume=False,
+    n_questions=None,
+    precision="auto",
+    optimizer="adamw",
+    finish=False,
+):
+    """Train into a folder and return the report, or None where Ctrl-C stopped the run.
+
+    With `finish` nothing is trained: the newest checkpoint is taken as it is.
+    """
     folder, base = Path(folder), fetch("smollm2")
     split = course_split(n_questions)
     model, tokenizer = load_chatml(base)
@@ -130,35 +143,54 @@ def run(folder, recipe, resume=False, n_questions=None, precision="auto", optimi
     adapted = with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed)
     speed_up(model)
     start = time.perf_counter()
-    history = fit(adapted, loader, validation, config, Run(folder, resume))
+    if finish:
+        history = take_newest(folder, adapted)
+    else:
+        history = fit(adapted, loader, validation, config, Run(folder, resume))
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return None
-    minutes = (time.perf_counter() - start) / 60
-    saved = folder / "adapter"
-    settings = AdapterSettings(sha256(base), recipe.rank, recipe.alpha, "", NAME, LICENSE)
-    save_adapter(saved, corrections_of(model), settings)
+    minutes = None if resume or finish else round((time.perf_counter() - start) / 60, 1)
+    about = {
+        "recipe": asdict(recipe),
+        "train_config": asdict(config),
+        "rows": len(rows),
+        "tokens": n_tokens,
+        "steps": history.step,
+        "minutes": minutes,
+        "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
+        "before": before,
+    }
+    return save_and_measure(folder, base, corrections_of(model), split, about, n_questions is None)
+
+
+def save_and_measure(folder, base, corrections, split, about, with_forum):
+    """Save an adapter, its card and its report into `folder/adapter`; return the report."""
+    saved, recipe = folder / "adapter", about["recipe"]
+    settings = AdapterSettings(sha256(base), recipe["rank"], recipe["alpha"], "", NAME, LICENSE)
+    save_adapter(saved, corrections, settings)
+    after, answers = measure_all(load_assistant(saved, base, speed_up), saved, split, with_forum)
     report = {
         "base_sha256": settings.base_sha256,
         "sha256": sha256(saved / TENSORS),
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
-        "recipe": asdict(recipe),
-        "train_config": asdict(config),
-        "rows": len(rows),
-        "tokens": n_tokens,
-        "minutes": round(minutes, 1),
-        "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
-        "before": before,
+        **about,
+        "after": after,
+        "refusal": read_json(saved / "refusal.json"),
     }
-    assistant = load_assistant(saved, base, speed_up)
-    after, answers = measure_all(assistant, saved, split, n_questions is None)
-    report |= {"after": after, "refusal": read_json(saved / "refusal.json")}
     write_whole(folder / "answers.json", json.dumps(answers, indent=1) + "\n")
     write_whole(saved / "report.json", json.dumps(report, indent=1) + "\n")
     write_whole(saved / "README.md", card(report))
     print(card(report), flush=True)
     return report
+
+
+def take_newest(folder, adapted):
+    """Take the corrections of the newest checkpoint; return what its run had seen until then."""
+    newest = newest_checkpoint(folder)
+    load_weights(adapted, load_file(newest / "model.safetensors"))
+    return History(**read_state(newest)["history"] | {"interrupted": False})
 
 
 def before_training(folder, chat, split):
@@ -228,7 +260,8 @@ def card(report):
         "bits per number. With it SmolLM2 answers questions about the course, does small tasks, and says",
         "that it does not know the rest. It knows no more than that, and it can be wrong.",
         "",
-        f"- command: `{COMMAND}`, seed {recipe['seed']}, {report['minutes']} minutes",
+        f"- command: `{COMMAND}`, seed {recipe['seed']}"
+        + (f", {report['minutes']} minutes" if report["minutes"] else ", in several parts"),
         f"- Python {report['python']}, torch {report['torch']}, CPU, "
         f"{report['train_config']['precision']}, {report['train_config']['optimizer']}",
         f"- {report['rows']:,} rows, {report['tokens']:,} tokens, {report['train_config']['steps']:,} steps",
@@ -258,6 +291,7 @@ def main(arguments=None):
     )
     parser.add_argument("--out", type=Path, default=Path("runs/adapter"))
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--finish", action="store_true", help="measure the newest checkpoint")
     parser.add_argument("--tokens", type=int, default=RECIPE.tokens, help="how much is read")
     parser.add_argument("--rank", type=int, default=RECIPE.rank)
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
@@ -282,6 +316,7 @@ def main(arguments=None):
             options.questions,
             options.precision,
             options.optimizer,
+            options.finish,
         )
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
