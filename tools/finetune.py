@@ -106,6 +106,7 @@ def told(report):
     yield f"{report['minutes']} minutes, {report['tokens']:,} tokens in {report['steps']} steps"
     yield f"held-out wordings answered right{made}:"
     yield f"  before, SmolLM2 as it is: {before['right']:.0%}"
+    yield f"  no model, the learned wording that shares most words: {after['right_by_words']:.0%}"
     yield f"  after: {after['right']:.0%} of {report['questions']}"
     yield (
         f"refused: {after['known_refused']:.0%} of these, and {after['foreign_refused']:.0%} of "

@@ -22,6 +22,7 @@ from helpers.assistant.refusal import save_refusal
 from helpers.assistant.rows import Row, RowLoader, Turn, make_row, many_rows
 from helpers.assistant.wordings import rule_wordings, vary
 from helpers.checkpoint import checkpoints
+from helpers.evaluate import nearest_reference
 from helpers.fast import speed_up
 from helpers.files import read_json, sha256, write_whole
 from helpers.limits import check_whole
@@ -31,7 +32,9 @@ from helpers.train import TrainConfig
 
 FEWEST_WORDINGS = 4  # of a question: two to learn from, one to choose, one to measure
 RULE_WORDINGS = 6
-MOST_KNOWN_REFUSED = 0.03
+MOST_KNOWN_REFUSED = (
+    0.025  # in validation; a threshold that is chosen on some refuses more of others
+)
 BEFORE, REPORT = "before.json", "report.json"
 
 
@@ -235,12 +238,24 @@ def measure(
     shown = [r and not no for r, no in zip(right, refused, strict=True)]
     return {
         "right": mean(shown),
+        "right_by_words": right_by_words(split),
         "right_without_refusal": mean(right),
         "known_refused": mean(refused),
         "foreign_refused": mean(are_refused(ask_all(chat, foreign.test), refusal)),
         "foreign_asked": len(foreign.test),
         "answers": [[r.asked, r.answer, ok] for r, ok in zip(replies, shown, strict=True)],
     }
+
+
+def right_by_words(split: Split, most: int = 200) -> float:
+    """Accuracy without any model: the answer of the learned wording that shares most words.
+
+    Of a large table so many questions are asked, evenly. It is the control of what a model adds.
+    """
+    asked = split.test[:: max(1, len(split.test) // most)]
+    wordings = [turn.asked for turn in split.train]
+    nearest = [split.train[nearest_reference(turn.asked, wordings)[0]] for turn in asked]
+    return mean([near.answer == turn.answer for near, turn in zip(nearest, asked, strict=True)])
 
 
 def references_of(split: Split) -> list[str]:

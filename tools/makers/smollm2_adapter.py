@@ -203,7 +203,7 @@ def before_training(folder, chat, split):
     said = {
         "asked": len(asked),
         "right": share_right(ask_all(chat, [t.asked for t in asked]), asked, split),
-        "tasks": mean(exact(chat, items)),
+        "tasks": mean(exact(chat, items)[0]),
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(said) + "\n")
@@ -215,9 +215,16 @@ def measure_all(chat, saved, split, with_forum=True):
     after = measure(chat, saved, split, COURSE, DO_NOT_KNOW)
     answers, refusal = {"questions": after.pop("answers")}, load_refusal(saved)
     items = tasks.sample(N_MEASURED_TASKS, TEST_TASKS_SEED, "test")
-    right = exact(chat, items)
-    kinds = share_by_kind([task.kind for task in items], right)
-    after["tasks"] = {"asked": len(items), "right": mean(right), "by_kind": kinds}
+    right, replies = exact(chat, items)
+    refused = are_refused(replies, refusal)
+    shown = [r and not no for r, no in zip(right, refused, strict=True)]
+    after["tasks"] = {
+        "asked": len(items),
+        "right": mean(shown),
+        "right_without_refusal": mean(right),
+        "refused": mean(refused),
+        "by_kind": share_by_kind([task.kind for task in items], shown),
+    }
     if with_forum:
         forum, trained = turns("forum"), [turn.asked for turn in split.train]
         replies = ask_all(chat, [turn.asked for turn in forum])
@@ -244,9 +251,10 @@ def share_right(replies, asked, split):
 
 
 def exact(chat, items):
-    """For each task, whether the answer is exactly right."""
+    """For each task, whether the answer is exactly right; and the replies."""
     replies = ask_all(chat, [task_turn(task).asked for task in items], 40)
-    return [exact_match(r.answer, t.output) for r, t in zip(replies, items, strict=True)]
+    right = [exact_match(r.answer, t.output) for r, t in zip(replies, items, strict=True)]
+    return right, replies
 
 
 def card(report):
@@ -274,6 +282,7 @@ def card(report):
         "| | before | after |",
         "|---|---|---|",
         f"| course questions | {before['right']:.1%} of {before['asked']} | {after['right']:.1%} |",
+        f"| the same without a model, by shared words | | {after['right_by_words']:.1%} |",
         f"| in the manner of forums ({forum['asked']}) | | {forum['right']:.1%} |",
         f"| tasks, exact match ({after['tasks']['asked']}) | {before['tasks']:.1%} "
         f"| {after['tasks']['right']:.1%} |",
