@@ -36,7 +36,8 @@ class CourseQuestion:
     def split(self, name: str) -> tuple[str, ...]:
         """The wordings of the split `"train"`, `"validation"` or `"test"`."""
         *train, validation, test = self.wordings
-        return {"train": (*train, *self.by_rule), "validation": (validation,), "test": (test,)}[name]
+        parts = {"train": (*train, *self.by_rule), "validation": (validation,), "test": (test,)}
+        return parts[name]
 
 
 def retype(wording: str, rng: random.Random) -> str:
@@ -136,4 +137,5 @@ def foreign_questions(split: str = "validation") -> list[str]:
     """
     if split not in ("validation", "test"):
         raise ValueError(f"split must be validation or test, not {split!r}")
-    return [question for asked in _read("foreign_questions.yaml")[split].values() for question in asked]
+    subjects = _read("foreign_questions.yaml")[split].values()
+    return [question for asked in subjects for question in asked]

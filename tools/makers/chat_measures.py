@@ -1,8 +1,8 @@
 """What the course's chat model is asked after its training: what it never saw, and what it cannot know.
 
-`measure` asks the wordings of the test and tasks in held-out wordings. `measure_forum` asks questions in
-the manner of public forums and says how near each is to a wording of the training. `choose_refusal`
-takes a threshold on validation data; `measure_refusal` asks how it does on the test.
+`measure` asks held-out wordings of the questions and of tasks. `measure_forum` asks questions in the manner
+of public forums and says how near they are to wordings of the training. `choose_refusal` takes a
+threshold from the scores of validation questions; `refused` counts what it turns away elsewhere.
 """
 
 import random
@@ -18,7 +18,6 @@ from helpers.assistant.refusal import (
 )
 from helpers.chat import ChatModel
 from helpers.evaluate import (
-    answer_all,
     answer_together,
     exact_match,
     is_right_answer,
@@ -30,7 +29,7 @@ from helpers.instructions import format_chat
 from helpers.tokenizer import end_of_text_id
 
 N_TASKS, N_LATE, TASKS_SEED = 1200, 100, 2
-ANSWER_TOKENS, TASK_TOKENS = 90, 40
+ANSWER_TOKENS, TASK_TOKENS, BATCH = 90, 40, 64
 # Half of the 5 percent allowed: a threshold that is chosen on some questions refuses more of others.
 MOST_KNOWN_REFUSED = 0.025
 
@@ -39,7 +38,8 @@ def right_answers(answers, asked):
     """For each answer to a `(question, answer)` pair, whether its own reference is the nearest of all."""
     references = all_answers()
     return [
-        is_right_answer(said, own, references) for said, (_, own) in zip(answers, asked, strict=True)
+        is_right_answer(said, own, references)
+        for said, (_, own) in zip(answers, asked, strict=True)
     ]
 
 
@@ -48,28 +48,41 @@ def all_answers():
     return list(dict.fromkeys(answer for _, answer in course_qa.questions("train")))
 
 
-def ask(model, tokenizer, asked):
-    """The model's answers to `(question, answer)` pairs, each in a conversation of its own."""
-    return answer_all(model, tokenizer, [format_chat(q) for q, _ in asked], ANSWER_TOKENS)
+def ask(model, tokenizer, prompts, max_new_tokens=ANSWER_TOKENS):
+    """The greedy answer to each prompt, and how sure the model is of it: a list for each of `SCORES`."""
+    end_id, answers = end_of_text_id(tokenizer), [""] * len(prompts)
+    scores = {how: [0.0] * len(prompts) for how in SCORES}
+    rows = [[end_id, *tokenizer.encode_ordinary(prompt)] for prompt in prompts]
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
+    for start in range(0, len(order), BATCH):
+        chosen = order[start : start + BATCH]
+        new = answer_together(model, [rows[i] for i in chosen], max_new_tokens, end_id)
+        for place, ids in zip(chosen, new, strict=True):
+            answers[place] = tokenizer.decode(ids).strip()
+            whole = ids if len(ids) == max_new_tokens else [*ids, end_id]
+            found = answer_log_probabilities(model, rows[place], whole)
+            for how, score in SCORES.items():
+                scores[how][place] = score(found).item()
+    return answers, scores
 
 
 def measure(model, tokenizer, split="test", n_questions=None, n_tasks=N_TASKS, n_late=N_LATE):
-    """Accuracies on the wordings and the tasks of a split, and all answers for those who read them.
+    """Accuracies on the wordings and the tasks of a split, with all `answers` and `scores`.
 
     `n_questions` takes only so many of the questions, evenly.
     """
     asked = course_qa.questions(split)
     asked = asked if n_questions is None else asked[:: max(1, len(asked) // n_questions)]
-    answers = ask(model, tokenizer, asked)
+    answers, sure = ask(model, tokenizer, [format_chat(question) for question, _ in asked])
     right = right_answers(answers, asked)
-    overlap = [token_f1(a, own) for a, (_, own) in zip(answers, asked, strict=True)]
     items = tasks.sample(n_tasks, TASKS_SEED, split)
     prompts = [format_chat(task.instruction, task.input) for task in items]
-    said = answer_all(model, tokenizer, prompts, TASK_TOKENS)
+    said, sure_of_tasks = ask(model, tokenizer, prompts, TASK_TOKENS)
     exact = [exact_match(answer, task.output) for answer, task in zip(said, items, strict=True)]
     late = measure_late(model, tokenizer, course_qa.questions(split), n_late)
+    overlap = mean(token_f1(said, own) for said, (_, own) in zip(answers, asked, strict=True))
     return {
-        "questions": {"asked": len(asked), "right": mean(right), "token_f1": mean(overlap)},
+        "questions": {"asked": len(asked), "right": mean(right), "token_f1": overlap},
         "late_questions": {"asked": n_late, "right": late},
         "tasks": {
             "asked": len(items),
@@ -77,14 +90,10 @@ def measure(model, tokenizer, split="test", n_questions=None, n_tasks=N_TASKS, n
             "by_kind": share_by_kind([task.kind for task in items], exact),
         },
         "answers": {
-            "questions": [
-                (q, own, a, r) for (q, own), a, r in zip(asked, answers, right, strict=True)
-            ],
-            "tasks": [
-                (t.kind, t.instruction, t.input, t.output, a)
-                for t, a in zip(items, said, strict=True)
-            ],
+            "questions": [(*pair, a, r) for pair, a, r in zip(asked, answers, right, strict=True)],
+            "tasks": [(*task, answer) for task, answer in zip(items, said, strict=True)],
         },
+        "scores": {"questions": sure, "tasks": sure_of_tasks},
     }
 
 
@@ -108,43 +117,31 @@ def measure_forum(model, tokenizer):
     asked = course_qa.questions("forum")
     trained = [question for question, _ in course_qa.questions("train")]
     near = [nearest_reference(question, trained)[1] for question, _ in asked]
-    answers = ask(model, tokenizer, asked)
+    answers, sure = ask(model, tokenizer, [format_chat(question) for question, _ in asked])
     right = right_answers(answers, asked)
-    middle = median(near)
-    halves = [[r for r, n in zip(right, near, strict=True) if (n > middle) == far] for far in (1, 0)]
+    order = sorted(range(len(asked)), key=near.__getitem__)
+    halves = {"right_far": order[: len(order) // 2], "right_near": order[len(order) // 2 :]}
     return {
         "asked": len(asked),
         "right": mean(right),
-        "overlap_median": middle,
-        "right_near": mean(halves[0]) if halves[0] else None,
-        "right_far": mean(halves[1]),
-        "answers": [(q, own, a) for (q, own), a in zip(asked, answers, strict=True)],
+        "overlap_median": median(near),
+        **{half: mean(right[place] for place in places) for half, places in halves.items()},
+        "answers": [(*pair, a, r) for pair, a, r in zip(asked, answers, right, strict=True)],
+        "scores": {"questions": sure},
     }
 
 
-def scores_of(model, tokenizer, prompts, max_new_tokens=ANSWER_TOKENS):
-    """Every score of the greedy answer to each prompt: a list for each name in `SCORES`."""
-    end_id, scores = end_of_text_id(tokenizer), {how: [] for how in SCORES}
-    rows = [[end_id, *tokenizer.encode_ordinary(prompt)] for prompt in prompts]
-    for start in range(0, len(rows), 64):
-        part = rows[start : start + 64]
-        for row, ids in zip(
-            part, answer_together(model, part, max_new_tokens, end_id), strict=True
-        ):
-            ended = ids if len(ids) == max_new_tokens else [*ids, end_id]
-            found = answer_log_probabilities(model, row, ended)
-            for how, of in SCORES.items():
-                scores[how].append(of(found).item())
-    return scores
+def ask_foreign(model, tokenizer, split):
+    """What `ask` finds for the foreign questions of a split."""
+    return ask(model, tokenizer, [format_chat(q) for q in course_qa.foreign_questions(split)])
 
 
-def choose_refusal(model, tokenizer):
-    """The score and the threshold that refuse most foreign questions of the validation split.
+def choose_refusal(known, foreign):
+    """The score and the threshold that refuse most foreign questions and few known ones.
 
-    Returns the `Refusal`, and for each score its threshold and what it refuses there.
+    `known` and `foreign` are lists of scores for each of `SCORES`. Returns the `Refusal`, and for each
+    score its threshold and the shares that it refuses.
     """
-    known = scores_of(model, tokenizer, _prompts(q for q, _ in course_qa.questions("validation")))
-    foreign = scores_of(model, tokenizer, _prompts(course_qa.foreign_questions("validation")))
     tried = {}
     for how in SCORES:
         below = choose_threshold(known[how], foreign[how], MOST_KNOWN_REFUSED)
@@ -157,25 +154,12 @@ def choose_refusal(model, tokenizer):
     return Refusal(tried[best]["below"], best), tried
 
 
-def measure_refusal(model, tokenizer, refusal):
-    """The shares that a refusal turns away: of known, forum's and foreign questions, and of tasks."""
-    items = tasks.sample(N_TASKS, TASKS_SEED, "test")
-    asked = {
-        "known": _prompts(q for q, _ in course_qa.questions("test")),
-        "forum": _prompts(q for q, _ in course_qa.questions("forum")),
-        "foreign": _prompts(course_qa.foreign_questions("test")),
-        "tasks": [format_chat(task.instruction, task.input) for task in items],
-    }
+def refused(refusal, scores):
+    """How many were asked, and the share that a refusal turns away, by what is asked."""
     return {
         kind: {
-            "asked": len(prompts),
-            "refused": share_below(
-                scores_of(model, tokenizer, prompts)[refusal.how], refusal.below
-            ),
+            "asked": len(of[refusal.how]),
+            "refused": share_below(of[refusal.how], refusal.below),
         }
-        for kind, prompts in asked.items()
+        for kind, of in scores.items()
     }
-
-
-def _prompts(texts):
-    return [format_chat(text) for text in texts]
