@@ -3,7 +3,8 @@
 It learns the course's questions in their wordings for training and the tasks of
 `classroom.worlds.tasks`. All weights learn; what changed is saved in eight bits per number. On the
 validation data a threshold is chosen below which it says that it does not know. Then it is asked
-what it never saw. `helpers/assets/chat_model` is the folder that this command wrote.
+what it never saw; with `--part train` not yet, so that settings can be chosen on validation data, and
+with `--part test` that alone. `helpers/assets/chat_model` is the folder that this command wrote.
 """
 
 import argparse
@@ -19,13 +20,13 @@ import torch
 
 from classroom.worlds import tasks
 from classroom.worlds.course_qa import plain, questions, retype
-from helpers.assistant.refusal import save_refusal
-from helpers.chat import BASE_MODEL
+from helpers.assistant.refusal import load_refusal, save_refusal
+from helpers.chat import BASE_MODEL, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.device import choose_device, keep_memory, use_every_core
-from helpers.difference import NAME, add_difference, save_difference
+from helpers.difference import NAME, save_difference
 from helpers.fast import fused_next_token_loss, speed_up
-from helpers.files import sha256
+from helpers.files import read_json, sha256
 from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
@@ -54,7 +55,7 @@ RECIPE = TrainConfig(
     optimizer="muon",
     evaluate_every=250,
     evaluate_batches=20,
-    checkpoint_every=500,
+    checkpoint_every=200,
     final_share=0.0,
 )
 
@@ -102,7 +103,10 @@ def vary(question, rng):
 
 
 def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
-    """Fine-tune into a folder and return the report, or None where Ctrl-C stopped the run."""
+    """Fine-tune into a folder and ask the validation data; return the report so far.
+
+    Returns None where Ctrl-C stopped the run. Everything may be chosen by what this says.
+    """
     folder = Path(folder)
     around = Run(folder, resume)
     config = replace(config, precision=around.precision(config.precision, choose_device("cpu")))
@@ -118,8 +122,7 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return None
     seconds = time.perf_counter() - start
-    untouched = load_model(base)[0]
-    saved = save_difference(folder / "difference", model, untouched)
+    saved = save_difference(folder / "difference", model, load_model(base)[0])
     report = {
         "base_sha256": sha256(Path(base) / "model.safetensors"),
         "sha256": sha256(saved / NAME),
@@ -133,11 +136,14 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         "before": _figures(before),
     }
-    answers = ask_everything(saved, add_difference(saved, untouched).eval(), tokenizer, report)
-    (folder / "answers.json").write_text(json.dumps(answers, indent=1) + "\n", "utf-8")
-    (saved / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    (saved / "README.md").write_text(card(report), "utf-8")
-    return report
+    _write(folder, report)
+    model, tokenizer = load_chat_model(saved, base)
+    asked = chat_measures.measure(model, tokenizer, "validation", **VALIDATION)
+    _, foreign = chat_measures.ask_foreign(model, tokenizer, "validation")
+    refusal, tried = chat_measures.choose_refusal(asked["scores"]["questions"], foreign)
+    save_refusal(saved, refusal)
+    report |= {"validation": _figures(asked), "refusal": {**refusal._asdict(), "validation": tried}}
+    return _write(folder, report, asked["answers"])
 
 
 def loaders(model, tokenizer, learned, config):
@@ -150,12 +156,12 @@ def loaders(model, tokenizer, learned, config):
     return loader, instruction_loader(tokenizer, held_out, shuffle=False, **options)
 
 
-def ask_everything(saved, model, tokenizer, report):
-    """Measure the finished model into the report, save when it refuses; return its answers."""
-    chosen_on = chat_measures.measure(model, tokenizer, "validation", **VALIDATION)
-    _, foreign = chat_measures.ask_foreign(model, tokenizer, "validation")
-    refusal, tried = chat_measures.choose_refusal(chosen_on["scores"]["questions"], foreign)
-    save_refusal(saved, refusal)
+def finish(folder, base=BASE_MODEL):
+    """Ask the model of a folder what is held out, once, when all is chosen; return the whole report."""
+    folder = Path(folder)
+    saved = folder / "difference"
+    report = read_json(saved / "report.json")
+    model, tokenizer = load_chat_model(saved, base)
     after = chat_measures.measure(model, tokenizer)
     forum = chat_measures.measure_forum(model, tokenizer)
     said, foreign = chat_measures.ask_foreign(model, tokenizer, "test")
@@ -165,11 +171,11 @@ def ask_everything(saved, model, tokenizer, report):
         "foreign": foreign,
         "tasks": after["scores"]["tasks"],
     }
-    found = {"validation": chosen_on, "after": after, "forum": forum}
-    report |= {name: _figures(part) for name, part in found.items()}
-    counts = chat_measures.refused(refusal, scores)
-    report["refusal"] = {**refusal._asdict(), "validation": tried, "test": counts}
-    return {name: part["answers"] for name, part in found.items()} | {"foreign": said}
+    report |= {"after": _figures(after), "forum": _figures(forum)}
+    report["refusal"]["test"] = chat_measures.refused(load_refusal(saved), scores)
+    answers = {"forum": forum["answers"], "foreign": said, **after["answers"]}
+    (saved / "README.md").write_text(card(report), "utf-8")
+    return _write(folder, report, answers)
 
 
 def card(report):
@@ -240,6 +246,14 @@ def _task_turn(task):
     return _turn(task.instruction, task.output, task.input)
 
 
+def _write(folder, report, answers=None):
+    """Write the report, and beside the model's folder all answers for those who read them."""
+    (folder / "difference" / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    if answers is not None:
+        (folder / "answers.json").write_text(json.dumps(answers, indent=1) + "\n", "utf-8")
+    return report
+
+
 def _figures(measured):
     return {name: part for name, part in measured.items() if name not in ("answers", "scores")}
 
@@ -252,6 +266,7 @@ def main(arguments=None):
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=RECIPE.steps)
     parser.add_argument("--tasks", type=int, default=N_TASKS, help="how many tasks to learn from")
+    parser.add_argument("--part", choices=("train", "test"), help="one part alone")
     options = parser.parse_args(arguments)
     use_every_core()
     keep_memory()
@@ -260,7 +275,11 @@ def main(arguments=None):
         config = replace(
             RECIPE, steps=options.steps, warmup_steps=warmup, precision="auto"
         )  # fmt: skip
-        report = run(options.out, config, options.base, options.tasks, options.resume)
+        report = True
+        if options.part != "test":
+            report = run(options.out, config, options.base, options.tasks, options.resume)
+        if report is not None and options.part != "train":
+            finish(options.out, options.base)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
