@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from classroom.worlds import course_qa, tasks
-from helpers.assistant.refusal import SCORES, load_refusal
+from helpers.assistant.refusal import DO_NOT_KNOW, SCORES, load_refusal
 from helpers.bpe import BPETokenizer
 from helpers.chat import BASE_MODEL, CHAT_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model, save_model
@@ -44,9 +44,8 @@ def base(tmp_path, monkeypatch):
     }
     for module in (chat_model, chat_measures.course_qa):
         monkeypatch.setattr(module, "questions", lambda split: few[split])
-    monkeypatch.setattr(
-        chat_measures.course_qa, "foreign_questions", lambda split: [f"Why {split}?"] * 2
-    )
+    for module in (chat_model, chat_measures.course_qa):
+        monkeypatch.setattr(module, "foreign_questions", lambda split: [f"Why {split}?"] * 2)
     monkeypatch.setattr(chat_measures, "ANSWER_TOKENS", 12)
     monkeypatch.setattr(chat_model, "BEFORE", {"n_tasks": 8, "n_late": 2})
     monkeypatch.setattr(chat_model, "VALIDATION", {"n_tasks": 8, "n_late": 2})
@@ -94,7 +93,8 @@ def test_what_is_learned_from_is_the_training_part():
     turns = [turn for turns in learned for turn in turns]
     asked = {turn.instruction for turn in turns}
     train = course_qa.questions("train")
-    assert {turn.output.removeprefix(" ") for turn in turns} >= {answer for _, answer in train}
+    said = {turn.output.removeprefix(" ") for turn in turns}
+    assert said >= {answer for _, answer in train} | {DO_NOT_KNOW}
     assert len(asked & {question for question, _ in train}) > 0.3 * len(train)
     asked = set(map(course_qa.plain, asked))
     for split in ("validation", "test", "forum"):
@@ -117,6 +117,16 @@ def test_the_surest_score_is_chosen_for_the_refusal():
     counted = chat_measures.refused(refusal, {"known": known, "foreign": foreign})
     assert counted["foreign"] == {"asked": 2, "refused": 0.5}
     assert counted["known"]["refused"] == 0.0
+
+
+def test_an_answer_that_it_does_not_know_counts_as_refused(base, monkeypatch):
+    model, tokenizer = load_model(base)
+    said, _ = chat_measures.ask(model.eval(), tokenizer, ["one"], 5)
+    monkeypatch.setattr(chat_measures, "DO_NOT_KNOW", said[0])
+    _, scores = chat_measures.ask(model, tokenizer, ["one"], 5)
+    assert {values[0] for values in scores.values()} == {chat_measures.REFUSED}
+    shares = [chat_measures.share_refused([chat_measures.REFUSED, -1.0], b) for b in (-2.0, -2e6)]
+    assert shares == [0.5, 0.5]
 
 
 def test_answers_and_scores_keep_the_order_of_the_prompts(base):

@@ -6,8 +6,10 @@ import re
 from collections import Counter
 
 import pytest
+import yaml
 
 from classroom.worlds.course_qa import (
+    ASSETS,
     N_BY_RULE,
     CourseQuestion,
     foreign_questions,
@@ -174,14 +176,19 @@ def test_an_unknown_split_is_refused(split):
 
 
 def test_foreign_questions_are_sixty_and_sixty_and_of_no_lecture():
-    validation, test = foreign_questions("validation"), foreign_questions("test")
-    assert len(validation) == len(test) == 60 and not set(validation) & set(test)
+    parts = {split: foreign_questions(split) for split in ("train", *HELD_OUT)}
+    assert len(parts["validation"]) == len(parts["test"]) == 60 and len(parts["train"]) >= 150
     ours = {plain(wording) for question in ALL for wording in question.wordings}
-    assert not {plain(question) for question in validation + test} & ours
-    asked_about = {frozenset(content(q)) for q in validation} & {
-        frozenset(content(q)) for q in test
-    }
-    assert asked_about == set()
+    seen = Counter(content(question) for part in parts.values() for question in part)
+    assert not {plain(question) for part in parts.values() for question in part} & ours
+    assert [words for words, n in seen.items() if n > 1] == []
+
+
+def test_the_splits_of_foreign_questions_share_no_subject():
+    subjects = yaml.safe_load((ASSETS / "foreign_questions.yaml").read_text("utf-8"))
+    seen = Counter(subject for part in subjects.values() for subject in part)
+    assert [subject for subject, n in seen.items() if n > 1] == []
+    assert set(subjects) == {"train", *HELD_OUT}
 
 
 def test_retyping_by_hand():

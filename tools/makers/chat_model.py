@@ -1,9 +1,9 @@
 """Fine-tune the course's GPT into its chat model: `python -m tools.makers.chat_model`.
 
 It learns the course's questions in their wordings for training and the tasks of
-`classroom.worlds.tasks`. All weights learn; what changed is saved in eight bits per number. On the
-validation data a threshold is chosen below which it says that it does not know. Then it is asked
-what it never saw; with `--part train` not yet, so that settings can be chosen on validation data, and
+`classroom.worlds.tasks`; to some foreign questions, it learns to say that it does not know. All weights
+learn; what changed is saved in eight bits per number. On validation data a threshold is chosen: where
+the model is less sure of its answer, it says that, too. Then it is asked what it never saw; with `--part train` not yet, so that settings can be chosen on validation data, and
 with `--part test` that alone. `helpers/assets/chat_model` is the folder that this command wrote.
 """
 
@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from classroom.worlds import tasks
-from classroom.worlds.course_qa import plain, questions, retype
-from helpers.assistant.refusal import load_refusal, save_refusal
+from classroom.worlds.course_qa import foreign_questions, plain, questions, retype
+from helpers.assistant.refusal import DO_NOT_KNOW, load_refusal, save_refusal
 from helpers.chat import BASE_MODEL, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.device import choose_device, keep_memory, use_every_core
@@ -36,7 +36,7 @@ from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.chat_model --out runs/chat_model"
 N_TASKS, TASKS_SEED = 40_000, 1
-QUESTION_TIMES = 4
+QUESTION_TIMES, FOREIGN_TIMES = 4, 12
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
 CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
 BEFORE = {"n_questions": 100, "n_tasks": 200, "n_late": 20}  # asked of the untouched GPT
@@ -63,10 +63,12 @@ RECIPE = TrainConfig(
 def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEED):
     """What the chat model learns from: single turns, and some conversations of two to six.
 
-    Every training wording of every question comes `question_times` times, beside `n_tasks` tasks.
+    Every training wording of every question comes `question_times` times, beside `n_tasks` tasks. To
+    foreign questions the answer is that it does not know.
     """
     rng = random.Random(seed)
-    asked = questions("train") * question_times
+    foreign = [(question, DO_NOT_KNOW) for question in foreign_questions("train")]
+    asked = questions("train") * question_times + foreign * FOREIGN_TIMES
     held_out = {
         plain(question) for split in ("validation", "test") for question, _ in questions(split)
     }
@@ -224,8 +226,9 @@ def card(report):
             f"{forum['right']:.1%}; their nearest wording of the training overlaps by "
             f"{forum['overlap_median']:.2f} (median of token F1).",
             "",
-            "Where it is unsure of its answer, it says that it does not know. The threshold was chosen "
-            "on validation data. On the test it refuses",
+            "To foreign questions, and where it is unsure of its answer, it says that it does not know. "
+            "The threshold was chosen on validation data. On the test, with foreign questions on other "
+            "subjects, it refuses",
             "",
             "| | asked | refused |",
             "|---|---|---|",
