@@ -39,7 +39,7 @@ N_TASKS, TASKS_SEED = 40_000, 1
 QUESTION_TIMES, FOREIGN_TIMES = 4, 12
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
 CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
-BEFORE = {"n_questions": 100, "n_tasks": 200, "n_late": 20}  # asked of the untouched GPT
+BEFORE = {"n_questions": 60, "n_tasks": 160, "n_late": 10}  # asked of the untouched GPT
 VALIDATION = {"n_tasks": 400, "n_late": 20}
 SMALL_WORDS = frozenset(
     "a an the is are was do does did can could you me tell explain what how why of in on to it we i "
