@@ -1,9 +1,10 @@
 """The questions about the course: how many, how long, how distinct, and that none leaks."""
 
 import dataclasses
+import math
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 import yaml
@@ -138,6 +139,25 @@ def test_most_words_of_held_out_wordings_occur_in_training():
     for split in HELD_OUT:
         strange = [wording for wording, _ in questions(split) if content(wording) - known]
         assert len(strange) <= 0.15 * len(ALL), strange
+
+
+def test_held_out_wordings_are_neither_copies_nor_riddles():
+    """By words weighted by rarity, the nearest training wording has the right answer for most, not all."""
+    train = [(set(words(wording)), answer) for wording, answer in questions("train")]
+    places = defaultdict(list)
+    for place, (bag, _) in enumerate(train):
+        for word in bag:
+            places[word].append(place)
+    rare = {word: math.log(1 + len(train) / len(found)) for word, found in places.items()}
+    lengths = [math.sqrt(sum(rare[word] ** 2 for word in bag)) for bag, _ in train]
+    right = 0
+    for wording, answer in questions("validation"):
+        scores = Counter()
+        for word in set(words(wording)) & set(rare):
+            for place in places[word]:
+                scores[place] += rare[word] ** 2 / lengths[place]
+        right += bool(scores) and train[scores.most_common(1)[0][0]][1] == answer
+    assert 0.55 <= right / len(ALL) <= 0.75
 
 
 def test_all_is_plain_text():
