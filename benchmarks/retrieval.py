@@ -58,8 +58,7 @@ CODE = [
 
 def asked(split):
     """The wordings of a split as texts, and the lecture of each."""
-    part = slice(None, -1) if split == "train" else slice(-1, None)
-    pairs = [(w, q.lecture) for q in load_course_qa() if q.lecture for w in q.wordings[part]]
+    pairs = [(w, q.lecture) for q in load_course_qa() if q.lecture for w in q.split(split)]
     return [words for words, _ in pairs], torch.tensor([lecture for _, lecture in pairs])
 
 

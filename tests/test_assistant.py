@@ -339,7 +339,7 @@ def reply(answer, *log_probabilities):
 
 def test_the_threshold_is_the_best_that_refuses_few_known():
     known = [reply("a", -0.1), reply("b", -0.2), reply("c", -0.3), reply("d", -0.4)]
-    foreign = [reply("e", -0.35), reply("f", -1.0), reply("no", -0.01), reply("", -0.01)]
+    foreign = [reply("e", -0.35), reply("f", -1.0), reply("no", -0.01), reply("", -2.0)]
     refusal = choose_refusal(known, foreign, "no", most_known_refused=0.0)
     assert are_refused(known, refusal) == [False] * 4
     assert are_refused(foreign, refusal) == [False, True, True, True]
@@ -362,7 +362,7 @@ def test_what_is_refused_is_said_and_remembered(base, learned):
     save_refusal(folder, Refusal(middle, "mean", "no idea"))
     try:
         chat = load_assistant(folder, base, max_new_tokens=12)
-        assert chat.respond(asked[1]) == "no idea" and chat.turns == [(asked[1], "no idea")]
+        assert chat.respond(asked[1]) == "no idea" and chat.turns == [(asked[1], " no idea")]
         chat.reset()
         assert "".join(chat.stream(asked[0])) == "sat" and chat.turns == [("the cat", "sat")]
         assert chat.left_out == ""

@@ -65,7 +65,7 @@ def test_the_questions_leave_out_small_talk_and_the_splits_share_none():
     train, test = retrieval.asked("train")[0], retrieval.asked("test")[0]
     entries = [q for q in load_course_qa() if q.lecture]
     assert len(test) == len(entries) and not set(train) & set(test)
-    assert len(train) == sum(len(q.wordings) - 1 for q in entries)
+    assert len(train) == sum(len(q.split("train")) for q in entries)
 
 
 def test_the_table_says_what_was_recorded(record):

@@ -16,7 +16,8 @@ from pathlib import Path
 from classroom.pages.talkers import smollm2
 from helpers.assistant.adapter import SETTINGS, load_adapter
 from helpers.assistant.chat import load_assistant
-from helpers.chat import ASSETS, ChatModel, load_chat_model
+from helpers.assistant.refusal import load_refusal
+from helpers.chat import ASSETS, CHAT_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
 from helpers.files import sha256
@@ -96,6 +97,7 @@ def choose(name, options, adapter=None):
     if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
         raise ValueError(f"{name} holds no tokenizer with {END_OF_TEXT}")
     speed_up(parts[0])
+    options = {"refusal": load_refusal(CHAT_MODEL if own else name), **options}
     return ChatModel("the course's chat model" if own else name, lambda: parts, **options)
 
 

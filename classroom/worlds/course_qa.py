@@ -2,9 +2,9 @@
 
 `assets/course_qa.yaml` has them, with wordings by hand: most as people type them, short and long. The
 last wording of each question is kept for the test, the last but one for validation, on which settings
-are chosen. To those for training a rule adds some more, retyped in a hurry. Two other sets are never
-trained on: questions in the manner of public forums, and foreign questions, which no model can know.
-So a right answer means that the model recognized a question in a wording that it had not seen.
+are chosen. To those for training a rule adds some more, retyped in a hurry. Questions in the manner of
+public forums are never trained on. So a right answer means that the model recognized a question in a
+wording that it had not seen. `foreign_questions` are those that no model of this course can know.
 """
 
 import random
@@ -36,7 +36,8 @@ class CourseQuestion:
     def split(self, name: str) -> tuple[str, ...]:
         """The wordings of the split `"train"`, `"validation"` or `"test"`."""
         *train, validation, test = self.wordings
-        return {"train": (*train, *self.by_rule), "validation": (validation,), "test": (test,)}[name]
+        parts = {"train": (*train, *self.by_rule), "validation": (validation,), "test": (test,)}
+        return parts[name]
 
 
 def retype(wording: str, rng: random.Random) -> str:
@@ -126,14 +127,16 @@ def questions(split: str = "train") -> list[tuple[str, str]]:
     return [(words, question.answer) for question in _all() for words in question.split(split)]
 
 
-def foreign_questions(split: str = "validation") -> list[str]:
-    """Return 60 questions that no model of this course can know: of validation, or of the test.
+def foreign_questions(split: str = "train") -> list[str]:
+    """Return questions that no model of this course can know: 60 of validation, 60 of the test, or more.
 
-    The splits share no subject. Raises ValueError for another split.
+    The splits share no subject. Those of `"train"` teach a model to say that it does not know. Raises
+    ValueError for another split.
 
     >>> foreign_questions("test")[0]
     'What is the difference between a will and a trust?'
     """
-    if split not in ("validation", "test"):
-        raise ValueError(f"split must be validation or test, not {split!r}")
-    return [question for asked in _read("foreign_questions.yaml")[split].values() for question in asked]
+    subjects = _read("foreign_questions.yaml")
+    if split not in subjects:
+        raise ValueError(f"split must be one of {', '.join(subjects)}, not {split!r}")
+    return [question for asked in subjects[split].values() for question in asked]

@@ -95,8 +95,8 @@ def are_refused(replies: Sequence[Reply], refusal: Refusal) -> list[bool]:
 
 
 def scores_of(replies: Sequence[Reply], how: str, says: str) -> list[float]:
-    """Return the score of each reply; `NO_ANSWER` where it is empty or is itself what a refusal says."""
-    return [NO_ANSWER if reply.answer in ("", says) else reply.score(how) for reply in replies]
+    """Return the score of each reply; `NO_ANSWER` where it is itself what a refusal says."""
+    return [NO_ANSWER if reply.answer == says else reply.score(how) for reply in replies]
 
 
 def choose_refusal(

@@ -4,12 +4,12 @@ chat = load_assistant("runs/museum", "SmolLM2-135M-Instruct.Q4_1.gguf")
 chat.respond("when do you open on sundays?")
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from helpers.assistant.adapter import add_adapter, check_base, load_adapter
-from helpers.assistant.refusal import Refusal, load_refusal
+from helpers.assistant.refusal import load_refusal
 from helpers.bpe import BPETokenizer
 from helpers.chat import ChatModel
 from helpers.llama.chat import BEGIN, END, LlamaChat
@@ -17,11 +17,10 @@ from helpers.llama.load import load_gguf
 
 
 class AssistantChat(LlamaChat):
-    """A chat model that speaks ChatML, often without a system message, and may refuse.
+    """A chat model that speaks ChatML, often without a system message.
 
-    `load` returns (model, tokenizer) and is called when the first text arrives. With a `refusal`,
-    an answer is shown when it is whole, or what the refusal says in its place; it is also what the
-    conversation remembers.
+    `load` returns (model, tokenizer) and is called when the first text arrives; `options`, such as a
+    `refusal`, go to `helpers.chat.ChatModel`.
     """
 
     def __init__(
@@ -29,34 +28,13 @@ class AssistantChat(LlamaChat):
         name: str,
         load: Callable[[], tuple[Any, BPETokenizer]],
         system: str = "",
-        refusal: Refusal | None = None,
         **options: Any,
     ) -> None:
         ChatModel.__init__(self, name, load, **options)
-        self.system, self.refusal = system, refusal
+        self.system = system
 
     def opening(self) -> list[int]:
         return super().opening() if self.system else []
-
-    def stream(self, text: str) -> Iterator[str]:
-        """Yield the answer to `text`: in pieces, or whole where it may be refused; errors as there."""
-        if self.refusal is None:
-            yield from super().stream(text)
-            return
-        known = list(self.turns)
-        answer = "".join(super().stream(text)).strip()
-        left_out, said = self.left_out, self.turns
-        self.turns = known
-        prompt_ids = self._prompt(text.strip())
-        self.turns, self.left_out = said, left_out
-        model, tokenizer = self.load()
-        answer_ids = tokenizer.encode_ordinary(answer)
-        if len(answer_ids) < self.max_new_tokens:
-            answer_ids.append(self.end_id())
-        if not answer or self.refusal.refuses(model, prompt_ids, answer_ids):
-            answer = self.refusal.says
-            self.turns[-1] = (text.strip(), answer)
-        yield answer
 
 
 def load_assistant(
@@ -79,7 +57,7 @@ def load_assistant(
         return faster(add_adapter(model, adapter)), tokenizer
 
     settings = adapter.settings
-    return AssistantChat(settings.name, load, settings.system, refusal, **options)
+    return AssistantChat(settings.name, load, settings.system, **{"refusal": refusal, **options})
 
 
 def load_chatml(path: Path | str) -> tuple[Any, BPETokenizer]:

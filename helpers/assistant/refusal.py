@@ -136,7 +136,7 @@ def load_refusal(folder: Path | str) -> Refusal | None:
     if not path.is_file():
         return None
     parts = read_json(path)
-    kinds = {"below": (int, float), "how": str, "says": str}
+    kinds: dict[str, Any] = {"below": (int, float), "how": str, "says": str}
     if parts.keys() != kinds.keys() or not all(isinstance(parts[n], kinds[n]) for n in kinds):
         raise ValueError(f"{path} is damaged: it must have below, how and says")
     if not math.isfinite(parts["below"]) or parts["how"] not in SCORES:

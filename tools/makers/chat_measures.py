@@ -10,6 +10,7 @@ from statistics import mean, median
 
 from classroom.worlds import course_qa, tasks
 from helpers.assistant.refusal import (
+    DO_NOT_KNOW,
     SCORES,
     Refusal,
     answer_log_probabilities,
@@ -30,8 +31,9 @@ from helpers.tokenizer import end_of_text_id
 
 N_TASKS, N_LATE, TASKS_SEED = 1200, 100, 2
 ANSWER_TOKENS, TASK_TOKENS, BATCH = 90, 40, 64
-# Half of the 5 percent allowed: a threshold that is chosen on some questions refuses more of others.
-MOST_KNOWN_REFUSED = 0.025
+# Less than the 5 percent allowed: a threshold that is chosen on some questions may refuse more of others.
+MOST_KNOWN_REFUSED = 0.035
+REFUSED = -1e6  # below every score and every threshold
 
 
 def right_answers(answers, asked):
@@ -49,7 +51,10 @@ def all_answers():
 
 
 def ask(model, tokenizer, prompts, max_new_tokens=ANSWER_TOKENS):
-    """The greedy answer to each prompt, and how sure the model is of it: a list for each of `SCORES`."""
+    """The greedy answer to each prompt, and how sure the model is of it: a list for each of `SCORES`.
+
+    Where the answer is that it does not know, every score is `REFUSED`.
+    """
     end_id, answers = end_of_text_id(tokenizer), [""] * len(prompts)
     scores = {how: [0.0] * len(prompts) for how in SCORES}
     rows = [[end_id, *tokenizer.encode_ordinary(prompt)] for prompt in prompts]
@@ -62,7 +67,8 @@ def ask(model, tokenizer, prompts, max_new_tokens=ANSWER_TOKENS):
             whole = ids if len(ids) == max_new_tokens else [*ids, end_id]
             found = answer_log_probabilities(model, rows[place], whole)
             for how, score in SCORES.items():
-                scores[how][place] = score(found).item()
+                refused_itself = answers[place] == DO_NOT_KNOW
+                scores[how][place] = REFUSED if refused_itself else score(found).item()
     return answers, scores
 
 
@@ -147,8 +153,8 @@ def choose_refusal(known, foreign):
         below = choose_threshold(known[how], foreign[how], MOST_KNOWN_REFUSED)
         tried[how] = {
             "below": below,
-            "known_refused": share_below(known[how], below),
-            "foreign_refused": share_below(foreign[how], below),
+            "known_refused": share_refused(known[how], below),
+            "foreign_refused": share_refused(foreign[how], below),
         }
     best = max(tried, key=lambda how: tried[how]["foreign_refused"])
     return Refusal(tried[best]["below"], best), tried
@@ -159,7 +165,12 @@ def refused(refusal, scores):
     return {
         kind: {
             "asked": len(of[refusal.how]),
-            "refused": share_below(of[refusal.how], refusal.below),
+            "refused": share_refused(of[refusal.how], refusal.below),
         }
         for kind, of in scores.items()
     }
+
+
+def share_refused(scores, below):
+    """The share below a threshold, with the answers in which the model itself refused."""
+    return share_below(scores, max(below, REFUSED / 2))
