@@ -14,7 +14,7 @@ texts: pip_models texts.sources texts.downloads texts.corpora texts.prepare text
 training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference preferences reinforce
-talking: evaluate judge chat
+talking: evaluate judge assistant.refusal chat
 llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
 out: interchange.templates interchange.hugging_face interchange.gguf
 family: family.encoder family.encoder_decoder family.bert family.scores family.recurrent family.vision family.fit
