@@ -612,8 +612,13 @@ def check_finetune(trial):
         "each step: rate, loss, zero_grad, backward, clip to 1, step",
         mistakes=[
             (variant(zero=False), "the gradients add up; zero_grad() before each backward()"),
-            (variant(clip=None), "the gradients are not clipped to a norm of 1.0"),
+            (variant(clip=None), "the gradients are not clipped to 1.0; do it after backward()"),
             (variant(rate=False), "the rates are not used; set the lr of optimizer.param_groups"),
+            (
+                variant(kind=torch.optim.SGD),
+                "that is plain gradient descent; take torch.optim.AdamW",
+            ),
+            (variant(weight_decay=0.1), "leave AdamW's weight decay at its default"),
         ],
         tolerance=1e-4,
     )
@@ -624,7 +629,7 @@ def check_finetune(trial):
         "each step: rate, loss, zero_grad, backward, clip to 1, step",
         tolerance=1e-4,
     )
-    model, _, _ = _attempted_loop(trial, [0.0, 0.0])
+    model, _, _ = _attempted_loop(trial, [0.0, 0.0], batches=1)
     trial.same(
         model.head.weight.detach(),
         start.head.weight.detach(),
@@ -653,12 +658,12 @@ def _check_frozen_body(trial, rates):
     )
 
 
-def _variant(rates, zero=True, clip=1.0, rate=True):
+def _variant(rates, zero=True, clip=1.0, rate=True, kind=torch.optim.AdamW, **options):
     """The losses of a loop with a mistake."""
 
     def loop(model, batches, rates):
         learning = [*model.parameters()]
-        optimizer, losses = torch.optim.AdamW(learning), []
+        optimizer, losses = kind(learning, **options), []
         for (ids, lengths, labels), step_rate in zip(batches, rates, strict=False):
             if rate:
                 optimizer.param_groups[0]["lr"] = step_rate

@@ -103,7 +103,7 @@ def finetune(model, batches, rates):
 
 
 def parse_score(reply):
-    said = re.sub(r"0 (to|-) 100|(/|out of) ?100", " ", reply)
+    said = re.sub(r"\b0( to | ?- ?)100\b|(/|out of) ?100\b", " ", reply)
     numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", said)]
     if len(numbers) != 1 or not 0 <= numbers[0] <= 100:
         return None
@@ -388,11 +388,14 @@ def check_length_batches(trial):
 
 
 class _Reciter(nn.Module):
-    """A model that says a fixed text after the prompt; it notes what it is given."""
+    """A model that says a fixed text after the prompt; it notes what it is given.
 
-    def __init__(self, text, prompt_length, size=12):
+    `height` is the logit of its next token; those of the others are 0.
+    """
+
+    def __init__(self, text, prompt_length, height, size=12):
         super().__init__()
-        self.text, self.before, self.size = text, prompt_length, size
+        self.text, self.before, self.height, self.size = text, prompt_length, height, size
         self.weight = nn.Parameter(torch.zeros(1))
         self.given, self.with_gradient = [], []
 
@@ -401,15 +404,15 @@ class _Reciter(nn.Module):
         self.with_gradient.append(torch.is_grad_enabled())
         place = token_ids.shape[1] - self.before
         logits = torch.zeros(*token_ids.shape, self.size)
-        logits[:, :-1, 11] = 5.0  # what earlier positions predict is not asked for
-        logits[:, -1, self.text[min(place, len(self.text) - 1)]] = 5.0
+        logits[:, :-1, 11] = 9.0  # what earlier positions predict is not asked for
+        logits[:, -1, self.text[min(place, len(self.text) - 1)]] = self.height
         return logits + self.weight
 
 
 @TURNS.turn(greedy_answer)
 def check_greedy_answer(trial):
-    def ask(text, prompt, end, limit):
-        model = _Reciter(text, len(prompt) + 1)
+    def ask(text, prompt, end, limit, height=9.0):
+        model = _Reciter(text, len(prompt) + 1, height)
         found = trial.call(model, prompt, end, limit)
         return list(found) if found is not None else found, model
 
@@ -436,6 +439,11 @@ def check_greedy_answer(trial):
     prompt = [1, 2]
     found, _ = ask([4, 5, 6, 7, 0], prompt, 0, 2)
     trial.that(found == [4, 5], f"`limit` new tokens are the most: two, and it gave {len(found)}")
+    unsure, _ = ask([4, 5, 6, 4, 5, 6, 0], prompt, 0, 9, height=0.5)
+    trial.that(
+        unsure == [4, 5, 6, 4, 5, 6],
+        "take the likeliest token, argmax, also where the model is unsure; do not draw one",
+    )
     found, _ = ask([4, 0, 7, 7], [1], 7, 9)
     trial.that(found == [4, 0], "the end is the argument `end`, whichever id it is")
     trial.that(
@@ -522,6 +530,13 @@ def check_finetune(trial):
     trial.that(all(model.modes), "training needs model.train(): dropout is on while it learns")
     trial.that(not model.training, "leave the model in model.eval(), ready to answer")
 
+    silent = [(inputs, torch.full_like(targets, -100)) for inputs, targets in _batches(1)]
+    _, found = trained(trial.call, [*silent, *_batches(2)])
+    trial.that(
+        found[0] == 0.0,
+        f"the loss of a batch in which nothing is scored is 0, not {found[0]}: use answer_loss",
+    )
+
     def endless():
         while True:
             yield from _batches(3)
@@ -556,6 +571,8 @@ def check_parse_score(trial):
         "I give it 85 out of 100.": (85, "the scale is no score: 'out of 100' is dropped"),
         "On a scale from 0 to 100, I say 85": (85, "the scale is no score: '0 to 100' is dropped"),
         "On 0 - 100: 85": (85, "the scale is no score: '0 - 100' is dropped"),
+        "On 0-100: 85": (85, "a scale may be written without spaces around its sign"),
+        "85 / 100": (85, "a scale may be written with spaces around its sign"),
         "100": (100, "100 alone is a score, the best"),
         "0": (0, "0 is a score, the worst; do not take it for none"),
         "72.6": (73, "a score is rounded to a whole number"),
@@ -571,6 +588,7 @@ def check_parse_score(trial):
         "120": "a score over 100 is none",
         "-5": "a score under 0 is none; the minus sign belongs to the number",
         "Two of the 3 facts are right: 70": "of several numbers, which one is meant? None is honest",
+        "Between 50 to 100": "the scale begins at 0; '50 to 100' is two numbers, of which none is the score",
     }
     for reply, why in none.items():
         found = trial.call(reply)
