@@ -174,7 +174,7 @@ def reinforce(model, task, recipe, seed, folder=None, held_out=None, reference=N
     """
     optimizer = MuonWithAdamW(model, recipe.learning_rate)
     about = {"recipe": asdict(recipe), "seed": seed}
-    history = []
+    history, warmup = [], min(5, recipe.steps)
     if folder and checkpoints(folder):
         newest = checkpoints(folder)[-1]
         state = load_checkpoint(newest, model, optimizer)
@@ -182,7 +182,7 @@ def reinforce(model, task, recipe, seed, folder=None, held_out=None, reference=N
             raise ValueError(f"{newest} belongs to another run: {state['about']}")
         history = state["history"]
     for step in range(len(history), recipe.steps):
-        set_rate(optimizer, learning_rate_at(step, recipe.steps, recipe.learning_rate, 5, 0.1))
+        set_rate(optimizer, learning_rate_at(step, recipe.steps, recipe.learning_rate, warmup, 0.1))
         watched = grpo_step(model, reference, optimizer, task, recipe, 100_000 * seed + step)
         last = step == recipe.steps - 1
         if held_out and ((step + 1) % recipe.evaluate_every == 0 or last):
