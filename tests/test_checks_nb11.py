@@ -1,9 +1,8 @@
 """The checks of notebook 11: right answers pass, each typical mistake has its own message."""
 
-import pytest
 import torch
 
-from classroom.turns.registry import judge
+from tests.turn_cells import exercise_tests
 
 # 11.1
 
@@ -89,18 +88,4 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_answer_passes(name):
-    assert judge(name, RIGHT[name]).startswith("Right: ")
-
-
-@pytest.mark.parametrize(("name", "attempt", "message"), MISTAKES)
-def test_a_mistake_is_explained(name, attempt, message):
-    verdict = judge(name, attempt)
-    assert verdict.startswith("Not yet: ") and message in verdict
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_an_untouched_stub_is_no_mistake(name):
-    assert judge(name, lambda *_: ...) == "Not attempted yet."
-    assert judge(name, lambda *_: None) == "Not attempted yet."
+test_right, test_mistake, test_stub = exercise_tests(RIGHT, MISTAKES)

@@ -2,10 +2,9 @@
 
 import math
 
-import pytest
 from torch.nn import functional as F
 
-from classroom.turns.registry import judge
+from tests.turn_cells import exercise_tests
 
 # 13.1
 
@@ -76,18 +75,4 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_answer_passes(name):
-    assert judge(name, RIGHT[name]).startswith("Right: ")
-
-
-@pytest.mark.parametrize(("name", "attempt", "message"), MISTAKES)
-def test_a_mistake_is_explained(name, attempt, message):
-    verdict = judge(name, attempt)
-    assert verdict.startswith("Not yet: ") and message in verdict
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_an_untouched_stub_is_no_mistake(name):
-    assert judge(name, lambda *_: ...) == "Not attempted yet."
-    assert judge(name, lambda *_: None) == "Not attempted yet."
+test_right, test_mistake, test_stub = exercise_tests(RIGHT, MISTAKES)

@@ -14,7 +14,7 @@ from unittest import mock
 import nbformat
 import pytest
 
-from classroom.turns.registry import COLUMNS
+from classroom.turns.registry import COLUMNS, judge
 from tools.lectures import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -124,3 +124,27 @@ def turn_tests(turns, right, wrong):
         assert [n for n in turns.turns if n not in names or mistaken.count(n) < 2] == []
 
     return test_right, test_wrong, test_all
+
+
+def exercise_tests(right, mistakes):
+    """The three tests of a notebook's exercises.
+
+    `right` maps the name of each to a right answer; `mistakes` are names, wrong answers and words
+    of the message that each must meet.
+    """
+
+    @pytest.mark.parametrize("name", right)
+    def test_right(name):
+        assert judge(name, right[name]).startswith("Right: ")
+
+    @pytest.mark.parametrize(("name", "attempt", "message"), mistakes)
+    def test_mistake(name, attempt, message):
+        verdict = judge(name, attempt)
+        assert verdict.startswith("Not yet: ") and message in verdict
+
+    @pytest.mark.parametrize("name", right)
+    def test_stub(name):
+        assert judge(name, lambda *_: ...) == "Not attempted yet."
+        assert judge(name, lambda *_: None) == "Not attempted yet."
+
+    return test_right, test_mistake, test_stub
