@@ -94,3 +94,35 @@ def training_and_use():
         board.note(500, y + 96, "the sign to stop", "red", to=end, bend=0)
     board.text(185, 342, "exactly the same characters", 14, "gray")
     return board
+
+
+def who_wrote_what():
+    """The turns of a conversation with a tool: who writes each, what is scored, what is dropped."""
+    board = Board(
+        800, 320, "Who wrote what, and what is scored",
+        "Six boxes in a row: the system turn of the developer, the question of the user, the model's "
+        "think part, the model's tool call, the result that the program appends, and the model's "
+        "answer. Scored in training are the think part, the call and the answer. The think part is "
+        "dropped once the user asks again.",
+    )  # fmt: skip
+    parts = (
+        ("tools:\nrain(city)", "system", "the developer", "gray"),
+        ("umbrella\nin Rome?", "user", "the user", "orange"),
+        ("look it up", "assistant", "the model", "green"),
+        ('rain(\n"Rome")', "assistant", "the model", "green"),
+        ("0.8", "tool", "the program", "yellow"),
+        ("yes, rain\nis likely", "assistant", "the model", "green"),
+    )
+    boxes = []
+    for place, (words, role, author, fill) in enumerate(parts):
+        x = 22 + 129 * place
+        turn = board.box(x, 136, 108, 62, words, fill=fill, size=14, dashed=place == 2)
+        board.text(x + 54, 104, role, 14, bold=True)
+        board.text(x + 54, 222, author, 14, "gray")
+        if fill == "green":
+            board.text(x + 54, 254, "scored", 14, "green")
+        if boxes:
+            board.arrow(boxes[-1], turn)
+        boxes.append(turn)
+    board.text(334, 286, "dropped once the user asks again", 14, "red")
+    return board
