@@ -112,20 +112,20 @@ def three_uses():
 def since_gpt2():
     """What a model of today does differently, part by part."""
     board = Board(
-        760, 480, "From your GPT to an open model of 2025",
+        760, 480, "From your GPT to an open model of 2026",
         "Two columns. On the left the parts of GPT-2: learned positions, layer normalization, "
         "GELU, keys and values for each head, attention to all earlier tokens, one network for all "
-        "tokens, training on text and instructions. On the right what many open models of 2025 use "
+        "tokens, training on text and instructions. On the right what many open models of 2026 use "
         "instead, with the year of the paper.",
     )  # fmt: skip
     board.text(140, 82, "your GPT, as of 2019", 15, bold=True)
-    board.text(520, 82, "many open models of 2025", 15, bold=True)
+    board.text(520, 82, "many open models of 2026", 15, bold=True)
     changes = (
         ("learned positions", "rotary positions", "2021"),
         ("layer normalization", "RMS norm, also of queries and keys", "2019, 2020"),
         ("GELU network", "gated network, SwiGLU", "2020"),
         ("keys, values per head", "shared or compressed ones", "2023, 2024"),
-        ("attention to all earlier", "a window in most layers", "2020"),
+        ("attention to all earlier", "a window or memory in most layers", "2020, 2024"),
         ("one network for all", "experts: a few per token", "2017"),
         ("next token, instructions", "then preferences, rewards", "2022, 2025"),
     )
@@ -135,4 +135,37 @@ def since_gpt2():
         right = board.box(370, top, 280, 40, new, fill="orange", size=14)
         board.arrow(left, right, color="orange")
         board.text(702, top + 20, year, 13, "gray")
+    return board
+
+
+def pipeline():
+    """The stages from text to a model that reasons, and what each reads and scores."""
+    board = Board(
+        820, 380, "The pipeline of 2026",
+        "Five boxes from left to right: pretraining, mid-training, fine-tuning, preferences, checked "
+        "rewards. They read web texts, chosen texts, conversations, pairs of answers, and prompts; "
+        "scored are every token, every token, the assistant's part, the gap between two answers, and "
+        "each answer by its advantage. A larger model, below, sends texts or probabilities to "
+        "fine-tuning: distillation.",
+    )  # fmt: skip
+    stages = (
+        ("pretraining", "texts", "every token", "blue"),
+        ("mid-training", "chosen texts", "every token", "blue"),
+        ("fine-tuning", "conversations", "the assistant's part", "green"),
+        ("preferences", "pairs of answers", "the gap", "orange"),
+        ("checked\nrewards", "prompts", "advantages", "purple"),
+    )
+    boxes = []
+    for place, (name, read, scored, fill) in enumerate(stages):
+        x = 24 + 158 * place
+        board.text(x + 68, 100, read, 14, "gray")
+        stage = board.box(x, 124, 136, 60, name, fill=fill, size=15)
+        board.text(x + 68, 210, scored, 14, "green")
+        if boxes:
+            board.arrow(boxes[-1], stage)
+        boxes.append(stage)
+    larger = board.box(180, 282, 136, 52, "a larger model", fill="yellow", size=14)
+    board.arrow(larger, (398, 232), via=[(398, 308)], color="orange")
+    board.text(412, 296, "distillation: its texts,\nor its probabilities per token", 14, "orange",
+               align="left")  # fmt: skip
     return board
