@@ -83,3 +83,32 @@ def the_tool_loop():
     board.text(485, 92, "the loop", 14, "gray")
     board.text(635, 92, "the model", 14, "gray")
     return board
+
+
+def the_push():
+    """Three answers with their probabilities and rewards, and the gradient of the mean reward."""
+    chances, rewards = (0.7, 0.2, 0.1), (0, 1, 0)
+    mean = sum(p * reward for p, reward in zip(chances, rewards, strict=True))
+    pushes = [p * (reward - mean) for p, reward in zip(chances, rewards, strict=True)]
+    board = Board(
+        820, 380, "How hard each answer is pushed",
+        "Left, the probabilities of three answers, 0.7, 0.2 and 0.1; only the second has reward 1, so the mean "
+        "reward is 0.2. Right, the push on each score, probability times reward minus mean: −0.14, +0.16 and "
+        "−0.02. The pushes add up to zero.",
+    )  # fmt: skip
+    names = ["first", "second", "third"]
+    fills = ["green" if reward else "blue" for reward in rewards]
+    left = board.chart(70, 120, 280, 180, (-0.6, 2.6), (0, 0.85))
+    left.bars(chances, names, fills, [f"{p:.1f}" for p in chances])
+    board.text(210, 90, "probability", 15, bold=True)
+    right = board.chart(460, 120, 280, 180, (-0.6, 2.6), (-0.25, 0.25))
+    right.curve([-0.6, 2.6], [0, 0], "gray")
+    for place, (push, fill) in enumerate(zip(pushes, fills, strict=True)):
+        start, end = right.at(place, 0), right.at(place, push)
+        board.arrow(start, end, color=fill, thickness=4)
+        below = end[1] + (18 if push < 0 else -18)
+        board.text(end[0], below, f"{push:+.2f}".replace("-", "−"), 14, fill)
+    board.text(600, 90, "push on its score", 15, bold=True)
+    board.text(210, 350, "mean reward 0.2", 14, "gray")
+    board.text(600, 350, "probability · (reward − mean); they add up to 0", 14, "gray")
+    return board
