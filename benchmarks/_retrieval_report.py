@@ -23,6 +23,7 @@ def section(record):
             + (f" ± {errors[way]['lecture']:.3f}" if k == 3 else "")
             for k in DEPTHS
         )
+        + f" | {s['recall_of_whole_sentences'][way]['lecture']['3']:.3f}"
         + f" | {found['note']['3']:.3f} ± {errors[way]['note']:.3f}"
         + f" | {found['passage']['3']:.3f} ± {errors[way]['passage']:.3f} |"
         for way, found in s["recall"].items()
@@ -30,7 +31,7 @@ def section(record):
     chance = " | ".join(f"{s['chance_at_3'][ruler]:.3f}" for ruler in RULERS[1:])
     lines = [
         *_record.made_by("retrieval", record),
-        f"The questions of the course, searched in its notes in {index['passages']} passages of about "
+        f"The questions of the course as people type them, searched in its notes in {index['passages']} passages of about "
         f"{s['words_per_passage']} words. The weight {s['weight_of_words']} of the words in the sum was "
         f"chosen on the {s['n']['validation']} questions with even numbers; the table is of the "
         f"{s['n']['test']} others, by which nothing was chosen. Right: a passage of the note of the question's lecture "
@@ -39,12 +40,15 @@ def section(record):
         f"({s['n_marked']['test']} of this half). For these the last two columns ask more exactly: is one "
         "of the first three from a note that answers, does one hold a paragraph that answers? For "
         f"{s['n_without_answer']} of the 180 questions that were read no paragraph answers; they are in "
-        "neither column. What is right but was not among the paragraphs read counts as wrong.",
+        "neither column. What is right but was not among the paragraphs read counts as wrong. Known questions: "
+        "the training wordings are searched instead, and lead to the note of the question that was found; "
+        "the control leaves out the wordings of the question that is asked.",
         "",
-        "| way | lecture's note, at 1 | at 3 | at 10 | a note that answers, at 3 | a paragraph that answers, at 3 |",
-        "|---|---|---|---|---|---|",
+        "| way | lecture's note, at 1 | at 3 | at 10 | at 3, whole sentences | a note that answers, at 3 "
+        "| a paragraph that answers, at 3 |",
+        "|---|---|---|---|---|---|---|",
         *rows,
-        f"| three passages at random | | {s['chance_at_3']['lecture']:.3f} | | {chance} |",
+        f"| three passages at random | | {s['chance_at_3']['lecture']:.3f} | | | {chance} |",
         "",
         f"The index takes {index['vector_seconds']:.0f} processor seconds and "
         f"{index['vector_bytes'] / 1e6:.1f} MB as vectors, {index['word_seconds']:.1f} seconds as word "

@@ -4,8 +4,8 @@
     python3 course.py bench retrieval search     the search alone
     python3 course.py bench retrieval judge      the recorded answers, judged again
 
-The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each in a
-wording that the course's chat model never saw. Everything is chosen on the half with even numbers and
+The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each as
+people type it, and beside that as a whole sentence: held-out wordings both. Everything is chosen on the half with even numbers and
 measured on the other half. A search is right if one of its first three passages
 
     lecture     is from the note of the question's lecture; every question, but other notes may answer too
@@ -16,10 +16,14 @@ The last two need to know what answers: for 180 questions drawn at random the pa
 before anything was tuned (retrieval_truth.json), from those that a search with the question or with its
 answer finds. What was found by neither counts as wrong, so both are lower bounds. A run that was stopped
 goes on with what it has. Notebook 10 shows the figures of retrieval.json.
+
+Two of the ways search the training wordings of all questions in place of the notes, and lead to the note
+of the question that was found; the control leaves out the wordings of the very question that is asked.
 """
 
 import hashlib
 import json
+import random
 import statistics
 import sys
 import tempfile
@@ -54,14 +58,18 @@ CODE = [
 ]  # fmt: skip
 
 
-def asked(half):
-    """The questions of a half, by number, each in its first test wording."""
+def asked(half, split="typed"):
+    """The questions of a half, by number, each in one held-out wording: as typed, or a whole sentence."""
     numbers = {q.answer: n for n, q in enumerate(load_course_qa()) if q.lecture}
-    first = {}
-    for words, answer in questions("test"):
+    wordings = {}
+    for words, answer in questions(split):
         if answer in numbers:
-            first.setdefault(numbers[answer], words)
-    return {n: first[n] for n in sorted(first) if n % 2 == HALVES.index(half)}
+            wordings.setdefault(numbers[answer], []).append(words)
+    return {
+        number: random.Random(number).choice(wordings[number])
+        for number in sorted(wordings)
+        if number % 2 == HALVES.index(half)
+    }
 
 
 def truth():
@@ -70,28 +78,56 @@ def truth():
     return {row["question"]: [tuple(each) for each in row["answered_in"]] for row in rows}
 
 
+class KnownQuestions:
+    """The training wordings of the course's questions: an index of what was asked before."""
+
+    def __init__(self, encoder):
+        known = {q.answer: (n, q.lecture) for n, q in enumerate(load_course_qa()) if q.lecture}
+        pairs = [(words, *known[answer]) for words, answer in questions("train") if answer in known]
+        self.numbers = torch.tensor([number for _, number, _ in pairs])
+        self.lectures = torch.tensor([lecture for *_, lecture in pairs])
+        self.vectors, self.seconds = kept_vectors(encoder, [words for words, *_ in pairs])
+
+    def scores(self, vector, n_notes, without=None):
+        """The cosine of the nearest wording that belongs to each note, (n_notes,).
+
+        `without` leaves out all wordings of that question, as if nobody had asked it before.
+        """
+        nearness = self.vectors @ vector
+        if without is not None:
+            nearness = nearness.masked_fill(self.numbers == without, -1.0)
+        return torch.full((n_notes,), -1.0).scatter_reduce(0, self.lectures, nearness, "amax")
+
+
+def kept_vectors(encoder, texts):
+    """The vectors of some texts, and the processor seconds that they took; made once."""
+    kept = Path(tempfile.gettempdir()) / f"retrieval-{text_hash(texts)[:16]}.pt"
+    if not kept.is_file():  # a run that was stopped goes on with it
+        began = time.process_time()
+        vectors = encoder.vectors(texts)
+        torch.save((vectors, time.process_time() - began), kept)
+    return torch.load(kept)
+
+
 class Index:
     """The passages of one size, their vectors and their word counts, with the seconds they took."""
 
     def __init__(self, encoder, size):
         self.passages = note_passages(size)
         self.texts = list(map(str, self.passages))
-        kept = Path(tempfile.gettempdir()) / f"retrieval-{text_hash(self.texts)[:16]}.pt"
-        if not kept.is_file():  # a run that was stopped goes on with it
-            began = time.process_time()
-            vectors = encoder.vectors(self.texts)
-            torch.save((vectors, time.process_time() - began), kept)
-        self.vectors, self.vector_seconds = torch.load(kept)
+        self.vectors, self.vector_seconds = kept_vectors(encoder, self.texts)
+        self.known = KnownQuestions(encoder)
         began = time.process_time()
         self.words = BM25(self.texts)
         self.word_seconds = time.process_time() - began
         self.word_scores = cache(self.words.scores)  # asked again for every weight
 
-    def scores(self, vector, text, weight=0.5):
-        """The scores (N,) of every way for one question and its vector."""
+    def scores(self, vector, text, weight=0.5, number=None):
+        """The scores (N,) of every way for one question, its vector and its number."""
         meaning, every_word = self.vectors @ vector, self.word_scores(text)
         words = self.word_scores(content_words(text))
         both = (1 - weight) * standardized(meaning) + weight * standardized(words)
+        single = self.one_for_each_note(both)
         return {
             "MiniLM": meaning,
             "BM25": every_word,
@@ -99,8 +135,22 @@ class Index:
             "BM25, content words": words,
             "ranks of both, content words": fuse(meaning, words),
             "sum of both": both,
-            "sum of both, one passage per note": self.one_for_each_note(both),
+            "sum of both, one passage per note": single,
+            "known questions": self.by_known_questions(vector, single),
+            "known questions and the sum": together(
+                single, self.by_known_questions(vector, single)
+            ),
+            "known questions, all but this one": self.by_known_questions(vector, single, number),
+            "the same and the sum": together(
+                single, self.by_known_questions(vector, single, number)
+            ),
         }
+
+    def by_known_questions(self, vector, single, without=None):
+        """The scores (N,): each note's one passage has that of its nearest known question."""
+        notes = torch.tensor([passage.lecture for passage in self.passages])
+        nearest = self.known.scores(vector, int(notes.max()) + 1, without)[notes]
+        return nearest.masked_fill(single.isneginf(), -torch.inf)
 
     def one_for_each_note(self, scores):
         """The scores of each note's best passage, those of all others at the end."""
@@ -128,17 +178,27 @@ def holds(passage, lecture, first_words):
     return passage.lecture == lecture and first_words in passage.text
 
 
+def together(*kinds):
+    """Several kinds of scores (N,) of the same passages, standardized and added; -inf stays."""
+    total = torch.zeros_like(kinds[0])
+    for scores in kinds:
+        kept = ~scores.isneginf()
+        total[kept] += standardized(scores[kept])
+        total[~kept] = -torch.inf
+    return total
+
+
 def standardized(scores):
     """Scores (N,) with mean 0 and standard deviation 1, so that two kinds can be added."""
     return (scores - scores.mean()) / scores.std().clamp_min(1e-6)
 
 
-def hits(index, encoder, half, weight, depths=DEPTHS):
+def hits(index, encoder, half, weight, depths=DEPTHS, split="typed"):
     """For each way, depth and ruler the answers of `right` over the questions of a half."""
-    texts, answers, found = asked(half), truth(), {}
+    texts, answers, found = asked(half, split), truth(), {}
     vectors = vectors_of(encoder, tuple(texts.values()))
     for (number, text), vector in zip(texts.items(), vectors, strict=True):
-        for way, scores in index.scores(vector, text, weight).items():
+        for way, scores in index.scores(vector, text, weight, number).items():
             for depth in depths:
                 right = index.right(best_places(scores, depth), number, answers)
                 for ruler, hit in right.items():
@@ -219,6 +279,9 @@ def search():
         "words_per_passage": size,
         "weight_of_words": weight,
         "recall": shares(found),
+        "recall_of_whole_sentences": shares(
+            hits(index, encoder, "test", weight, depths=(3,), split="test")
+        ),
         "standard_error_at_3": errors,
         "chance_at_3": by_chance(index, "test"),
         "note_misses": misses[:10],

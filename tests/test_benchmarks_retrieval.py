@@ -8,7 +8,7 @@ import torch
 from benchmarks import _record, _retrieval_rag, retrieval
 from benchmarks._retrieval_report import section
 from benchmarks._retrieval_words import STOP_WORDS, content_words, told
-from classroom.worlds.course_qa import load_course_qa
+from classroom.worlds.course_qa import load_course_qa, questions
 from classroom.worlds.passages import Passage, note_passages
 
 
@@ -45,6 +45,39 @@ def test_right_by_three_rulers(index, monkeypatch):
 def test_one_passage_per_note(index):
     kept = index.one_for_each_note(torch.tensor([0.5, 0.9, 0.7, 0.1]))
     assert kept.tolist() == pytest.approx([-torch.inf, 0.9, 0.7, 0.1])
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Three questions of notes 2, 2 and 7 with one wording each, whose vectors are known."""
+    made = object.__new__(retrieval.KnownQuestions)
+    made.numbers, made.lectures = torch.tensor([0, 1, 2]), torch.tensor([2, 2, 7])
+    made.vectors = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    return made
+
+
+def test_known_questions_lead_to_the_note_of_the_nearest(known):
+    scores = known.scores(torch.tensor([0.6, 0.8]), n_notes=10)
+    assert scores[[2, 7, 9]].tolist() == pytest.approx([1.0, 0.8, -1.0])
+
+
+def test_the_control_leaves_out_the_wordings_of_the_question_itself(known):
+    scores = known.scores(torch.tensor([0.6, 0.8]), n_notes=10, without=1)
+    assert scores[[2, 7]].tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_known_questions_choose_among_each_notes_one_passage(index, known):
+    index.known = known
+    single = torch.tensor([-torch.inf, 0.9, 0.7, 0.1])
+    found = index.by_known_questions(torch.tensor([0.0, 1.0]), single)
+    assert found.tolist() == pytest.approx([-torch.inf, 0.8, 1.0, -1.0])
+
+
+def test_the_known_wordings_are_none_of_those_asked():
+    known = {words for words, _ in questions("train")}
+    assert not known & {
+        words for half in retrieval.HALVES for words in retrieval.asked(half).values()
+    }
 
 
 def test_standardized_by_hand():
@@ -95,7 +128,7 @@ def test_the_halves_share_no_question_and_leave_out_small_talk():
     together = halves[0] | halves[1]
     assert set(together) == {n for n, q in enumerate(load_course_qa()) if q.lecture}
     wordings = load_course_qa()
-    assert all(words in wordings[number].wordings for number, words in together.items())
+    assert all(words in wordings[number].typed for number, words in together.items())
 
 
 def test_the_marked_paragraphs_are_in_the_notes():
