@@ -6,8 +6,15 @@ import re
 from collections import Counter, defaultdict
 
 import pytest
+import yaml
 
-from classroom.worlds.course_qa import CourseQuestion, load_course_qa, questions
+from classroom.worlds.course_qa import (
+    ASSETS,
+    CourseQuestion,
+    foreign_questions,
+    load_course_qa,
+    questions,
+)
 
 ALL = load_course_qa()
 # words that carry no content
@@ -168,3 +175,19 @@ def test_questions_are_frozen_and_the_list_is_a_copy():
     assert isinstance(ALL[0], CourseQuestion) and isinstance(ALL[0].wordings, tuple)
     load_course_qa().clear()
     assert load_course_qa() == ALL
+
+
+def test_foreign_questions_are_of_no_lecture_and_none_comes_twice():
+    parts = {split: foreign_questions(split) for split in ("train", "validation", "test")}
+    assert len(parts["validation"]) == len(parts["test"]) == 60 and len(parts["train"]) >= 150
+    ours = {frozenset(content(words)) for question in ALL for words in question.wordings}
+    seen = Counter(frozenset(content(question)) for part in parts.values() for question in part)
+    assert not set(seen) & ours
+    assert [words for words, n in seen.items() if n > 1] == []
+
+
+def test_the_splits_of_foreign_questions_share_no_subject():
+    subjects = yaml.safe_load((ASSETS / "foreign_questions.yaml").read_text("utf-8"))
+    seen = Counter(subject for part in subjects.values() for subject in part)
+    assert [subject for subject, n in seen.items() if n > 1] == []
+    assert set(subjects) == {"train", "validation", "test"}

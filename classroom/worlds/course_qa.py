@@ -4,6 +4,7 @@ They are written by hand in `assets/course_qa.yaml`. The chat model of the cours
 all wordings of each question but the last, which is kept for the test. So a right answer in the
 test means that the model recognized the question in a wording that it had not seen. A third split
 holds each question as people type it, with typos and half sentences: that is harder.
+`foreign_questions` are those that no model of this course can know.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-_FILE = Path(__file__).parent.parent / "assets" / "course_qa.yaml"
+ASSETS = Path(__file__).parent.parent / "assets"
 SPLITS = ("train", "test", "typed")
 
 
@@ -26,11 +27,14 @@ class CourseQuestion:
     typed: tuple[str, ...]
 
 
+def _read(name):
+    text = (ASSETS / name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 @cache
 def _all() -> tuple[CourseQuestion, ...]:
-    entries = yaml.load(
-        _FILE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    )
+    entries = _read("course_qa.yaml")
     return tuple(
         CourseQuestion(
             tuple(entry["wordings"]), entry["answer"], entry["lecture"], tuple(entry["typed"])
@@ -66,3 +70,18 @@ def questions(split: str = "train") -> list[tuple[str, str]]:
         return [(words, question.answer) for question in _all() for words in question.typed]
     part = slice(None, -1) if split == "train" else slice(-1, None)
     return [(words, question.answer) for question in _all() for words in question.wordings[part]]
+
+
+def foreign_questions(split: str = "train") -> list[str]:
+    """Return questions that no model of this course can know: 60 of validation, 60 of the test, or more.
+
+    The splits share no subject. Those of `"train"` teach a model to say that it does not know. Raises
+    ValueError for another split.
+
+    >>> foreign_questions("test")[0]
+    'What is the difference between a will and a trust?'
+    """
+    subjects = _read("foreign_questions.yaml")
+    if split not in subjects:
+        raise ValueError(f"split must be one of {', '.join(subjects)}, not {split!r}")
+    return [question for asked in subjects[split].values() for question in asked]
