@@ -22,15 +22,13 @@ from helpers.config import PRESETS, get_preset
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.fast import fused_next_token_loss, speed_up
 from helpers.fast.compiled import Compiled, check_compiler
-from helpers.fast.distributed import (
-    ParallelRun,
+from helpers.fast.processes.group import (
     first_before_others,
-    gathered,
     is_first,
     joined,
     quiet_unless_first,
-    shard,
 )
+from helpers.fast.processes.parallel import ParallelRun, gathered, shard
 from helpers.files import check_room, read_text, write_whole
 from helpers.generate import complete
 from helpers.model import GPT
