@@ -17,15 +17,8 @@ import torch
 from helpers.checkpoint import checkpoints, load_model, read_state
 from helpers.config import GPTConfig
 from helpers.device import choose_device
-from helpers.fast.distributed import (
-    ParallelRun,
-    from_first,
-    is_first,
-    joined,
-    n_processes,
-    rank,
-    shard,
-)
+from helpers.fast.processes.group import from_first, is_first, joined, n_processes, rank
+from helpers.fast.processes.parallel import ParallelRun, shard
 from helpers.model import GPT
 from helpers.texts.documents import DocumentLoader
 from helpers.train import TrainConfig, evaluate_loss, train
@@ -164,7 +157,7 @@ def test_what_a_launcher_left_behind_starts_nothing(monkeypatch):
 
 
 def test_batches_that_cannot_be_shared_are_refused(monkeypatch):
-    monkeypatch.setattr("helpers.fast.distributed.n_processes", lambda: 2)
+    monkeypatch.setattr("helpers.fast.processes.parallel.n_processes", lambda: 2)
     loader = DocumentLoader([[1], [2], [3]], 0, 3)
     with pytest.raises(ValueError, match="batch_size 3 cannot be shared by 2 processes"):
         ParallelRun().begin(None, None, loader, {})

@@ -41,6 +41,18 @@ def listed(wrong):
     return "\n".join(wrong)
 
 
+def test_rooms_stay_small():
+    """The top of `helpers`: 30 modules and 4,500 lines; each of its folders: 1,200 lines."""
+    wrong, top = [], ROOT / "helpers"
+    for folder in {path.parent for path in top.rglob("*.py")}:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        lines = sum(len(path.read_text("utf-8").splitlines()) for path in folder.glob("*.py"))
+        most = (30, 4500) if folder == top else (30, 1200)
+        if len(modules) > most[0] or lines > most[1]:
+            wrong.append(f"{name(folder)}: {len(modules)} modules, {lines} lines; at most {most}")
+    assert not wrong, listed(wrong)
+
+
 def committed():
     """Every text file that belongs to the project, as git sees it; all files where git is not."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from classroom.worlds import tales
+from helpers.checkpoint import load_model
 from helpers.config import GPTConfig
 from helpers.model import GPT
 from helpers.runs.run import Run
@@ -12,8 +14,10 @@ from helpers.streams.shards import read_shard
 from helpers.streams.sources import check_shard, check_stories
 from helpers.texts import sources
 from helpers.texts.loaders import create_loader
+from helpers.texts.prepare import prepare
 from helpers.train import TrainConfig, train
 from tools import data
+from tools import train as command
 
 IDS = np.random.default_rng(0).integers(0, 50, 300)
 
@@ -129,3 +133,47 @@ def test_downloads_are_checked_by_their_contents(tmp_path):
     write_shard(path, [1, 50257])
     with pytest.raises(ValueError, match="50257"):
         check_shard(path)
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    """A folder of shards of tales, and a tokenizer in the place of GPT-2's."""
+    text = "\n".join(tales.sample(60, seed=3))
+    tokenizer, learned, held_out, *_ = prepare(text, 512)
+    monkeypatch.setattr(command, "load_gpt2_tokenizer", lambda: tokenizer)
+    folder = tmp_path / "tales"
+    folder.mkdir()
+    for name, ids in (
+        ("val_0", held_out),
+        *(("train_0", learned[:999]), ("train_1", learned[999:])),
+    ):
+        write_shard(folder / f"{name}.bin", ids)
+    return folder, tokenizer
+
+
+def test_the_command_trains_on_shards(corpus, tmp_path, capsys):
+    folder, tokenizer = corpus
+    arguments = ["--shards", str(folder), "--preset", "tiny", "--out", str(tmp_path / "run")]
+    assert command.main([*arguments, "--steps", "6", "--evaluate-every", "3"]) == 0
+    told = capsys.readouterr().out
+    learned = sum(len(read_shard(folder / f"train_{n}.bin")) for n in range(2))
+    assert f"{learned:,} tokens to learn from" in told and "this model" in told
+    model, saved = load_model(tmp_path / "run" / "model")
+    assert model.config.vocab_size == tokenizer.vocab_size == saved.vocab_size
+
+
+def test_shards_are_held_out_by_name_or_the_last(corpus, tmp_path):
+    folder, _ = corpus
+    assert [path.name for path in command.find_shards(folder).held_out] == ["val_0.bin"]
+    (folder / "val_0.bin").unlink()
+    learned, held_out = command.find_shards(folder)
+    assert [path.name for path in (*learned, *held_out)] == ["train_0.bin", "train_1.bin"]
+
+
+@pytest.mark.parametrize("more, word", [([], "shards"), (["--text", "a.txt"], "--text")])
+def test_what_cannot_be_read_is_said(tmp_path, capsys, more, word):
+    assert command.main(["--shards", str(tmp_path), *more]) == 1
+    assert word in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 Trains a tokenizer, then a model; shows the loss, samples along the way, and in the end compares
 with gzip and xz. Everything goes into one folder under runs/. Ctrl-C saves; --resume goes on.
+--shards reads a folder of shards (`course.py data fineweb-edu`), of which only what a batch needs is read.
 `torchrun --nproc-per-node 2 -m tools.train ...` trains in two processes that share each batch;
 --fsdp shares the model between them as well.
 """
@@ -12,29 +13,29 @@ import json
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from classroom.pages.talkers import load_gpt2_tokenizer
 from helpers.checkpoint import checkpoints, save_model
 from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.fast import fused_next_token_loss, speed_up
 from helpers.fast.compiled import Compiled, check_compiler
-from helpers.fast.distributed import (
-    ParallelRun,
+from helpers.fast.processes.group import (
     first_before_others,
-    gathered,
     is_first,
     joined,
     quiet_unless_first,
-    shard,
 )
+from helpers.fast.processes.parallel import ParallelRun, gathered, shard
 from helpers.files import check_room, read_text, write_whole
 from helpers.generate import complete
 from helpers.model import GPT
 from helpers.runs.board import Board, check_tensorboard
+from helpers.streams import shard_loader
 from helpers.texts.corpora import load_corpus
 from helpers.texts.prepare import prepare
 from helpers.texts.token_files import prepare_file
@@ -46,9 +47,18 @@ from helpers.train import (
 )
 from tools.terminal import run_command
 
+SHOWN = 20_000  # tokens of a shard that are compared with gzip and xz, as text
+
+
+class Shards(NamedTuple):
+    """Files of GPT-2's token ids: to learn from, and held out."""
+
+    learned: list[Path]
+    held_out: list[Path]
+
 
 def run(
-    text: str | Path,
+    text: str | Path | Shards,
     preset: str,
     config: TrainConfig,
     around: ParallelRun,
@@ -59,7 +69,7 @@ def run(
 ) -> dict[str, Any]:
     """Train tokenizer and model on `text` into the folder of `around`; return the report.
 
-    `text` may be the Path of a text file: then it is never in memory as a whole.
+    `text` may be the Path of a text file, or shards: then it is never in memory as a whole.
     The report holds losses and bits per byte, the model's beside gzip's and xz's.
     Raises ValueError for bad input, as the functions it calls do.
     """
@@ -68,12 +78,12 @@ def run(
         raise ValueError(f"{folder} holds a run already; give --resume or another --out")
     check_room(folder)
     shape = get_preset(preset)
-    tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape.vocab_size, folder)
+    tokenizer, train_ids, held_out_ids, *texts = _prepare_any(text, shape, config, folder)
     torch.manual_seed(config.seed)
     model = GPT(replace(shape, vocab_size=tokenizer.vocab_size)).to(choose_device(device))
     print(
-        f"{model.n_parameters():,} parameters, {len(train_ids):,} tokens to learn from, "
-        f"{len(held_out_ids):,} held out, {config.precision}"
+        f"{model.n_parameters():,} parameters, {_n_tokens(train_ids):,} tokens to learn from, "
+        f"{_n_tokens(held_out_ids):,} held out, {config.precision}"
     )
     model = shard(speed_up(model)) if fsdp else speed_up(model)
     around.tokenizer, around.loss = tokenizer, fused_next_token_loss
@@ -125,12 +135,44 @@ def _board(folder, resume, wanted):
         yield board
 
 
-def _prepare_any(text, vocab_size, folder):
-    """What `prepare` gives, for a text or for the Path of a file."""
+def _prepare_any(text, shape, config, folder):
+    """What `prepare` gives, for a text, for the Path of a file, or for shards."""
+    if isinstance(text, Shards):
+        return _open_shards(text, shape, config)
     if not isinstance(text, Path):
-        return prepare(text, vocab_size)
+        return prepare(text, shape.vocab_size)
     with first_before_others():  # one process writes the token files, and all read them
-        return prepare_file(text, vocab_size, folder / "tokens")
+        return prepare_file(text, shape.vocab_size, folder / "tokens")
+
+
+def _open_shards(shards, shape, config):
+    """GPT-2's tokenizer, loaders of what is learned from and held out, and the beginnings as text."""
+    tokenizer = load_gpt2_tokenizer()
+    options = tokenizer.vocab_size, shape.context_length, config.batch_size, config.seed
+    loaders = [
+        shard_loader(shards.learned, *options),
+        shard_loader(shards.held_out, *options, shuffle=False, drop_last=False),
+    ]
+    beginnings = [loader.windows.tokens[:SHOWN].tolist() for loader in loaders]
+    return tokenizer, *loaders, *map(tokenizer.decode, beginnings)
+
+
+def find_shards(folder):
+    """The shards of a folder: those with "val" in their names are held out, or else the last one.
+
+    Raises ValueError where there are not two.
+    """
+    paths = sorted(Path(folder).glob("*.bin"))
+    held_out = [path for path in paths if "val" in path.name] or paths[-1:]
+    learned = [path for path in paths if path not in held_out]
+    if not learned:
+        raise ValueError(f"{folder} has {len(paths)} shards (.bin) of the two that it takes")
+    return Shards(learned, held_out)
+
+
+def _n_tokens(part):
+    """How many tokens a row of ids or a loader of windows has."""
+    return len(part.windows.tokens if hasattr(part, "windows") else part)
 
 
 def save_curves(history, path):
@@ -156,6 +198,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="course.py train", description=__doc__)
     parser.add_argument("--corpus", default="pydocs", help="a name of helpers.texts.corpora")
     parser.add_argument("--text", type=Path, help="a text file of yours, instead of a corpus")
+    parser.add_argument("--shards", type=Path, help="a folder of shards with GPT-2's token ids")
     parser.add_argument("--stream", action="store_true", help="do not hold the text in memory")
     parser.add_argument("--preset", default="laptop", help=f"one of {', '.join(PRESETS)}")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/CORPUS-PRESET)")
@@ -201,16 +244,21 @@ def main(arguments=None):
 def _train_and_report(options):
     if options.stream and not options.text:
         raise ValueError("--stream needs a file: give --text")
+    if options.shards and options.text:
+        raise ValueError("--shards and --text name two sources: leave out one of them")
     if options.compile and options.fsdp:
         raise ValueError("--compile does not go with --fsdp: leave out one of the two")
     if options.compile:
         check_compiler()
     if options.tensorboard:
         check_tensorboard()
-    text = options.text if options.stream else None
-    if text is None:
-        text = read_text(options.text) if options.text else load_corpus(options.corpus)
-    source = options.text.stem if options.text else options.corpus
+    if options.shards:
+        text, source = find_shards(options.shards), options.shards.resolve().name
+    elif options.text:
+        text = options.text if options.stream else read_text(options.text)
+        source = options.text.stem
+    else:
+        text, source = load_corpus(options.corpus), options.corpus
     folder = options.out or Path("runs") / f"{source}-{options.preset}"
     around = ParallelRun(folder, options.resume, wrap=Compiled if options.compile else None)
     config = _config_from(options, around)

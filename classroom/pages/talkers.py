@@ -181,9 +181,15 @@ def _faster(loaded):
 
 
 def _load_gpt2():
-    return speed_up(load_gpt2("gpt2-weights"), generation=True), gpt2_tokenizer(
-        *_files("gpt2-vocabulary")
-    )
+    return speed_up(load_gpt2("gpt2-weights"), generation=True), load_gpt2_tokenizer()
+
+
+def load_gpt2_tokenizer():
+    """GPT-2's tokenizer from the folder of downloads; raises ValueError where it is not there."""
+    files = _files("gpt2-vocabulary")
+    if not all(path.is_file() for path in files):
+        raise ValueError("GPT-2's vocabulary is not here: python3 course.py data gpt2-vocabulary")
+    return gpt2_tokenizer(*files)
 
 
 def gpt2_tokenizer(merges_file, vocabulary_file):

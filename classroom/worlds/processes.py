@@ -5,7 +5,7 @@
 
 Each process builds the same small GPT, takes every second row of one batch, and goes backward. Then
 the gradients are averaged in three ways: by the function given, by PyTorch's data parallel, and by its
-sharded form as `helpers.fast.distributed` sets it up. For each way: how far the gradients are from
+sharded form as `helpers.fast.processes.parallel` sets it up. For each way: how far the gradients are from
 those of one process with the whole batch, and how many bytes were handed to the network.
 """
 
@@ -87,7 +87,7 @@ def compare(average_gradients, rank):
     import torch
     from torch import distributed
 
-    from helpers.fast.distributed import Replica, shard
+    from helpers.fast.processes.parallel import Replica, shard
     from helpers.loss import next_token_loss
     from helpers.model import GPT
 

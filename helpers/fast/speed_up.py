@@ -4,6 +4,7 @@ from torch import nn
 
 from helpers.attention import MultiHeadAttention
 from helpers.fast.attention import FastAttention
+from helpers.fast.llama import merge_products
 from helpers.fast.lora import FastLoRALinear
 from helpers.fast.packing import pack_weights
 from helpers.fast.products import FastLinear
@@ -34,7 +35,9 @@ def speed_up(model: nn.Module, generation: bool = False, eight_bits: bool = Fals
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a module, not {type(model).__name__}")
-    if eight_bits:  # what can refuse comes first
+    if eight_bits or generation:
+        merge_products(model)
+    if eight_bits:
         quantize_int8(model)
     elif generation:
         pack_weights(model)

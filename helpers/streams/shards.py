@@ -120,11 +120,12 @@ def shard_loader(
     batch_size: int,
     seed: int = 0,
     shuffle: bool = True,
+    drop_last: bool = True,
 ) -> WindowLoader:
     """Return a loader of (inputs, targets) batches (B, T) over shards, to be given to `train`.
 
-    It goes on after an interruption like every loader. Raises ValueError as `TokenShards` does, and
+    `drop_last` leaves out a last batch that is not full. It goes on after an interruption like every loader. Raises ValueError as `TokenShards` does, and
     where there is not one batch.
     """
     windows = ShardWindows(TokenShards(paths, vocab_size), context_length)
-    return WindowLoader(windows, batch_size, shuffle, seed, drop_last=True)
+    return WindowLoader(windows, batch_size, shuffle, seed, drop_last=drop_last)
