@@ -17,6 +17,7 @@ import textwrap
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 
 from classroom.mine.imports import Clash, Imports
@@ -27,7 +28,7 @@ HERE, NOTEBOOKS = Path(__file__).parent, Path(__file__).parents[2] / "notebooks"
 PARTS = "settings tokenizer data model sampling files training command".split()
 TURNS = ("03", "04", "05", "06", "07")  # the notebooks whose turns may be in the file
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
-LINE_LENGTH, MOST_LINES = 100, 900
+LINE_LENGTH, MOST_LINES = 100, 800
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,9 @@ class Piece:
     kept: Kept | None = None
 
     @property
-    def mark(self):
-        """The comment above it."""
-        if self.kept is None:
-            return f"# the course's (notebook {self.notebook})"
-        checks = "1 check" if self.kept.checks == 1 else f"{self.kept.checks} checks"
-        return f"# yours, checked on {self.kept.date}, {checks} (notebook {self.notebook})"
+    def whose(self):
+        """Whether it is the reader's, and the notebook: neighbors that agree share a comment."""
+        return self.kept is not None, self.notebook
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,8 @@ def _documented(source, name, notebook):
     text = (_stubs(notebook).get(name) or "").partition("\n\n")[0].replace("\n", " ")
     if not text or ast.get_docstring(node):
         return source
-    quoted = textwrap.wrap(f'"""{text}"""', LINE_LENGTH - 8)
+    margin = 8 if "." in name else 4  # a method's docstring is indented twice
+    quoted = textwrap.wrap(f'"""{text}"""', LINE_LENGTH - margin)
     lines, place = source.splitlines(), node.body[0].lineno - 1
     blank = [""] if isinstance(node, ast.ClassDef) else []
     lines[place:place] = [*(f"    {line}" for line in quoted), *blank]
@@ -205,7 +204,7 @@ def _assembled(turns, remarks):
     imports, chunks = Imports(), []
     for part in PARTS:
         chunks += _chunks_of(part, imports, turns, {chunk.name for chunk in chunks})
-    chunks = _marked_once(_living(_with_helpers(chunks, turns)))
+    chunks = _marked(_living(_with_helpers(chunks, turns)))
     imports.keep(set().union(*(chunk.names for chunk in chunks if chunk.piece is None)))
     for chunk in chunks:
         for piece in (chunk.piece, *chunk.methods):
@@ -219,24 +218,32 @@ def _assembled(turns, remarks):
     return Assembled(text, pieces, (*remarks, *_too_long(len(text.splitlines()))))
 
 
-def _marked_once(chunks):
-    """Of neighbors that are the course's, from one notebook, only the first keeps its comment."""
-    before = None
-    for chunk in chunks:
-        mark = chunk.piece.mark if chunk.piece else None
-        if mark == before and chunk.piece and not chunk.piece.kept:
-            chunk.text = chunk.text.removeprefix(f"{mark}\n")
-        before = mark
+def _marked(chunks):
+    """Put a comment above the first of neighbors from one notebook that one writer wrote."""
+    for whose, group in groupby(chunks, lambda chunk: chunk.piece and chunk.piece.whose):
+        if whose:
+            first, *rest = group
+            both = [piece for chunk in (first, *rest) for piece in (chunk.piece, *chunk.methods)]
+            mark = _mark([piece for piece in both if piece.whose == whose])
+            first.text = f"{mark}\n{first.text}"
     return chunks
+
+
+def _mark(pieces):
+    """The comment above pieces of one notebook that one writer wrote."""
+    notebook, kept = pieces[0].notebook, [piece.kept for piece in pieces if piece.kept]
+    if not kept:
+        return f"# the course's (notebook {notebook})"
+    number, date = sum(turn.checks for turn in kept), max(turn.date for turn in kept)
+    checks = "1 check" if number == 1 else f"{number} checks"
+    return f"# yours, checked on {date}, {checks} (notebook {notebook})"
 
 
 def _too_long(lines):
     """A remark where a file has become longer than it is meant to be."""
-    if lines <= MOST_LINES:
+    if lines < MOST_LINES:
         return []
-    return [
-        f"It is meant to stay within {MOST_LINES} lines; with your longer versions it has {lines}."
-    ]
+    return [f"It is meant to stay under {MOST_LINES} lines; with your versions it has {lines}."]
 
 
 def _opening(pieces, imports):
@@ -246,7 +253,6 @@ def _opening(pieces, imports):
 
     python my_llm.py train TEXT    learn from a text file; the model goes into the folder my_llm
     python my_llm.py talk          let the model go on with what you type
-    python my_llm.py look TEXT     show which earlier token each token of a text looks at most
 
 {_who(yours, len(pieces))}
 """'''
@@ -303,9 +309,9 @@ def _chunk(name, turns):
     for full, method in turns.items():
         if full.startswith(f"{name}."):
             methods.append(method)
-            same = (method.kept or method.notebook) == (piece.kept or piece.notebook)
-            text = _with_method(text, method, "" if same else f"{method.mark}\n")
-    return Chunk(f"{piece.mark}\n{text}", name, piece, tuple(methods))
+            mark = "" if method.whose == piece.whose else f"{_mark([method])}\n"
+            text = _with_method(text, method, mark)
+    return Chunk(text, name, piece, tuple(methods))
 
 
 def _with_method(text, method, mark):
