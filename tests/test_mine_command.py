@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from classroom.mine import desk, measure
+from classroom.mine import desk
 from classroom.mine.assemble import assemble
+from classroom.study import measure
 from classroom.study import progress as study
 from classroom.turns.kept import Kept
 from classroom.worlds import tales

@@ -61,7 +61,7 @@ def model_in(folder):
         if (place / "config.json").exists() and (place / "tokenizer.json").exists():
             model, tokenizer = load_model(place)
             return model.to(DEVICE), tokenizer
-    raise ValueError(f"there is no model in {folder}: first run python {sys.argv[0]} train TEXT")
+    raise ValueError(f"there is no model in {folder}: first run python my_llm.py train TEXT")
 
 
 def talk_command(options):
