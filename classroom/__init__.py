@@ -18,7 +18,7 @@ progress: study.progress turns.registry turns.guard turns.source turns.imports t
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
 talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream
 explorers: pages.training_view pages.landscape_view pages.embedding_explorer
-mine: mine.settings mine.tokenizer mine.data mine.model mine.sampling mine.files mine.training mine.command mine.answers mine.labels mine.chat mine.assemble
+mine: mine.settings mine.tokenizer mine.data mine.model mine.sampling mine.files mine.training mine.command mine.answers mine.labels mine.chat mine.outline mine.assemble
 study: study.flash_cards study.quiz_bank study.quiz study.question_writer study.question_generator
 card: study.measure study.report_card mine.desk mine.carry
 all: pages.widgets

@@ -12,7 +12,8 @@ from urllib.parse import urldefrag, urljoin
 import nbformat
 import pytest
 
-from classroom.mine.assemble import LLM, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import LLM
 from tools import book, book_assets, book_back, book_pages, book_pdf
 from tools.lectures import ROOT, Lecture, read_map
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from classroom.mine import desk
-from classroom.mine.assemble import CHAT, LLM, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import CHAT, LLM
 from classroom.worlds import inbox, tales
 from helpers import classifier, config, lora
 from helpers.bpe import BPETokenizer

@@ -143,7 +143,7 @@ def test_the_desk_trains_measures_and_puts_a_finished_run_aside(tmp_path, monkey
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     folder = tmp_path / "work"
     desk.write(folder)
-    measure.write_tales(folder, 150)
+    measure.tales_file(folder, 150)
     assert desk.train(folder, None, "--preset", "tiny", "--steps", "20") == 0
     figures = study.read_state("model")["figures"]
     assert figures["text"] == "tales.txt" and figures["steps"] == 20

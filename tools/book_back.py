@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from classroom.mine.assemble import LLM, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import LLM
 from tools.lectures import ROOT, read_map
 
 LECTURE = re.compile(r"^## Lecture (\d\d) · ", re.MULTILINE)

@@ -19,7 +19,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from classroom.mine.assemble import FILES, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import FILES
 from classroom.study import progress as study
 from classroom.turns import kept
 from helpers.files import read_json, write_whole

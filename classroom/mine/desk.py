@@ -11,9 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from classroom.mine.assemble import CHAT, FILES, LLM, Assembled, assemble
+from classroom.mine.assemble import Assembled, assemble
+from classroom.mine.outline import CHAT, FILES, LLM
 from classroom.study import progress as study
-from classroom.study.measure import measure, write_tales
+from classroom.study.measure import measure, tales_file
 from classroom.study.report_card import ReportCard
 from classroom.turns import kept
 from helpers.files import write_whole
@@ -45,7 +46,7 @@ def _described(made: Assembled, path: Path) -> str:
 
 def train(folder: Path, text: Path | None = None, *options: str) -> int:
     """Train my_llm.py of a folder on a text (default: tales), measure the model; return the status."""
-    path = write_tales(folder) if text is None else text.absolute()
+    path = tales_file(folder) if text is None else text.absolute()
     if (folder / RUN / "model").exists():
         print(f"The finished run is now {_put_aside(folder / RUN)}.", flush=True)
     command = [sys.executable, FILE, "train", str(path), "--out", RUN, *options]

@@ -12,7 +12,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from classroom.mine.assemble import FILES, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import FILES
 from classroom.pages.knobs import live_and_still
 from classroom.study import progress as study
 from classroom.study.flash_cards import box_of, load_cards
