@@ -17,7 +17,11 @@ COMMANDS = (
     ("chat", True, "talk to SmolLM2 or the course's chat model; --model FOLDER for one of yours"),
     ("finetune", True, "a chat of your own from a table of questions: finetune FILE.csv"),
     ("train", True, "train a GPT: train --corpus pydocs --preset laptop; see train --help"),
-    ("mine", True, "write my_llm.py from what you wrote; mine train, mine talk, mine --report"),
+    (
+        "mine",
+        True,
+        "write what you wrote as my_llm.py and my_chat.py; mine train, talk, chat, --report",
+    ),
     ("run", True, "run all notebooks in order; web pages of them in build/"),
     ("notebooks", True, "run notebooks in place and write their outputs: notebooks [NN ...]"),
     ("figures", True, "draw the figures of the lecture notes again: figures [NN ...]"),

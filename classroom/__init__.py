@@ -14,12 +14,12 @@ drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy 
 figures: drawings.ground_plots drawings.token_plots drawings.bpe_plots drawings.embedding_plots drawings.architecture_plots
 beyond: drawings.llama_plots drawings.scaling_plots drawings.family_plots drawings.classifier_plots drawings.instruction_plots drawings.training_plots
 preferences: drawings.preference_plots
-progress: study.progress turns.registry turns.guard turns.source turns.kept turns.trial turns.rescue turns.turn turns
+progress: study.progress turns.registry turns.guard turns.source turns.imports turns.kept turns.trial turns.rescue turns.turn turns
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
 talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream
 explorers: pages.training_view pages.landscape_view pages.embedding_explorer
-mine: mine.settings mine.tokenizer mine.data mine.model mine.sampling mine.files mine.training mine.command mine.imports mine.assemble mine.measure
+mine: mine.settings mine.tokenizer mine.data mine.model mine.sampling mine.files mine.training mine.command mine.answers mine.labels mine.chat mine.outline mine.assemble
 study: study.flash_cards study.quiz_bank study.quiz study.question_writer study.question_generator
-card: study.report_card mine.desk mine.carry
+card: study.measure study.report_card mine.desk mine.carry
 all: pages.widgets
 """

@@ -12,7 +12,8 @@ from urllib.parse import urldefrag, urljoin
 import nbformat
 import pytest
 
-from classroom.mine.assemble import PARTS, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import LLM
 from tools import book, book_assets, book_back, book_pages, book_pdf
 from tools.lectures import ROOT, Lecture, read_map
 
@@ -154,7 +155,7 @@ def test_the_printed_llm_is_whole_and_its_references_are_right():
     assert len(rows) == len(assemble([]).pieces)
     for name, line, _, _ in rows:
         assert re.match(rf"\s*(def|class) {name.rpartition('.')[2]}\b", lines[int(line) - 1]), name
-    assert set(book_back.BEHIND) == set(PARTS)
+    assert set(book_back.BEHIND) == set(LLM.parts)
 
 
 def test_exercises_are_taken_apart():

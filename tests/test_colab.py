@@ -225,7 +225,10 @@ def test_what_was_written_goes_from_one_machine_to_the_next(source, python, tmp_
     right, not_yet, file, kept = said_by(first)
     assert right.startswith("text_to_tokens: right") and "encode: not written yet" in not_yet
     assert file.startswith("my_llm.py: ") and (places[0] / "my_llm.py").is_file()
-    assert kept == "my_turns.zip holds what you wrote: 1 turn, your progress, and my_llm.py.\n"
+    assert (
+        kept
+        == "my_turns.zip holds what you wrote: 1 turn, your progress, my_llm.py and my_chat.py.\n"
+    )
     shutil.copy(places[0] / "my_turns.zip", places[1])
     look = "from classroom.turns.kept import kept_turns\n\nprint(*[t.name for t in kept_turns()])"
     card = "from classroom.mine.desk import mine\n\nmine(report=True)"

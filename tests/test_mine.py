@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -22,7 +23,7 @@ from helpers.texts.prepare import prepare
 from tests.turn_cells import NOTEBOOKS, SOLUTION, turns_of
 from tools.lectures import ROOT
 
-LINES = 900
+LINES = 800
 
 
 def solutions():
@@ -83,7 +84,7 @@ def story():
 @pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT)
 def test_it_is_short_formatted_and_imports_nothing_of_the_course(kept, tmp_path):
     made = assemble(kept)
-    assert len(made.text.splitlines()) <= LINES and made.remarks == ()
+    assert len(made.text.splitlines()) < LINES and made.remarks == ()
     assert made.text == assemble(kept).text
     packages = set()
     for node in ast.walk(ast.parse(made.text)):
@@ -100,6 +101,17 @@ def test_it_is_short_formatted_and_imports_nothing_of_the_course(kept, tmp_path)
         assert done.returncode == 0, done.stdout
 
 
+def mark_of(name, text):
+    """Whose a part is and from which notebook, as the nearest comment above it says."""
+    owner, _, method = name.rpartition(".")
+    start = re.search(rf"^(def|class) {owner or name}\b", text, re.M).start()
+    if owner:
+        start = text.index(f"    def {method}(", start)
+    marks = r"^( *)# (yours, .+|the course's) \(notebook (..)\)$"
+    found = [m for m in re.finditer(marks, text[:start], re.M) if owner or not m[1]]
+    return found[-1][2].startswith("yours"), found[-1][3]
+
+
 def test_each_part_says_who_wrote_it():
     places = {(piece.notebook, piece.name) for piece in assemble([]).pieces}
     kept = [turn for turn in solutions() if (turn.notebook, turn.name) in places]
@@ -107,20 +119,23 @@ def test_each_part_says_who_wrote_it():
     for some in ([], kept[:1], kept):
         made = assemble(some)
         assert set(made.yours) == {turn.name for turn in some} & {p.name for p in made.pieces}
-        assert made.text.count("# yours, checked on 2026-01-02, 3 checks") == len(made.yours)
+        for piece in made.pieces:
+            assert mark_of(piece.name, made.text) == (bool(piece.kept), piece.notebook), piece.name
         kept_elsewhere = [replace(turn, notebook="99") for turn in some]
         assert assemble(some + kept_elsewhere).text == made.text
         names = {line.split()[1] for line in made.text.splitlines() if line.startswith("class ")}
         assert {"GPTConfig", "GPT"} <= {name.partition("(")[0].rstrip(":") for name in names}
 
 
-def test_neighbors_of_the_course_have_one_comment():
+def test_neighbors_by_one_writer_have_one_comment():
     text = assemble([]).text
     assert text.count("# the course's (notebook 03)") == 1 and "\n\n\ndef encode_word" in text
     written = next(turn for turn in solutions() if turn.name == "encode_word")
     text = assemble([written]).text
     assert "3 checks (notebook 03)\ndef encode_word" in text
     assert text.count("# the course's (notebook 03)") == 2  # before and after it
+    text = assemble([replace(turn, checks=2) for turn in solutions()]).text
+    assert text.count("(notebook 03)") == 1 and "yours, checked on 2026-01-02, 14 checks" in text
 
 
 def test_a_longer_file_is_written_and_says_so():
@@ -131,7 +146,7 @@ def test_a_longer_file_is_written_and_says_so():
     lines = len(made.text.splitlines())
     assert lines > LINES and made.yours == ["gelu"]
     assert made.remarks == (
-        f"It is meant to stay within 900 lines; with your longer versions it has {lines}.",
+        f"It is meant to stay under 800 lines; with your versions it has {lines}.",
     )
 
 

@@ -49,7 +49,13 @@ def test_in_by_one_cell_and_out_by_another(machine, capsys):
     archive = (first / carry.NAME).read_bytes()
     assert archive == carry.packed(), "the same gives the same bytes"
     names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
-    assert names == ["turns/02.decode.json", "turns/02.encode.json", "progress.json", "my_llm.py"]
+    assert names == [
+        "turns/02.decode.json",
+        "turns/02.encode.json",
+        "progress.json",
+        "my_llm.py",
+        "my_chat.py",
+    ]
     second = machine("b")
     assert kept_turns() == []
     carry.bring()

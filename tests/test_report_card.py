@@ -48,7 +48,11 @@ def test_with_nothing_done_everything_is_open():
     report = read_report()
     assert report.written[0] == 0 and report.written[1] >= 8
     assert report.solved[0] == 0 and report.solved[1] > 30
-    assert (report.yours, report.boxes, report.figures) == (0, [0] * 5, {})
+    assert (report.boxes, report.figures) == ([0] * 5, {})
+    assert {name: yours for name, (yours, _) in report.parts.items()} == {
+        "my_llm.py": 0,
+        "my_chat.py": 0,
+    }
     assert report.quiz_answered == 0 and report.quiz_total == len(load_quiz())
     assert [s.number for s in report.sections][:3] == ["00", "01", "02"]
     assert "not measured yet" in report_text(report) and "Not measured yet" in as_html(report)
@@ -66,6 +70,30 @@ def test_it_counts_what_is_done():
     text = report_text(report)
     assert "02 Tokenizer: 1 of 8 turns, 1 of 5 exercises\n   text_to_tokens" in text
     assert "in boxes 1 to 5: 1, 0, 1, 0, 0" in text
+
+
+def test_it_says_which_file_a_turn_is_in():
+    for notebook, name in (
+        ("08", "finetune"),
+        ("09", "finetune"),
+        ("06", "gelu"),
+        ("05", "softmax"),
+    ):
+        body = "(*x):\n    return x\n"
+        keep(Kept(notebook, 1, name, f"def {name}{body}", [], [], 3, "2026-01-02"))
+    report = read_report()
+    files = {section.number: section.files for section in report.sections}
+    assert files["08"]["finetune"] == files["09"]["finetune"] == "my_chat.py"
+    assert files["06"]["gelu"] == "my_llm.py" and "softmax" not in files["05"]
+    assert files["02"] == {} and report.parts["my_chat.py"][0] == 2
+    assert report.parts["my_llm.py"] == (
+        1,
+        sum(f == "my_llm.py" for n in files.values() for f in n.values()),
+    )
+    text = report_text(report)
+    assert "\n   gelu (in my_llm.py)\n" in text and "\n   softmax\n" in text
+    assert "my_chat.py 2 of its" in text
+    assert "gelu <small>my_llm.py</small>" in as_html(report)
 
 
 def test_the_answers_to_the_quiz_are_counted_once_each():
@@ -157,7 +185,7 @@ def test_the_page_stands_alone():
     assert "url(" not in text and "<script" not in text and '<b>"2026' not in text
     assert "prefers-color-scheme:dark" in text
     figures = re.findall(r'role="img" aria-label="([^"]+)"', text)
-    assert len(figures) == 5 and figures[0].endswith("turns written")
+    assert len(figures) == 6 and figures[0].endswith("turns written")
 
 
 def test_the_widget_looks_again():
@@ -182,7 +210,8 @@ def test_the_command_shows_it_and_writes_the_page(state, capsys):
 def test_the_command_writes_the_file(state, capsys, tmp_path):
     assert tool.main([]) == 0
     said = capsys.readouterr().out
-    assert str(state.parent / "my_llm.py") in said and (state.parent / "my_llm.py").is_file()
+    for name in ("my_llm.py", "my_chat.py"):
+        assert str(state.parent / name) in said and (state.parent / name).is_file()
     assert tool.main(["--out", str(tmp_path / "other")]) == 0
     assert (tmp_path / "other" / "my_llm.py").is_file()
     assert tool.main(["train", str(tmp_path / "missing.txt")]) == 1

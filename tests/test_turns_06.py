@@ -273,7 +273,7 @@ WRONG = [
     (changed(ATTENTION, ("    new, known", "    if cache is not None:\n        cache.advance(x.shape[1])\n    new, known")), "attention, with"),
     (changed(ATTENTION, ("dropout = self.dropout if self.training else 0.0", "dropout = 0.0")), "only there"),
     (changed(ATTENTION, ("dropout = self.dropout if self.training else 0.0", "dropout = self.dropout")), "only there"),
-    (changed(ATTENTION, ("self.value(x)", "self.value(x.detach())")), "training goes through it"),
+    (changed(ATTENTION, ("values, mask, dropout)", "values.detach(), mask, dropout)")), "training goes through it"),
     (changed("generate_cached", ("model(new, cache)", "model(token_ids)")), "only the newest token"),
     (changed("generate_cached", ("steps = max(0, min(max_new_tokens, fits))", "steps = max_new_tokens")), "the last 12 only"),
     (changed("generate_cached", ("return generate_greedy(model, token_ids, max_new_tokens - steps)", "return token_ids")), "writing past"),

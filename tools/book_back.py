@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from classroom.mine.assemble import PARTS, assemble
+from classroom.mine.assemble import assemble
+from classroom.mine.outline import LLM
 from tools.lectures import ROOT, read_map
 
 LECTURE = re.compile(r"^## Lecture (\d\d) · ", re.MULTILINE)
@@ -138,7 +139,7 @@ def printed(root=ROOT) -> str:
         "is where it comes from.\n",
         _block(text[: starts[0].start()], 1),
     ]
-    for part, start, end in zip(PARTS, starts, ends, strict=True):
+    for part, start, end in zip(LLM.parts, starts, ends, strict=True):
         code = text[start.start() : end]
         first = text.count("\n", 0, start.start()) + 1
         page.append(f"## {start[1]}. {start[2]}\n")

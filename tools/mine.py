@@ -1,11 +1,14 @@
-"""`course.py mine`: puts what you wrote together into one file, my_llm.py, and runs it.
+"""`course.py mine`: puts what you wrote together into my_llm.py and my_chat.py, and runs them.
 
-    course.py mine                  write my_llm.py, and say whose its parts are
-    course.py mine train [TEXT]     write it and train it: on a text file of yours, or on tales
+    course.py mine                  write both, and say whose their parts are
+    course.py mine train [TEXT]     write and train my_llm.py: on a text file of yours, or on tales
     course.py mine talk             let the trained model go on with what you type
+    course.py mine chat COMMAND     run my_chat.py on that model, with one of its commands:
+                                    train QUESTIONS.csv, talk, classify LABELED.csv, label
     course.py mine --report         show your report card, and write it as a web page
 
-Options after `train` and `talk` go to my_llm.py: `python my_llm.py --help` lists them.
+What follows `train` and `talk` goes to my_llm.py, what follows `chat` to my_chat.py, whose options
+`python my_llm.py --help` and `python my_chat.py --help` list.
 """
 
 import argparse
@@ -21,14 +24,16 @@ PAGE = "report_card.html"
 
 
 def main(arguments=None):
-    """Run the command line; return 0, 1 for bad input, or the status of my_llm.py."""
+    """Run the command line; return 0, 1 for bad input, or the status of the file that it runs."""
     parser = argparse.ArgumentParser(
         prog="course.py mine",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("action", nargs="?", choices=("train", "talk"))
-    parser.add_argument("text", nargs="?", type=Path, help="a text file to learn from")
+    parser.add_argument("action", nargs="?", choices=("train", "talk", "chat"))
+    parser.add_argument(
+        "text", nargs="?", help="a text file to learn from; or a command of my_chat.py"
+    )
     parser.add_argument("--out", type=Path, help="another folder than the one of your progress")
     parser.add_argument("--report", action="store_true", help="show the report card")
     options, rest = parser.parse_known_args(arguments)
@@ -43,17 +48,21 @@ def main(arguments=None):
             write_whole(folder / PAGE, as_html(report))
             print(f"\nAs a page to keep: {folder / PAGE}")
             return 0
-        if options.text and not options.text.is_file():
-            raise ValueError(f"there is no file {options.text}")
-        print(desk.described(desk.write(folder), folder / desk.FILE), flush=True)
+        text = Path(options.text) if options.text else None
+        if text and options.action != "chat" and not text.is_file():
+            raise ValueError(f"there is no file {text}")
+        # what my_chat.py prints may go on into a file or a program
+        print(desk.write(folder), file=sys.stderr if options.action == "chat" else None, flush=True)
         if options.action == "train":
-            return desk.train(folder, options.text, *rest)
+            return desk.train(folder, text, *rest)
         if options.action == "talk":
             return desk.talk(folder, *rest)
+        if options.action == "chat":
+            return desk.chat(folder, *([options.text] if options.text else []), *rest)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print("Next: python3 course.py mine train, then python3 course.py mine talk")
+    print("Next: python3 course.py mine train, then mine talk and mine chat")
     return 0
 
 

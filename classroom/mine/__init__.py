@@ -1,1 +1,1 @@
-"""The parts of `my_llm.py`, in reading order, and what puts them together with what was written."""
+"""The parts of `my_llm.py` and `my_chat.py`, in reading order, and what puts them together."""

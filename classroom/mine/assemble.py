@@ -1,9 +1,9 @@
-"""Put `my_llm.py` together: the parts of this folder, with what the reader wrote in its places.
+"""Put `my_llm.py` and `my_chat.py` together: the parts of this folder, with what the reader wrote.
 
-A part imports the turns that belong in it from `classroom.turns`; in the file they stand in its
-place, the reader's versions, or the course's where there are none. The turns that these use come
+A part imports the turns that belong in it from `classroom.turns`; in the file their source replaces
+the import: the reader's version, or the course's where there is none. The turns that these use come
 right before them, and a turn that nothing uses is left out. The result imports nothing of this
-project.
+project; `my_chat.py` takes from `my_llm.py` what its parts take from the parts of that file.
 """
 
 import ast
@@ -17,36 +17,35 @@ import textwrap
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 
-from classroom.mine.imports import Clash, Imports
+from classroom.mine.outline import LLM
+from classroom.turns.imports import Clash, Imports
 from classroom.turns.kept import Kept, kept_turns
 from classroom.turns.source import taken_names
 
 HERE, NOTEBOOKS = Path(__file__).parent, Path(__file__).parents[2] / "notebooks"
-PARTS = "settings tokenizer data model sampling files training command".split()
-TURNS = ("03", "04", "05", "06", "07")  # the notebooks whose turns may be in the file
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
-LINE_LENGTH, MOST_LINES = 100, 900
+LINE_LENGTH = 100
+RENAMED = {("08", "finetune"): "finetune_classifier"}  # 09 has another turn of that name
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One turn as it is in the file: its name, whose it is, its source and its imports."""
+    """One turn as it is in a file: its names there and in its notebook, whose it is, its source."""
 
     notebook: str
     name: str
+    turn: str
     source: str
     imports: tuple[str, ...]
     kept: Kept | None = None
 
     @property
-    def mark(self):
-        """The comment above it."""
-        if self.kept is None:
-            return f"# the course's (notebook {self.notebook})"
-        checks = "1 check" if self.kept.checks == 1 else f"{self.kept.checks} checks"
-        return f"# yours, checked on {self.kept.date}, {checks} (notebook {self.notebook})"
+    def whose(self):
+        """Whether it is the reader's, and the notebook: neighbors that agree share a comment."""
+        return self.kept is not None, self.notebook
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,13 @@ class Assembled:
         return [piece.name for piece in self.pieces if piece.kept]
 
 
-def assemble(kept=None) -> Assembled:
-    """Put the file together from the reader's kept turns (default: those in their folder)."""
+def assemble(kept=None, file=LLM) -> Assembled:
+    """Put a file together from the reader's kept turns (default: those in their folder)."""
     kept = kept_turns() if kept is None else kept
-    turns, remarks = _pieces({(turn.notebook, turn.name): turn for turn in kept})
+    turns, remarks = _pieces({(turn.notebook, turn.name): turn for turn in kept}, file)
     while True:
         try:
-            return _assembled(turns, remarks)
+            return _assembled(turns, remarks, file)
         except Clash as clash:  # two of the reader's turns use one name for two modules
             piece = turns[clash.name]
             if piece.kept is None:
@@ -78,23 +77,24 @@ def assemble(kept=None) -> Assembled:
                 f"{piece.name}: it imports {clash.bound} from elsewhere than another part; "
                 "the course's version is used."
             )
-            turns[piece.name] = _course(piece.notebook, piece.name)
+            turns[piece.name] = _course(piece.notebook, piece.turn)
 
 
-def _pieces(kept):
-    """Every turn that may be in the file, by its name, and remarks about damaged ones.
+def _pieces(kept, file):
+    """Every turn that may be in the file, by its name there, and remarks about damaged ones.
 
     `kept` has the reader's turns by notebook and name: other notebooks may use a name again.
     """
     pieces, remarks = {}, []
-    for notebook in TURNS:
+    for notebook in file.notebooks:
         for name in _registered(notebook):
-            pieces[name] = _course(notebook, name)
-            turn = kept.get((notebook, name))
+            course, turn = _course(notebook, name), kept.get((notebook, name))
+            pieces[course.name] = course
             if turn is None:
                 continue
             if _is_whole(turn):
-                pieces[name] = Piece(notebook, name, turn.source, tuple(turn.imports), turn)
+                mine = _piece(notebook, name, turn.source, tuple(turn.imports), turn)
+                pieces[course.name] = mine
             else:
                 remarks.append(
                     f"{name}: what was kept of notebook {notebook} is damaged; the course's version "
@@ -103,13 +103,17 @@ def _pieces(kept):
     return pieces, remarks
 
 
-@cache
+def _piece(notebook, turn, source, imports, kept=None):
+    """A turn under the name that it has in the file."""
+    name = RENAMED.get((notebook, turn), turn)
+    if name != turn:
+        source = re.sub(rf"^(def|class) {turn}\b", rf"\1 {name}", source, flags=re.M)
+    return Piece(notebook, name, turn, source, imports, kept)
+
+
 def _registered(notebook):
-    """The turns of a notebook by name; none where it has no turns yet."""
-    name = f"classroom.turns.t{notebook}"
-    if not (HERE.parent / "turns" / f"t{notebook}.py").exists():
-        return {}
-    return import_module(name).TURNS.turns
+    """The turns of a notebook by name."""
+    return import_module(f"classroom.turns.t{notebook}").TURNS.turns
 
 
 def _is_whole(turn):
@@ -132,7 +136,7 @@ def _course(notebook, name):
     function = getattr(course, "__func__", course)  # of a class method
     module = sys.modules[function.__module__]
     source = textwrap.dedent(inspect.getsource(function))
-    return Piece(notebook, name, _documented(source, name, notebook), _imports_of(module))
+    return _piece(notebook, name, _documented(source, name, notebook), _imports_of(module))
 
 
 @cache
@@ -176,7 +180,8 @@ def _documented(source, name, notebook):
     text = (_stubs(notebook).get(name) or "").partition("\n\n")[0].replace("\n", " ")
     if not text or ast.get_docstring(node):
         return source
-    quoted = textwrap.wrap(f'"""{text}"""', LINE_LENGTH - 8)
+    margin = 8 if "." in name else 4  # a method's docstring is indented twice
+    quoted = textwrap.wrap(f'"""{text}"""', LINE_LENGTH - margin)
     lines, place = source.splitlines(), node.body[0].lineno - 1
     blank = [""] if isinstance(node, ast.ClassDef) else []
     lines[place:place] = [*(f"    {line}" for line in quoted), *blank]
@@ -201,11 +206,11 @@ class Chunk:
         return taken_names(self.text)
 
 
-def _assembled(turns, remarks):
+def _assembled(turns, remarks, file):
     imports, chunks = Imports(), []
-    for part in PARTS:
-        chunks += _chunks_of(part, imports, turns, {chunk.name for chunk in chunks})
-    chunks = _marked_once(_living(_with_helpers(chunks, turns)))
+    for part in file.parts:
+        chunks += _chunks_of(part, file, imports, turns, {chunk.name for chunk in chunks})
+    chunks = _marked(_living(_with_helpers(chunks, turns)))
     imports.keep(set().union(*(chunk.names for chunk in chunks if chunk.piece is None)))
     for chunk in chunks:
         for piece in (chunk.piece, *chunk.methods):
@@ -214,70 +219,69 @@ def _assembled(turns, remarks):
     pieces = tuple(piece for chunk in chunks for piece in (chunk.piece, *chunk.methods) if piece)
     body = "\n\n\n".join(chunk.text.strip("\n") for chunk in chunks)
     body = re.sub(r"^(# ---- .* ----)\n\n\n", r"\1\n", body, flags=re.M)
-    text = f"{_opening(pieces, imports)}\n\n{imports}\n\n{body}\n"
+    text = f"{_opening(file, pieces, imports)}\n\n{imports}\n\n{body}\n"
     text = _formatted(_tidied(text))
-    return Assembled(text, pieces, (*remarks, *_too_long(len(text.splitlines()))))
+    return Assembled(text, pieces, (*remarks, *_too_long(file, len(text.splitlines()))))
 
 
-def _marked_once(chunks):
-    """Of neighbors that are the course's, from one notebook, only the first keeps its comment."""
-    before = None
-    for chunk in chunks:
-        mark = chunk.piece.mark if chunk.piece else None
-        if mark == before and chunk.piece and not chunk.piece.kept:
-            chunk.text = chunk.text.removeprefix(f"{mark}\n")
-        before = mark
+def _marked(chunks):
+    """Put a comment above the first of neighbors from one notebook that one writer wrote."""
+    for whose, group in groupby(chunks, lambda chunk: chunk.piece and chunk.piece.whose):
+        if whose:
+            first, *rest = group
+            both = [piece for chunk in (first, *rest) for piece in (chunk.piece, *chunk.methods)]
+            mark = _mark([piece for piece in both if piece.whose == whose])
+            first.text = f"{mark}\n{first.text}"
     return chunks
 
 
-def _too_long(lines):
+def _mark(pieces):
+    """The comment above pieces of one notebook that one writer wrote."""
+    notebook, kept = pieces[0].notebook, [piece.kept for piece in pieces if piece.kept]
+    if not kept:
+        return f"# the course's (notebook {notebook})"
+    number, date = sum(turn.checks for turn in kept), max(turn.date for turn in kept)
+    checks = "1 check" if number == 1 else f"{number} checks"
+    return f"# yours, checked on {date}, {checks} (notebook {notebook})"
+
+
+def _too_long(file, lines):
     """A remark where a file has become longer than it is meant to be."""
-    if lines <= MOST_LINES:
+    if lines < file.limit:
         return []
-    return [
-        f"It is meant to stay within {MOST_LINES} lines; with your longer versions it has {lines}."
-    ]
+    return [f"It is meant to stay under {file.limit} lines; with your versions it has {lines}."]
 
 
-def _opening(pieces, imports):
+def _opening(file, pieces, imports):
     yours = sum(bool(piece.kept) for piece in pieces)
-    needs = " and ".join(["PyTorch", *(f"`{name}`" for name in imports.others if name != "torch")])
-    return f'''"""A GPT in one file: tokenizer, model, training, sampling. It needs {needs}.
-
-    python my_llm.py train TEXT    learn from a text file; the model goes into the folder my_llm
-    python my_llm.py talk          let the model go on with what you type
-    python my_llm.py look TEXT     show which earlier token each token of a text looks at most
-
-{_who(yours, len(pieces))}
-"""'''
+    others = [f"`{name}`" for name in imports.others if name not in ("torch", "my_llm")]
+    needs = " and ".join(["PyTorch", *others])
+    return f'"""{file.opening.format(needs=needs)}\n{_who(yours, len(pieces))}\n"""'
 
 
 def _who(yours, parts):
     if not yours:
-        return (
-            "All of it is the course's version."
-            if not parts
-            else (f"You have written none of its {parts} parts yet: each is the course's version.")
-        )
+        return f"You have written none of its {parts} parts yet: each is the course's version."
     whose = f"all of its {parts}" if yours == parts else f"{yours} of its {parts}"
     return f"You wrote {whose} parts; a comment above each says so. The rest is the course's."
 
 
-def _chunks_of(part, imports, turns, placed):
+def _chunks_of(part, file, imports, turns, placed):
     """The statements of a part below a heading, its turns before its first definition.
 
-    Its other imports are collected; a turn that stands in an earlier part is only named.
+    Its other imports are collected; a turn that is in an earlier part is only named.
     """
     source = (HERE / f"{part}.py").read_text("utf-8")
     tree, lines, chunks, named = ast.parse(source), source.splitlines(), [], set()
-    title = re.sub(r"^Part (\d) of `my_llm.py`: ", r"\1. ", ast.get_docstring(tree)).rstrip(".")
+    title = re.sub(r"^Part (\d) of `\w+.py`: ", r"\1. ", ast.get_docstring(tree)).rstrip(".")
     for node in tree.body[1:]:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = getattr(node, "module", None) or ""
             if module.startswith("classroom.turns"):
-                named |= {alias.name for alias in node.names} - placed
-            elif not module.startswith("classroom"):
-                imports.add_node(node)
+                named |= {alias.asname or alias.name for alias in node.names} - placed
+            elif module.rpartition(".")[2] not in file.parts:
+                ours = module.startswith("classroom")
+                imports.add_node(ast.ImportFrom("my_llm", node.names, 0) if ours else node)
             continue
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
@@ -303,9 +307,9 @@ def _chunk(name, turns):
     for full, method in turns.items():
         if full.startswith(f"{name}."):
             methods.append(method)
-            same = (method.kept or method.notebook) == (piece.kept or piece.notebook)
-            text = _with_method(text, method, "" if same else f"{method.mark}\n")
-    return Chunk(f"{piece.mark}\n{text}", name, piece, tuple(methods))
+            mark = "" if method.whose == piece.whose else f"{_mark([method])}\n"
+            text = _with_method(text, method, mark)
+    return Chunk(text, name, piece, tuple(methods))
 
 
 def _with_method(text, method, mark):

@@ -20,6 +20,7 @@ import zipfile
 from pathlib import Path
 
 from classroom.mine.assemble import assemble
+from classroom.mine.outline import FILES
 from classroom.study import progress as study
 from classroom.turns import kept
 from helpers.files import read_json, write_whole
@@ -28,7 +29,7 @@ NAME = "my_turns.zip"
 DRIVE = Path("/content/drive")
 IN_DRIVE = Path("MyDrive") / "llm-course" / NAME
 TURN = re.compile(r"turns/(\d\d\.[\w.]+\.json)")
-PROGRESS, FILE = "progress.json", "my_llm.py"
+PROGRESS = "progress.json"
 MOST_BYTES = 1_000_000  # of one file; a turn has a thousand
 
 
@@ -40,14 +41,15 @@ def in_colab() -> bool:
 def packed() -> bytes:
     """Return what the reader wrote and their progress as a zip archive; the same gives the same.
 
-    my_llm.py, put together from it, is in it too, for reading.
+    my_llm.py and my_chat.py, put together from it, are in it too, for reading.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         files = {f"turns/{path.name}": path for path in sorted(kept.folder().glob("*.json"))}
         files |= {PROGRESS: study.state_file()} if study.state_file().is_file() else {}
         contents = {name: path.read_bytes() for name, path in files.items()}
-        for name, data in {**contents, FILE: assemble().text.encode("utf-8")}.items():
+        made = {file.name: assemble(file=file).text.encode("utf-8") for file in FILES}
+        for name, data in {**contents, **made}.items():
             archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)
     return buffer.getvalue()
 
@@ -147,7 +149,8 @@ def take_home(target: str = "") -> None:
         importlib.import_module("google.colab.files").download(str(path))
     number = len(kept.kept_turns())
     turns = "1 turn" if number == 1 else f"{number} turns"
-    print(f"{path} holds what you wrote: {turns}, your progress, and {FILE}.")
+    made = " and ".join(file.name for file in FILES)
+    print(f"{path} holds what you wrote: {turns}, your progress, {made}.")
 
 
 def _drive():

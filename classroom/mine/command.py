@@ -5,13 +5,14 @@ import json
 import math
 import sys
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from classroom.mine.data import read_parts
 from classroom.mine.files import checkpoints, load_checkpoint, load_model, save_model
-from classroom.mine.model import GPT, attention_weights
+from classroom.mine.model import GPT
 from classroom.mine.sampling import continuation, next_token_probabilities
 from classroom.mine.settings import DEVICE, PRESETS, TrainConfig
 from classroom.mine.tokenizer import END_OF_TEXT, BytePairTokenizer
@@ -60,7 +61,7 @@ def model_in(folder):
         if (place / "config.json").exists() and (place / "tokenizer.json").exists():
             model, tokenizer = load_model(place)
             return model.to(DEVICE), tokenizer
-    raise ValueError(f"there is no model in {folder}: first run python {sys.argv[0]} train TEXT")
+    raise ValueError(f"there is no model in {folder}: first run python my_llm.py train TEXT")
 
 
 def talk_command(options):
@@ -74,8 +75,7 @@ def talk_command(options):
         try:
             prompt = input("\nYou: " if interactive else "").replace(END_OF_TEXT, "")
             prompt = prompt.encode(errors="replace").decode()
-            print(prompt, end="", flush=True)
-            for piece in continuation(model, tokenizer, prompt, **sampling):
+            for piece in chain([prompt], continuation(model, tokenizer, prompt, **sampling)):
                 print(piece, end="", flush=True)
             print()
         except EOFError:
@@ -84,28 +84,11 @@ def talk_command(options):
             print(" [stopped]")
 
 
-@torch.no_grad()
-def look_command(options):
-    """Show which earlier token each token of a text looks at most, in the first block."""
-    model, tokenizer = model_in(options.out)
-    token_ids = tokenizer.encode(options.text)[: model.config.context_length]
-    attention, seen = model.blocks[0].attention, []
-    attention.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
-    model(torch.tensor([token_ids], device=DEVICE))
-    weights = attention_weights(attention, seen[0])[0].mean(dim=0)  # (T, T), of all heads
-    shown = [repr(tokenizer.decode([token_id])) for token_id in token_ids]
-    for place, row in enumerate(weights[1:], start=1):
-        share, other = row[:place].max(dim=0)
-        print(f"{shown[place]:>14} looks at {shown[other]} ({share:.0%})")
-    return 0
-
-
 def main(arguments=None):
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description="A GPT in one file.")
-    commands = {"train": train_command, "talk": talk_command, "look": look_command}
-    parser.add_argument("command", choices=commands)
-    parser.add_argument("text", nargs="?", help="train: a text file; look: some words")
+    parser.add_argument("command", choices=("train", "talk"))
+    parser.add_argument("text", nargs="?", help="a text file to train on")
     parser.add_argument("--out", type=Path, default=Path("my_llm"), help="the folder of the run")
     parser.add_argument("--preset", default="laptop", choices=PRESETS)
     parser.add_argument("--steps", type=int, help="of training, instead of the preset's")
@@ -114,10 +97,10 @@ def main(arguments=None):
     parser.add_argument("--top-p", type=float, help="from the fewest that together reach p")
     parser.add_argument("--min-p", type=float, help="from those with p times the best's chance")
     options = parser.parse_args(arguments)
-    if options.command != "talk" and not options.text:
-        parser.error(f"{options.command} needs a text: {parser.prog} {options.command} TEXT")
+    if options.command == "train" and not options.text:
+        parser.error(f"train needs a text: {parser.prog} train TEXT")
     try:
-        return commands[options.command](options)
+        return train_command(options) if options.command == "train" else talk_command(options)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

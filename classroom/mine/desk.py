@@ -1,7 +1,7 @@
-"""What a reader does with `my_llm.py`: write it, train it, talk with it, look at the report card.
+"""What a reader does with `my_llm.py` and `my_chat.py`: write, train, talk, see the report card.
 
     from classroom.mine.desk import mine
-    mine()                   # in a notebook: writes my_llm.py here, and says whose its parts are
+    mine()                   # in a notebook: writes both here, and says whose their parts are
     mine(report=True)        # the report card
 
 `python3 course.py mine` calls the same functions.
@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 from classroom.mine.assemble import Assembled, assemble
-from classroom.mine.measure import measure, write_tales
+from classroom.mine.outline import CHAT, FILES, LLM
 from classroom.study import progress as study
+from classroom.study.measure import measure, tales_file
 from classroom.study.report_card import ReportCard
 from classroom.turns import kept
 from helpers.files import write_whole
 
-FILE, RUN = "my_llm.py", "my_llm"
+FILE, RUN = LLM.name, "my_llm"
 
 
 def readers_folder() -> Path:
@@ -26,27 +27,26 @@ def readers_folder() -> Path:
     return kept.folder().parent
 
 
-def write(folder: Path) -> Assembled:
-    """Write my_llm.py into a folder, whole; raises OSError where that fails."""
-    made = assemble()
+def write(folder: Path) -> str:
+    """Write both files into a folder, each whole, and describe them; raises OSError where that fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE, made.text)
-    return made
+    said = []
+    for file in FILES:
+        made = assemble(file=file)
+        write_whole(folder / file.name, made.text)
+        said.append(_described(made, folder / file.name))
+    return "\n".join(said)
 
 
-def described(made: Assembled, path: Path) -> str:
-    """Say where the file is, whose its parts are, and what could not be taken."""
-    parts, yours = len(made.pieces), len(made.yours)
-    lines = [f"{path}: {len(made.text.splitlines())} lines"]
-    if parts:
-        lines[0] += f", {yours} of its {parts} taught parts are yours"
-    lines[0] += "."
-    return "\n".join([*lines, *made.remarks])
+def _described(made: Assembled, path: Path) -> str:
+    """Say where a file is, whose its parts are, and what could not be taken."""
+    whose = f"{len(made.yours)} of its {len(made.pieces)} taught parts are yours"
+    return "\n".join([f"{path}: {len(made.text.splitlines())} lines, {whose}.", *made.remarks])
 
 
 def train(folder: Path, text: Path | None = None, *options: str) -> int:
     """Train my_llm.py of a folder on a text (default: tales), measure the model; return the status."""
-    path = write_tales(folder) if text is None else text.absolute()
+    path = tales_file(folder) if text is None else text.absolute()
     if (folder / RUN / "model").exists():
         print(f"The finished run is now {_put_aside(folder / RUN)}.", flush=True)
     command = [sys.executable, FILE, "train", str(path), "--out", RUN, *options]
@@ -70,10 +70,15 @@ def talk(folder: Path, *options: str) -> int:
     return subprocess.call([sys.executable, FILE, "talk", "--out", RUN, *options], cwd=folder)
 
 
+def chat(folder: Path, *arguments: str) -> int:
+    """Run my_chat.py of a folder with these arguments, a file by its whole path; return the status."""
+    given = [str(Path(each).absolute()) if Path(each).is_file() else each for each in arguments]
+    return subprocess.call([sys.executable, CHAT.name, *given], cwd=folder)
+
+
 def mine(folder: Path | str = ".", report: bool = False) -> ReportCard | None:
-    """In a notebook: write my_llm.py into a folder and say so; with `report`, return the card."""
+    """In a notebook: write both files into a folder and say so; with `report`, return the card."""
     if report:
         return ReportCard()
-    made = write(Path(folder))
-    print(described(made, Path(folder) / FILE))
+    print(write(Path(folder)))
     return None

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -31,10 +30,9 @@ def load_tensors(path):
     begin = 8 + int.from_bytes(data[:8], "little")
     for name, entry in json.loads(data[8:begin]).items():
         if name != "__metadata__":
-            dtype, count = DTYPES[entry["dtype"]], math.prod(entry["shape"])
-            offset = begin + entry["data_offsets"][0]
-            numbers = torch.frombuffer(data, dtype=dtype, count=count, offset=offset)
-            tensors[name] = numbers.reshape(entry["shape"]).clone()
+            start, end = (begin + offset for offset in entry["data_offsets"])
+            numbers = torch.frombuffer(data[start:end], dtype=DTYPES[entry["dtype"]])
+            tensors[name] = numbers.reshape(entry["shape"])
     return tensors
 
 

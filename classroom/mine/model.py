@@ -1,6 +1,5 @@
 """Part 4 of `my_llm.py`: attention, the transformer block, GPT."""
 
-from classroom.turns.t05 import attention_weights
 from classroom.turns.t06 import GPT, KVCache
 
-__all__ = ["GPT", "KVCache", "attention_weights"]
+__all__ = ["GPT", "KVCache"]

@@ -13,9 +13,7 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None, mi
     """The distribution that sampling draws from, (V,): the temperature comes before the cuts."""
     shares = [share for share in (top_p, min_p) if share is not None]
     if temperature < 0 or (top_k or 1) < 1 or not all(0 < share <= 1 for share in shares):
-        raise ValueError(
-            "temperature is 0 or more, top-k 1 or more, top-p and min-p over 0 and up to 1"
-        )
+        raise ValueError("temperature is at least 0, top-k 1, top-p and min-p over 0 and up to 1")
     logits = at_temperature(logits, temperature).log()
     for cut, limit in ((keep_top_k, top_k), (keep_top_p, top_p), (keep_min_p, min_p)):
         logits = cut(logits, limit) if limit else logits

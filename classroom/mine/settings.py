@@ -30,5 +30,4 @@ PRESETS = {
     "tiny": (GPTConfig(512, 64, 64, 4, 2, dropout=0.0), TrainConfig(300, 32, 3e-3, 30)),
     "laptop": (GPTConfig(2048, 128, 256, 8, 4, dropout=0.0), TrainConfig(400, 16, 2e-3, 40)),
 }
-MPS = torch.backends.mps.is_available()
-DEVICE = "cuda" if torch.cuda.is_available() else "mps" if MPS else "cpu"
+DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -17,10 +17,8 @@ class AdamW(torch.optim.Optimizer):
     """AdamW over a model; matrices decay, biases and normalization scales do not."""
 
     def __init__(self, model, weight_decay):
-        matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-        rest = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-        groups = [{"params": matrices}, {"params": rest, "weight_decay": 0.0}]
-        super().__init__(groups, {"lr": 0.0, "weight_decay": weight_decay})
+        decays = [(part, weight_decay if part.ndim >= 2 else 0.0) for part in model.parameters()]
+        super().__init__([{"params": part, "weight_decay": d} for part, d in decays], {"lr": 0.0})
 
     def step(self):
         for group in self.param_groups:
@@ -39,10 +37,8 @@ def train(model, optimizer, ids, config, state=None, folder=None, tokenizer=None
         torch.manual_seed(config.seed)
         state = {"step": 0, "losses": [], "validation": [], "settings": config._asdict()}
     stream = endless_batches(ids[0], config, length, skip=state["step"])
-    held_out = [
-        part.to(DEVICE).split(config.batch_size) for part in windows(ids[1], length, length)
-    ]
-    held_out, plan = list(zip(*held_out, strict=True))[:20], (config.steps, *config[2:4])
+    parts = [part.to(DEVICE).split(config.batch_size) for part in windows(ids[1], length, length)]
+    held_out, plan = list(zip(*parts, strict=True))[:20], (config.steps, *config[2:4])
     rates = [learning_rate_at(step, *plan) for step in range(state["step"], config.steps)]
     # Ctrl-C once ends the training after this step; twice, at once
     signal.signal(signal.SIGINT, lambda *_: stop.append(signal.signal(signal.SIGINT, before)))
@@ -53,9 +49,8 @@ def train(model, optimizer, ids, config, state=None, folder=None, tokenizer=None
         state["losses"].append(loss)
         state["step"] = step
         if sys.stdout.isatty():
-            seconds = (time.perf_counter() - start) / (step - first)
-            left = f"{(config.steps - step) * seconds / 60:.1f} minutes left"
-            print(f"\rstep {step}: loss {loss:.3f}, {left} ", end="", flush=True)
+            left = (config.steps - step) * (time.perf_counter() - start) / (step - first) / 60
+            print(f"\rstep {step}: loss {loss:.3f}, {left:.1f} minutes left ", end="", flush=True)
         if due := step == config.steps or step % config.evaluate_every == 0:
             loss = evaluate_loss(model, held_out)
             state["validation"].append([step, loss])

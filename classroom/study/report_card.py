@@ -1,4 +1,4 @@
-"""The report card: what the reader wrote and knows, and how good the model of their `my_llm.py` is.
+"""The report card: what the reader wrote and knows, which file it is in, how good their model is.
 
 `read_report` collects it from the reader's state, `report_text` and `as_html` show it; the same state gives
 the same bytes. `ReportCard` shows it in a notebook.
@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from classroom.mine.assemble import assemble
+from classroom.mine.outline import FILES
 from classroom.pages.knobs import live_and_still
 from classroom.study import progress as study
 from classroom.study.flash_cards import box_of, load_cards
@@ -26,21 +27,27 @@ STYLE = Path(__file__).parent.parent / "assets" / "report_card.css"
 
 @dataclass(frozen=True)
 class Section:
-    """One notebook: its turns with the date on which each was right, or None; its exercises, too."""
+    """One notebook: its turns with the date on which each was right, or None; its exercises, too.
+
+    `files` has the name of the file that a turn is in, my_llm.py or my_chat.py, where it is in one.
+    """
 
     number: str
     title: str
     turns: dict[str, str | None]
     exercises: dict[str, bool]
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the card. `boxes` counts the known cards by box; `figures` are the model's."""
+    """Everything on the card. `boxes` counts the known cards by box; `figures` are the model's.
+
+    `parts` has, for each file that is put together, how many of its parts are the reader's, of how many.
+    """
 
     sections: list[Section]
-    parts: int
-    yours: int
+    parts: dict[str, tuple[int, int]]
     quiz_right: int
     quiz_answered: int
     quiz_total: int
@@ -65,24 +72,26 @@ def read_report() -> Report:
     """Collect the report from the reader's state."""
     kept = {(turn.notebook, turn.name): turn.date for turn in kept_turns()}
     solved, exercises = study.read_state("exercises"), exercises_by_notebook()
+    made = {file.name: assemble(file=file) for file in FILES}
+    of_turn = {(piece.notebook, piece.turn): name for name in made for piece in made[name].pieces}
     sections = []
     for number, title in _titles().items():
         names = _turns_of(number)
         turns = {name: kept.get((number, name)) for name in names}
         here = {name: name in solved for name in exercises.get(number, [])}
         if turns or here:
-            sections.append(Section(number, title, turns, here))
+            files = {name: of_turn[number, name] for name in names if (number, name) in of_turn}
+            sections.append(Section(number, title, turns, here, files))
     cards, known = load_cards(), study.read_state("cards")
     boxes = [0] * 5
     for card in cards:
         if card.name in known:
             boxes[box_of(card) - 1] += 1
     answers = [right for right in study.read_state("quiz").values() if isinstance(right, bool)]
-    made, figures = assemble(), study.read_state("model").get("figures")
+    figures = study.read_state("model").get("figures")
     return Report(
         sections,
-        len(made.pieces),
-        len(made.yours),
+        {name: (len(file.yours), len(file.pieces)) for name, file in made.items()},
         sum(answers),
         len(answers),
         len(load_quiz()),
@@ -156,7 +165,10 @@ def report_text(report: Report) -> str:
         "Report card",
         "",
         f"turns      {written} of {turns} written",
-        f"my_llm.py  {report.yours} of its {report.parts} parts are yours",
+        *(
+            f"{name:<10} {yours} of its {parts} parts are yours"
+            for name, (yours, parts) in report.parts.items()
+        ),
         f"exercises  {solved} of {exercises} solved",
         f"quiz       {report.quiz_right} right of {report.quiz_answered} answered, "
         f"{report.quiz_total} questions",
@@ -171,7 +183,7 @@ def report_text(report: Report) -> str:
         counts += [f"{solved} of {len(section.exercises)} exercises"] if section.exercises else []
         lines.append(f"{section.number} {section.title}: {', '.join(counts)}")
         if done:
-            names = [name for name, date in section.turns.items() if date]
+            names = [_with_file(name, section) for name, date in section.turns.items() if date]
             lines.append(f"   {', '.join(names)}")
     lines.append("")
     if not report.figures:
@@ -182,6 +194,11 @@ def report_text(report: Report) -> str:
         shown = ", ".join(f"{name} {bits:.3f}" for name, bits in bars(report))
         lines.append(f"Bits per byte, fewer is better: {shown}")
     return "\n".join(lines)
+
+
+def _with_file(name, section):
+    """A turn with the file that it is in, if it is in one."""
+    return f"{name} (in {section.files[name]})" if name in section.files else name
 
 
 def as_html(report: Report) -> str:
@@ -206,7 +223,7 @@ def card_html(report: Report) -> str:
         _dial(done, total, name, color)
         for done, total, name, color in (
             (written, turns, "turns written", "a"),
-            (report.yours, report.parts, "parts of my_llm.py yours", "a"),
+            *((*counts, f"parts of {name} yours", "a") for name, counts in report.parts.items()),
             (solved, exercises, "exercises solved", "b"),
             (report.quiz_right, report.quiz_total, "quiz questions right", "c"),
         )
@@ -274,9 +291,10 @@ def _boxes(report):
 
 def _notebook(section):
     turns = "".join(
-        f'<li class="rc-done" title="right on {html.escape(date)}">{html.escape(name)}</li>'
+        f'<li class="rc-done" title="right on {html.escape(date)}">{html.escape(name)}'
+        f"{_file_of(name, section)}</li>"
         if date
-        else f"<li>{html.escape(name)}</li>"
+        else f"<li>{html.escape(name)}{_file_of(name, section)}</li>"
         for name, date in section.turns.items()
     )
     exercises = "".join(
@@ -292,6 +310,10 @@ def _notebook(section):
         f"<article><h3><span>{section.number}</span> {html.escape(section.title)}"
         f"<small>{count}</small></h3><ul>{turns}{exercises}</ul></article>"
     )
+
+
+def _file_of(name, section):
+    return f" <small>{section.files[name]}</small>" if name in section.files else ""
 
 
 class ReportCard:

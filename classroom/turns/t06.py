@@ -119,7 +119,7 @@ def hidden_states(self, token_ids, cache=None):
     past = 0 if cache is None else cache.length
     end = past + token_ids.shape[1]
     if end > self.config.context_length:
-        raise ValueError(f"{end} tokens are more than the context of {self.config.context_length}")
+        raise ValueError(f"{end} tokens are more than {self.config.context_length}")
     positions = torch.arange(past, end, device=token_ids.device)
     x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))
     for layer, block in enumerate(self.blocks):
@@ -164,10 +164,9 @@ class KVCache:
 
 
 def forward(self, x, cache=None, layer=0):
-    def split(x):
-        return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-
-    queries, keys, values = split(self.query(x)), split(self.key(x)), split(self.value(x))
+    layers = (self.query, self.key, self.value)
+    parts = (layer(x).unflatten(-1, (self.n_heads, -1)) for layer in layers)  # (B, T, H, D)
+    queries, keys, values = (part.transpose(1, 2) for part in parts)
     if cache is not None:
         keys, values = cache.extend(layer, keys, values)
     new, known = queries.shape[2], keys.shape[2]

@@ -20,7 +20,7 @@ TRAINED, HELD_OUT = (6000, 1), (100, 2)  # how many tales, and their seed
 TALES = "tales.txt"
 
 
-def write_tales(folder: Path, n: int = TRAINED[0]) -> Path:
+def tales_file(folder: Path, n: int = TRAINED[0]) -> Path:
     """Write a text of tales to learn from, where it is not there yet; return its path."""
     path = folder / TALES
     if not path.exists():

@@ -3,8 +3,6 @@
 import ast
 import sys
 
-OURS = ("helpers", "classroom", "tools")
-
 
 class Clash(Exception):
     """A part binds a name to something else than another part does."""
