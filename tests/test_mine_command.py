@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from classroom.mine import desk
 from classroom.mine.assemble import assemble
@@ -18,8 +19,11 @@ from classroom.turns.kept import Kept
 from classroom.worlds import tales
 from helpers.checkpoint import load_model
 from helpers.compression import bits_per_byte
+from helpers.llama.gguf import GGUFFile
+from helpers.pretrained import load_gpt2
 from helpers.texts import load_corpus
 from helpers.texts.prepare import split_text
+from tools.mine import main as mine_command
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +165,17 @@ def test_the_desk_trains_measures_and_puts_a_finished_run_aside(tmp_path, monkey
     model, tokenizer = load_model(folder / "my_llm" / "model")
     held_out = split_text(load_corpus("story"))[1]
     assert abs(figures["bits_per_byte"] - bits_per_byte(model, tokenizer, held_out)) < 2e-3
+    # the trained model goes out to other programs, by the command
+    assert mine_command(["export", str(tmp_path / "out"), "--out", str(folder)]) == 0
+    assert "transformers" in capfd.readouterr().out
+    again = load_gpt2(tmp_path / "out" / "transformers").state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in model.state_dict().items())
+    assert GGUFFile(tmp_path / "out" / "my_llm.gguf").settings["general.architecture"] == "gpt2"
+
+
+def test_nothing_trained_is_nothing_to_export(tmp_path, capsys):
+    assert mine_command(["export", str(tmp_path / "out"), "--out", str(tmp_path)]) == 1
+    assert "no trained model" in capsys.readouterr().err
 
 
 # what was kept

@@ -5,6 +5,7 @@
     course.py mine talk             let the trained model go on with what you type
     course.py mine chat COMMAND     run my_chat.py on that model, with one of its commands:
                                     train QUESTIONS.csv, talk, classify LABELED.csv, label
+    course.py mine export FOLDER    write that model for transformers, llama.cpp and Ollama
     course.py mine --report         show your report card, and write it as a web page
 
 What follows `train` and `talk` goes to my_llm.py, what follows `chat` to my_chat.py, whose options
@@ -30,9 +31,11 @@ def main(arguments=None):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("action", nargs="?", choices=("train", "talk", "chat"))
+    parser.add_argument("action", nargs="?", choices=("train", "talk", "chat", "export"))
     parser.add_argument(
-        "text", nargs="?", help="a text file to learn from; or a command of my_chat.py"
+        "text",
+        nargs="?",
+        help="a text file to learn from; a command of my_chat.py; a folder to export to",
     )
     parser.add_argument("--out", type=Path, help="another folder than the one of your progress")
     parser.add_argument("--report", action="store_true", help="show the report card")
@@ -49,6 +52,11 @@ def main(arguments=None):
             print(f"\nAs a page to keep: {folder / PAGE}")
             return 0
         text = Path(options.text) if options.text else None
+        if options.action == "export":
+            if text is None or rest:
+                parser.error("export takes one folder: course.py mine export FOLDER")
+            print(desk.export(folder, text))
+            return 0
         if text and options.action != "chat" and not text.is_file():
             raise ValueError(f"there is no file {text}")
         # what my_chat.py prints may go on into a file or a program

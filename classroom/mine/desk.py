@@ -17,7 +17,10 @@ from classroom.study import progress as study
 from classroom.study.measure import measure, tales_file
 from classroom.study.report_card import ReportCard
 from classroom.turns import kept
+from helpers.checkpoint import load_model
 from helpers.files import write_whole
+from helpers.interchange.gguf import export_gguf
+from helpers.interchange.hugging_face import export_hf
 
 FILE, RUN = LLM.name, "my_llm"
 
@@ -68,6 +71,27 @@ def _put_aside(run: Path) -> Path:
 def talk(folder: Path, *options: str) -> int:
     """Talk with the model that my_llm.py trained; return the exit status."""
     return subprocess.call([sys.executable, FILE, "talk", "--out", RUN, *options], cwd=folder)
+
+
+def export(folder: Path, place: Path) -> str:
+    """Write the model that my_llm.py trained for other programs; return where what is, in words.
+
+    The file's models are those of `helpers`, so its exports take them. Raises ValueError where there
+    is no trained model.
+    """
+    trained = folder / RUN / "model"
+    if not trained.is_dir():
+        raise ValueError(f"there is no trained model in {folder / RUN}: first course.py mine train")
+    model, tokenizer = load_model(trained)
+    if tokenizer is None:
+        raise ValueError(f"{trained} has no tokenizer")
+    place.mkdir(parents=True, exist_ok=True)
+    theirs = export_hf(model, tokenizer, place / "transformers")
+    gguf = export_gguf(model, tokenizer, place / f"{RUN}.gguf")
+    return (
+        f"for transformers (AutoModelForCausalLM): {theirs}\n"
+        f"for llama.cpp: {gguf}; for Ollama the Modelfile beside it"
+    )
 
 
 def chat(folder: Path, *arguments: str) -> int:
