@@ -9,11 +9,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from helpers.config import PRESETS
-from helpers.fast.llama import FastRMSNorm, MergedAttention, merge, merge_products, of_one_token
+from helpers.fast.llama import MergedAttention, merge, merge_products
 from helpers.generate import generate
 from helpers.kv_cache import KVCache
 from helpers.llama import Llama, LlamaConfig
-from helpers.llama.model import RMSNorm
 from helpers.model import GPT
 
 SMALL = LlamaConfig(64, 32, 32, 48, n_heads=4, n_layers=2, n_kv_heads=2)
@@ -83,23 +82,6 @@ def test_bfloat16_stays_bfloat16(pair):
 def test_fewer_products_are_made(pair):
     linear = [sum(isinstance(each, nn.Linear) for each in model.modules()) for model in pair]
     assert linear == [7 * SMALL.n_layers + 1, 4 * SMALL.n_layers + 1]
-
-
-def test_one_token_by_hand():
-    """Two query heads share one key head; the second key is nearer by ln 3 after scaling."""
-    queries = torch.tensor([[[[1.0, 0.0]], [[0.0, 0.0]]]])
-    keys = torch.tensor([[[[0.0, 0.0], [2**0.5 * torch.tensor(3.0).log(), 0.0]]]])
-    values = torch.tensor([[[[0.0, 4.0], [4.0, 0.0]]]])
-    assert_close(of_one_token(queries, keys, values), torch.tensor([[[[3.0, 1.0], [2.0, 2.0]]]]))
-
-
-@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
-def test_the_norm_is_the_norm(size):
-    plain, fast = RMSNorm(24), FastRMSNorm(24)
-    fast.load_state_dict(plain.state_dict())
-    x = size * torch.randn(2, 5, 24)
-    assert_close(fast(x), plain(x), atol=1e-5, rtol=1e-5)
-    assert_close(fast(0 * x), 0 * x)
 
 
 def test_merged_layers_stand_side_by_side():

@@ -1,12 +1,12 @@
-"""A Llama that writes faster: fewer and larger products for each new token.
+"""A Llama that writes faster: fewer and larger operations for each new token.
 
 One token is one vector, and to start an operation on it takes longer than to compute it. So matrices
 that read the same x become one: queries, keys and values; gate and expansion. Queries and keys are
-rotated together, key heads are shared and not copied, and a norm takes six operations for PyTorch's
-eleven. Source of the merged products: Shoeybi et al. 2019 (Megatron-LM); vLLM and llama.cpp merge, too.
+rotated together, and key heads are shared, not copied. Source of the merged products: Shoeybi et al.
+2019 (Megatron-LM); vLLM and llama.cpp merge, too.
 
-Shapes: B sequences, T new tokens, C embedding dimensions, H query heads, G key and value heads,
-D dimensions per head, F hidden dimensions.
+Shapes: B sequences, T new tokens, S tokens so far, C embedding dimensions, H query heads, G key and
+value heads, D dimensions per head, F hidden dimensions.
 """
 
 from typing import cast
@@ -17,21 +17,9 @@ from torch.nn import functional as F
 
 from helpers.attention import causal_mask
 from helpers.kv_cache import KVCache
-from helpers.llama.model import GroupedQueryAttention, Llama, RMSNorm, SwiGLU
+from helpers.llama.model import GroupedQueryAttention, Llama, SwiGLU
 
-
-class FastRMSNorm(RMSNorm):
-    """`RMSNorm` with the same scale, (..., C) to (..., C), in fewer operations.
-
-    >>> x = torch.randn(2, 8)
-    >>> torch.allclose(FastRMSNorm(8)(x), RMSNorm(8)(x), atol=1e-6)
-    True
-    """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        wide = x.float()
-        mean_square = wide.square().mean(dim=-1, keepdim=True)
-        return (wide * torch.rsqrt(mean_square + self.epsilon)).to(x.dtype) * self.scale
+Angles = tuple[torch.Tensor, torch.Tensor]
 
 
 class MergedAttention(GroupedQueryAttention):
@@ -47,41 +35,35 @@ class MergedAttention(GroupedQueryAttention):
         self.output, self.norm_query, self.norm_key = layer.output, layer.norm_query, layer.norm_key
 
     def forward(
-        self,
-        x: torch.Tensor,
-        angles: tuple[torch.Tensor, torch.Tensor],
-        cache: KVCache | None = None,
-        layer: int = 0,
+        self, x: torch.Tensor, angles: Angles, cache: KVCache | None = None, layer: int = 0
     ) -> torch.Tensor:
         """Mix (B, T, C) into (B, T, C); see `GroupedQueryAttention.forward`."""
         queries, keys, values = self.project(x, angles)
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (B, G, S, D)
         new, known = queries.shape[2], keys.shape[2]
-        if new == 1:
-            return self.output(of_one_token(queries, keys, values).flatten(1)[:, None])
         context = F.scaled_dot_product_attention(
             queries,
             keys,
             values,
-            attn_mask=causal_mask(new, known).to(x.device) if known > new else None,
-            is_causal=new == known,
+            attn_mask=causal_mask(new, known).to(x.device) if known > new > 1 else None,
+            is_causal=new == known > 1,
             enable_gqa=self.n_heads != self.n_kv_heads,
         )  # (B, H, T, D)
         return self.output(context.transpose(1, 2).flatten(2))  # (B, T, C)
 
     def project(
-        self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor]
+        self, x: torch.Tensor, angles: Angles
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Make rotated queries (B, H, T, D) and keys, and values, (B, G, T, D), from (B, T, C)."""
         n_kv, turned = self.n_kv_heads, self.n_heads + self.n_kv_heads
         heads = self.merged(x).unflatten(-1, (turned + n_kv, -1)).transpose(1, 2)
-        queries, keys = heads[:, : self.n_heads], heads[:, self.n_heads : turned]
         if not isinstance(self.norm_query, nn.Identity):
-            heads = torch.cat([self.norm_query(queries), self.norm_key(keys), heads[:, turned:]], 1)
+            queries, keys, values = heads.split((self.n_heads, n_kv, n_kv), dim=1)
+            heads = torch.cat([self.norm_query(queries), self.norm_key(keys), values], dim=1)
         cosines, sines = angles  # (T, D)
         rotated = heads[:, :turned]
-        rotated = rotated * cosines + rotated.roll(rotated.shape[-1] // 2, dims=-1) * sines
+        rotated = torch.addcmul(rotated * cosines, rotated.roll(cosines.shape[-1] // 2, -1), sines)
         return rotated[:, : self.n_heads], rotated[:, self.n_heads :], heads[:, turned:]
 
 
@@ -100,25 +82,12 @@ class MergedSwiGLU(SwiGLU):
 class MergedLlama(Llama):
     """`Llama` whose angles are laid out for `MergedAttention`."""
 
-    def angles(self, token_ids: torch.Tensor, past: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    def angles(self, token_ids: torch.Tensor, past: int = 0) -> Angles:
         """The rotary cosines, twice, and the sines, first negative, then positive: (T, D) each."""
         cosines, sines = super().angles(token_ids, past)
         dtype = self.token_embedding.weight.dtype
         both = torch.cat([cosines, cosines], dim=-1), torch.cat([-sines, sines], dim=-1)
         return both[0].to(dtype), both[1].to(dtype)
-
-
-def of_one_token(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Attention of one new token, (B, H, 1, D), to all so far, (B, G, S, D): (B, G, H / G, D).
-
-    The query heads that share keys are the rows of one product; no key is copied.
-
-    >>> of_one_token(torch.ones(1, 4, 1, 2), *torch.ones(2, 1, 2, 3, 2)).shape
-    torch.Size([1, 2, 2, 2])
-    """
-    groups = queries.reshape(len(queries), keys.shape[1], -1, queries.shape[-1])  # (B, G, H / G, D)
-    scores = groups @ keys.mT / queries.shape[-1] ** 0.5  # (B, G, H / G, S)
-    return scores.softmax(dim=-1) @ values
 
 
 def merge(*layers: nn.Linear) -> nn.Linear:
@@ -152,8 +121,5 @@ def merge_products(model: nn.Module) -> nn.Module:
     for block in model.blocks:
         block.attention = MergedAttention(cast(GroupedQueryAttention, block.attention))
         block.feed_forward = MergedSwiGLU(cast(SwiGLU, block.feed_forward))
-    for module in model.modules():
-        if type(module) is RMSNorm:
-            module.__class__ = FastRMSNorm
     model.__class__ = MergedLlama
     return model
