@@ -9,7 +9,7 @@ Settings were chosen on the validation problems; figures are from the test probl
 
 - main: Countdown, and sorting, whose rule reaches lists longer than any in training
 - parts: the same with fewer steps, with one part of GRPO or the curriculum removed at a time, with a
-  reward that can be hacked or that asks for true values as well, and with four tries instead of one
+  reward that can be hacked or does not ask for true values, and with four tries instead of one
 - controls: programs that search, the most frequent form, imitation of solutions
 - distillation: the course's GPT teaches a smaller one
 
@@ -59,7 +59,7 @@ PARTS = {
     "no KL": {"kl": 0.0},
     "no curriculum": {"easier_steps": 0, "easier_later": 0.0},
 }
-HACKED, HONEST = "reward that believes", "reward for true values"
+HACKED, TARGET_ALONE = "reward that believes", "reward for the target alone"
 FOUR_TRIES, IMITATION = "four tries", "imitation of solutions"
 SAMPLES = 64  # answers per problem, for pass@k
 TRAINED_LENGTHS, LONGER = (2, 3, 4, 5, 6), (7, 8, 9)
@@ -232,7 +232,7 @@ def measure(runs, seeds=SEEDS):
         found["sorting"].append(runs.sorting(seed))
     variants = {name: (Countdown(), change, False) for name, change in PARTS.items()}
     variants[HACKED] = Countdown(score=countdown.trusting_reward), {}, False
-    variants[HONEST] = Countdown(score=countdown.honest_reward), {}, False
+    variants[TARGET_ALONE] = Countdown(score=countdown.reward), {}, False
     variants[FOUR_TRIES] = Countdown(most_tries=4), {}, False
     variants[IMITATION] = Countdown(), {}, True
     for name, (task, change, imitated) in variants.items():

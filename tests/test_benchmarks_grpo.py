@@ -291,7 +291,7 @@ def test_everything_runs_for_two_steps(capsys):
     for name in (
         *grpo.PARTS,
         grpo.HACKED,
-        grpo.HONEST,
+        grpo.TARGET_ALONE,
         grpo.FOUR_TRIES,
         grpo.IMITATION,
         *grpo._grpo_distil.WAYS,
