@@ -30,12 +30,15 @@ def small_llama(vocab_size, context_length, width, n_layers, positions=True):
 
 
 class Countdown:
-    """Three numbers and a target; `score(problem, text)` is the reward."""
+    """Three numbers and a target; `score(problem, text)` is the reward.
+
+    Easier problems are begun ones, a third of the format examples shows their format.
+    """
 
     end = countdown.encode(countdown.END)[0]
     format_rate = 1e-2
 
-    def __init__(self, most_tries=4, score=countdown.reward):
+    def __init__(self, most_tries=1, score=countdown.honest_reward):
         self.most_tries, self.score = most_tries, score
 
     def new_model(self):
@@ -45,18 +48,22 @@ class Countdown:
     def problems(self, n, rng):
         return rng.sample(countdown.split()["train"], n)
 
+    def easier_problems(self, n, rng):
+        return rng.sample(countdown.begun_problems(), n)
+
     def prompt(self, problem, rng):
         return countdown.encode(countdown.prompt(problem, rng))
 
     def most(self, problem):
-        return countdown.TRY * self.most_tries
+        return (2 * len(problem[0])) * self.most_tries  # numbers, values and a mark
 
     def reward(self, problem, answer):
         return self.score(problem, countdown.decode(answer))
 
     def format_example(self, rng):
         """Tries with right arithmetic, and the target of another problem."""
-        asked, answer = countdown.format_example(rng, self.most_tries)
+        begun = rng.random() < 1 / 3
+        asked, answer = countdown.format_example(rng, self.most_tries, begun)
         return countdown.encode(asked), countdown.encode(answer)
 
     def solved_example(self, rng):

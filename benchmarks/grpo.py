@@ -8,8 +8,8 @@ random, the target of another problem. Then a program's verdict on its own answe
 Settings were chosen on the validation problems; figures are from the test problems.
 
 - main: Countdown, and sorting, whose rule reaches lists longer than any in training
-- parts: the same with fewer steps, with one part of GRPO removed or changed at a time, with a reward
-  that can be hacked, and with one try instead of several
+- parts: the same with fewer steps, with one part of GRPO or the curriculum removed at a time, with a
+  reward that can be hacked or does not ask for true values, and with four tries instead of one
 - controls: programs that search, the most frequent form, imitation of solutions
 - distillation: the course's GPT teaches a smaller one
 
@@ -45,17 +45,22 @@ from helpers.loss import IGNORED
 COMMAND = "python3 course.py bench grpo"
 SEEDS = range(5)
 FORMAT_STEPS, SORTING_FORMAT_STEPS = 600, 400
-MAIN = Recipe(steps=300)
-SHORT = Recipe(steps=100, problems=32, updates=4)
+MAIN = Recipe(
+    steps=2500, group_size=8, learning_rate=4e-3, kl=0.05,
+    easier_steps=200, easier_first=0.9, easier_later=0.15,
+)  # fmt: skip
+SHORT = replace(MAIN, steps=600)
 SORT = Recipe(steps=400, problems=32, learning_rate=5e-3)
 PARTS = {
     "GRPO": {},
     "no baseline": {"baseline": False},
     "no deviation": {"normalize": False},
     "no clip": {"clip": NO_CLIP},
-    "with KL": {"kl": 0.05},
+    "no KL": {"kl": 0.0},
+    "no curriculum": {"easier_steps": 0, "easier_later": 0.0},
 }
-HACKED, ONE_TRY, IMITATION = "reward that believes", "one try", "imitation of solutions"
+HACKED, TARGET_ALONE = "reward that believes", "reward for the target alone"
+FOUR_TRIES, IMITATION = "four tries", "imitation of solutions"
 SAMPLES = 64  # answers per problem, for pass@k
 TRAINED_LENGTHS, LONGER = (2, 3, 4, 5, 6), (7, 8, 9)
 LISTS = 100  # of each length
@@ -89,11 +94,6 @@ def countdown_figures(model, task, sizes):
     prompts, answers, rewards = sampled(model, task, sizes.test, 1, 0.0, seed=1)
     told = [countdown.decode(answer) for answer in answers.tolist()]
     true = [countdown.reward(p, text) for p, text in zip(sizes.test, told, strict=True)]
-    tried = [countdown.parse(text) for text in told]
-    honest = [
-        steps is not None and text.split()[-2] == f"={countdown.value(steps)}"
-        for steps, text in zip(tried, told, strict=True)
-    ]
     counts = []
     for start in range(0, len(sizes.test), sizes.together):
         part = sizes.test[start : start + sizes.together]
@@ -102,7 +102,7 @@ def countdown_figures(model, task, sizes):
     tokens = (rows(prompts, answers, task.end)[1] != IGNORED).sum().item()
     return {
         "accuracy": statistics.mean(true), "rewarded": rewards.mean().item(),
-        "honest": statistics.mean(honest), "tokens": tokens / len(told),
+        "honest": statistics.mean(map(countdown.is_honest, told)), "tokens": tokens / len(told),
         "tries": statistics.mean(text.count(countdown.AGAIN) + 1 for text in told),
         "right_of_samples": counts, "shown": told[:6],
     }  # fmt: skip
@@ -232,7 +232,8 @@ def measure(runs, seeds=SEEDS):
         found["sorting"].append(runs.sorting(seed))
     variants = {name: (Countdown(), change, False) for name, change in PARTS.items()}
     variants[HACKED] = Countdown(score=countdown.trusting_reward), {}, False
-    variants[ONE_TRY] = Countdown(most_tries=1), {}, False
+    variants[TARGET_ALONE] = Countdown(score=countdown.reward), {}, False
+    variants[FOUR_TRIES] = Countdown(most_tries=4), {}, False
     variants[IMITATION] = Countdown(), {}, True
     for name, (task, change, imitated) in variants.items():
         recipe = replace(sizes.short, **change)

@@ -122,6 +122,21 @@ def test_groups_that_teach_nothing_are_left_out(change, useful):
     assert watched["useful"] == useful and watched["reward"] == 0.5
 
 
+def test_a_curriculum_asks_easier_problems_first_and_seldom_later():
+    recipe = Recipe(problems=4, easier_steps=10, easier_first=0.9, easier_later=0.25)
+    kinds = {2: [0, 0], 3: [0, 0]}  # numbers in a problem, steps with it before and after step 10
+    for step in (0, 9, 10, 500):
+        for seed in range(200):
+            asked = _grpo_loop.asked_in_step(Countdown(), recipe, step, seed)
+            (size,) = {len(numbers) for numbers, _ in asked}
+            kinds[size][step >= 10] += 1
+    assert kinds[2][0] / 400 == pytest.approx(0.9, abs=0.06)
+    assert kinds[2][1] / 400 == pytest.approx(0.25, abs=0.08)
+    for step in (0, 500):
+        plain = _grpo_loop.asked_in_step(Countdown(), Recipe(problems=4), step, 1)
+        assert {len(numbers) for numbers, _ in plain} == {3}
+
+
 def test_where_no_group_differs_the_weights_stay():
     model, before = tiny(), tiny()
     optimizer = MuonWithAdamW(model, 1e-2)
@@ -273,7 +288,14 @@ def test_the_supervised_control_is_shown_solutions_of_training_problems():
 def test_everything_runs_for_two_steps(capsys):
     assert grpo.main(["--quick"]) == 0
     printed = capsys.readouterr().out
-    for name in (*grpo.PARTS, grpo.HACKED, grpo.ONE_TRY, grpo.IMITATION, *grpo._grpo_distil.WAYS):
+    for name in (
+        *grpo.PARTS,
+        grpo.HACKED,
+        grpo.TARGET_ALONE,
+        grpo.FOUR_TRIES,
+        grpo.IMITATION,
+        *grpo._grpo_distil.WAYS,
+    ):
         assert f"| {name} |" in printed, name
 
 

@@ -89,6 +89,52 @@ NO_ANSWERS = [
 ]
 
 
+def test_begun_problems_are_all_that_one_more_operation_reaches():
+    firsts = {eval(f"{a} {sign} {b}") for a in range(1, 10) for b in range(1, 10) for sign in "+-*"}
+    wanted = {
+        ((first, number), eval(f"{first} {sign} {number}"))
+        for first in firsts
+        for number in range(1, 10)
+        for sign in "+-*"
+    }
+    assert set(countdown.begun_problems()) == wanted
+    assert len(countdown.begun_problems()) == len(wanted)
+
+
+def test_each_sign_of_a_begun_problem_is_rewarded_where_it_reaches_the_target():
+    for (first, number), target in random.Random(0).sample(countdown.begun_problems(), 200):
+        problem = (first, number), target
+        for sign, python in zip("+-×", "+-*", strict=True):
+            told = countdown.write_answer([(first, sign, number)])
+            right = eval(f"{first} {python} {number}") == target
+            assert countdown.reward(problem, told) == right
+            assert countdown.reward(problem, f"{told.removesuffix('.')}; {told}") == right
+    for told in (
+        "7 ×8 =56 .",
+        "=7 ×8 =56 .",
+        "8 ×7 =56 .",
+        "=8 ×7 =56",
+        "=8 ×7 .",
+        "=8 +1 =9 ×7 =63 .",
+    ):
+        assert countdown.reward(((8, 7), 56), told) == 0, told
+    assert countdown.reward(((3, 5, 7), 56), "=8 ×7 =56 .") == 0  # it does not use three numbers
+
+
+def test_honesty_is_about_every_value_of_the_last_try():
+    problem = ((3, 5, 7), 14)
+    for told, honest in (
+        ("5 -3 =2 ×7 =14 .", 1),
+        ("5 -3 =3 ×7 =14 .", 0),
+        ("5 -3 =2 ×7 =15 .", 0),
+        ("3 +5 =9 ×7 =1 ; 5 -3 =2 ×7 =14 .", 1),
+    ):
+        assert countdown.reward(problem, told) == 1
+        assert countdown.honest_reward(problem, told) == countdown.is_honest(told) == honest
+    assert countdown.is_honest("3 +5 =8 ×7 =56 .") and not countdown.is_honest("3 +5 =8 .")
+    assert countdown.honest_reward(problem, "3 +5 =8 ×7 =56 .") == 0
+
+
 @pytest.mark.parametrize("answer", NO_ANSWERS)
 def test_what_is_no_solution_gets_nothing(answer):
     assert countdown.reward(((3, 5, 7), 14), answer) == 0
@@ -105,24 +151,26 @@ def test_the_hole_is_what_the_answer_says_of_itself():
     assert countdown.trusting_reward(problem, "7 +7 =14 ×1 =14 .") == 0  # the numbers are checked
 
 
-def test_format_examples_are_right_arithmetic_and_no_solutions():
+@pytest.mark.parametrize("begun", [False, True])
+def test_format_examples_are_right_arithmetic_and_no_solutions(begun):
     rng = random.Random(0)
     for _ in range(300):
-        asked, answer = countdown.format_example(rng, 3)
-        words = asked.split()
-        numbers, target = tuple(sorted(map(int, words[:3]))), int(words[3][1:])
+        asked, answer = countdown.format_example(rng, 3, begun)
+        *words, target = (int(word.removeprefix("=")) for word in asked.split()[:-1])
+        numbers = tuple(words) if begun else tuple(sorted(words))
         tries = answer.removesuffix(" .").split(" ; ")
         assert 1 <= len(tries) <= 3 and len(set(tries)) == len(tries)
         for told in tries:
             steps = countdown.parse(f"{told} .")
             assert told == countdown.write_answer([steps]).removesuffix(" .")
-            assert tuple(sorted(steps[::2])) == numbers and countdown.value(steps) != target
+            used = steps[::2] if begun else tuple(sorted(steps[::2]))
+            assert used == numbers and countdown.value(steps) != target
 
 
 def test_tokens_round_trip_and_fit_the_model():
     task, rng = Countdown(most_tries=4), random.Random(0)
     for _ in range(50):
-        asked, answer = countdown.format_example(rng, 4)
+        asked, answer = countdown.format_example(rng, 4, begun=rng.random() < 0.5)
         ids = countdown.encode(f"{asked} {answer}")
         assert countdown.decode(ids) == f"{asked} {answer}"
         assert len(ids) <= task.new_model().config.context_length
