@@ -15,6 +15,7 @@ COMMANDS = (
     ("setup", True, "make .venv with the tested packages, fetch a chat model (--small: do not)"),
     ("test", True, "unit tests and every notebook; --quick, --browser, --colab: see test --help"),
     ("chat", True, "talk to SmolLM2 or the course's chat model; --model FOLDER for one of yours"),
+    ("finetune", True, "a chat of your own from a table of questions: finetune FILE.csv"),
     ("train", True, "train a GPT: train --corpus pydocs --preset laptop; see train --help"),
     ("mine", True, "write my_llm.py from what you wrote; mine train, mine talk, mine --report"),
     ("run", True, "run all notebooks in order; web pages of them in build/"),

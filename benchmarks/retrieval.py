@@ -16,6 +16,9 @@ The last two need to know what answers: for 180 questions drawn at random the pa
 before anything was tuned (retrieval_truth.json), from those that a search with the question or with its
 answer finds. What was found by neither counts as wrong, so both are lower bounds. A run that was stopped
 goes on with what it has. Notebook 10 shows the figures of retrieval.json.
+
+Two of the ways search the training wordings of all questions in place of the notes, and lead to the note
+of the question that was found; the control leaves out the wordings of the very question that is asked.
 """
 
 import hashlib
@@ -70,28 +73,61 @@ def truth():
     return {row["question"]: [tuple(each) for each in row["answered_in"]] for row in rows}
 
 
+class KnownQuestions:
+    """The training wordings of the course's questions: an index of what was asked before."""
+
+    def __init__(self, encoder):
+        pairs = [
+            (number, words)
+            for number, question in enumerate(load_course_qa())
+            if question.lecture
+            for words in question.split("train")
+        ]
+        self.numbers = torch.tensor([number for number, _ in pairs])
+        lectures = [question.lecture for question in load_course_qa()]
+        self.lectures = torch.tensor(lectures)[self.numbers]
+        self.vectors, self.seconds = kept_vectors(encoder, [words for _, words in pairs])
+
+    def scores(self, vector, n_notes, without=None):
+        """The cosine of the nearest wording that belongs to each note, (n_notes,).
+
+        `without` leaves out all wordings of that question, as if nobody had asked it before.
+        """
+        nearness = self.vectors @ vector
+        if without is not None:
+            nearness = nearness.masked_fill(self.numbers == without, -1.0)
+        return torch.full((n_notes,), -1.0).scatter_reduce(0, self.lectures, nearness, "amax")
+
+
+def kept_vectors(encoder, texts):
+    """The vectors of some texts, and the processor seconds that they took; made once."""
+    kept = Path(tempfile.gettempdir()) / f"retrieval-{text_hash(texts)[:16]}.pt"
+    if not kept.is_file():  # a run that was stopped goes on with it
+        began = time.process_time()
+        vectors = encoder.vectors(texts)
+        torch.save((vectors, time.process_time() - began), kept)
+    return torch.load(kept)
+
+
 class Index:
     """The passages of one size, their vectors and their word counts, with the seconds they took."""
 
     def __init__(self, encoder, size):
         self.passages = note_passages(size)
         self.texts = list(map(str, self.passages))
-        kept = Path(tempfile.gettempdir()) / f"retrieval-{text_hash(self.texts)[:16]}.pt"
-        if not kept.is_file():  # a run that was stopped goes on with it
-            began = time.process_time()
-            vectors = encoder.vectors(self.texts)
-            torch.save((vectors, time.process_time() - began), kept)
-        self.vectors, self.vector_seconds = torch.load(kept)
+        self.vectors, self.vector_seconds = kept_vectors(encoder, self.texts)
+        self.known = KnownQuestions(encoder)
         began = time.process_time()
         self.words = BM25(self.texts)
         self.word_seconds = time.process_time() - began
         self.word_scores = cache(self.words.scores)  # asked again for every weight
 
-    def scores(self, vector, text, weight=0.5):
-        """The scores (N,) of every way for one question and its vector."""
+    def scores(self, vector, text, weight=0.5, number=None):
+        """The scores (N,) of every way for one question, its vector and its number."""
         meaning, every_word = self.vectors @ vector, self.word_scores(text)
         words = self.word_scores(content_words(text))
         both = (1 - weight) * standardized(meaning) + weight * standardized(words)
+        single = self.one_for_each_note(both)
         return {
             "MiniLM": meaning,
             "BM25": every_word,
@@ -99,8 +135,16 @@ class Index:
             "BM25, content words": words,
             "ranks of both, content words": fuse(meaning, words),
             "sum of both": both,
-            "sum of both, one passage per note": self.one_for_each_note(both),
+            "sum of both, one passage per note": single,
+            "known questions": self.by_known_questions(vector, single),
+            "known questions, all but this one": self.by_known_questions(vector, single, number),
         }
+
+    def by_known_questions(self, vector, single, without=None):
+        """The scores (N,): each note's one passage has that of its nearest known question."""
+        notes = torch.tensor([passage.lecture for passage in self.passages])
+        nearest = self.known.scores(vector, int(notes.max()) + 1, without)[notes]
+        return nearest.masked_fill(single.isneginf(), -torch.inf)
 
     def one_for_each_note(self, scores):
         """The scores of each note's best passage, those of all others at the end."""
@@ -138,7 +182,7 @@ def hits(index, encoder, half, weight, depths=DEPTHS):
     texts, answers, found = asked(half), truth(), {}
     vectors = vectors_of(encoder, tuple(texts.values()))
     for (number, text), vector in zip(texts.items(), vectors, strict=True):
-        for way, scores in index.scores(vector, text, weight).items():
+        for way, scores in index.scores(vector, text, weight, number).items():
             for depth in depths:
                 right = index.right(best_places(scores, depth), number, answers)
                 for ruler, hit in right.items():

@@ -15,12 +15,13 @@ streams: streams.shards streams.sources
 training: optim checkpoint compression runs.progress runs.log runs.safety runs.board runs.run train
 looking: landscape copying_start
 adapting: pretrained baselines classifier instructions lora difference preferences reinforce
-talking: evaluate judge chat
+talking: evaluate judge assistant.refusal chat
 llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load llama.chat
 out: interchange.templates interchange.hugging_face interchange.gguf
 family: family.encoder family.encoder_decoder family.bert family.scores family.recurrent family.vision family.fit
 search: family.word_pieces family.sentences family.search
-speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.compiled fast.speed_up fast.distributed fast.speculative
+speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.head_loss fast.lora fast.compiled fast.speed_up fast.distributed fast.speculative
+assistant: assistant.adapter assistant.rows assistant.learning assistant.asking assistant.chat assistant.wordings assistant.making
 """
 
 import os

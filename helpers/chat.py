@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from helpers.assistant.refusal import Refusal, load_refusal
 from helpers.bpe import BPETokenizer
 from helpers.checkpoint import load_model
 from helpers.difference import add_difference
@@ -27,7 +28,8 @@ class ChatModel:
 
     `load` returns (model, tokenizer); it is called when the first text arrives. `options` go to
     `helpers.generate.generate`; by default decoding is greedy. `left_out` says after each answer
-    what did not fit into the context, or is empty. Raises ValueError for `max_new_tokens` below 1.
+    what did not fit into the context, or is empty. With a `refusal`, greedy answers of which the model
+    is too unsure are replaced by one that says so. Raises ValueError for `max_new_tokens` below 1.
     """
 
     kind = "chat"
@@ -38,11 +40,12 @@ class ChatModel:
         load: Callable[[], tuple[Any, BPETokenizer]],
         prompt_format: PromptFormat = format_chat,
         max_new_tokens: int = 100,
+        refusal: Refusal | None = None,
         **options: Any,
     ):
         check_whole("max_new_tokens", max_new_tokens, least=1)
         self.name, self._load, self.prompt_format = name, cache(load), prompt_format
-        self.max_new_tokens, self.options = max_new_tokens, options
+        self.max_new_tokens, self.options, self.refusal = max_new_tokens, options, refusal
         self.reset()
 
     @cached_property
@@ -81,15 +84,26 @@ class ChatModel:
         decoder, said = codecs.getincrementaldecoder("utf-8")("replace"), ""
         options = {"stop_id": end_id, **self.options}
         try:
-            for token in generate(model, token_ids, self.max_new_tokens, **options):
-                if token.item() == end_id:
+            steps = generate(model, token_ids, self.max_new_tokens, **options)
+            new = (step.item() for step in steps)
+            for token in self._unless_refused(token_ids[0].tolist(), new):
+                if token == end_id:
                     break
-                piece = decoder.decode(tokenizer.decode_bytes([token.item()]))
+                piece = decoder.decode(tokenizer.decode_bytes([token]))
                 shown = piece if said.strip() else piece.lstrip()
                 said += piece
                 yield shown
         finally:
             self.turns.append((text.strip(), said))
+
+    def _unless_refused(self, prompt_ids, new):
+        """The new token ids, or those of a refusal. Only a whole greedy answer can be judged."""
+        if self.refusal is None or self.options.get("temperature"):
+            return new
+        answer_ids = list(new)
+        if self.refusal.refuses(self._parts[0], prompt_ids, answer_ids):
+            return self._parts[1].encode_ordinary(f" {self.refusal.says}")
+        return answer_ids
 
     def end_id(self) -> int:
         """The id of the token that ends an answer."""
@@ -154,5 +168,9 @@ def load_chat_model(
 
 
 def course_chat(**options: Any) -> ChatModel:
-    """The course's chat model, loaded when the first text arrives."""
+    """The course's chat model, loaded when the first text arrives; it refuses what it cannot know.
+
+    `refusal=None` gives every answer as it is.
+    """
+    options = {"refusal": load_refusal(CHAT_MODEL), **options}
     return ChatModel("the course's chat model", load_chat_model, **options)

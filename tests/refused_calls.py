@@ -357,6 +357,7 @@ REFUSED = {
         (lambda: tasks.sample(1, 0, kinds=["x"]), ValueError),
         (lambda: tasks.sample(1, 0, kinds=[]), ValueError),
         (lambda: course_qa.questions("x"), ValueError),
+        (lambda: course_qa.foreign_questions("forum"), ValueError),
         (lambda: Grammar("", "x"), ValueError),
         (lambda: tales.sample("3", 0), TypeError),
         (lambda: tales.sample(1.5, 0), TypeError),

@@ -47,6 +47,39 @@ def test_one_passage_per_note(index):
     assert kept.tolist() == pytest.approx([-torch.inf, 0.9, 0.7, 0.1])
 
 
+@pytest.fixture
+def known(monkeypatch):
+    """Three questions of notes 2, 2 and 7 with one wording each, whose vectors are known."""
+    made = object.__new__(retrieval.KnownQuestions)
+    made.numbers, made.lectures = torch.tensor([0, 1, 2]), torch.tensor([2, 2, 7])
+    made.vectors = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    return made
+
+
+def test_known_questions_lead_to_the_note_of_the_nearest(known):
+    scores = known.scores(torch.tensor([0.6, 0.8]), n_notes=10)
+    assert scores[[2, 7, 9]].tolist() == pytest.approx([1.0, 0.8, -1.0])
+
+
+def test_the_control_leaves_out_the_wordings_of_the_question_itself(known):
+    scores = known.scores(torch.tensor([0.6, 0.8]), n_notes=10, without=1)
+    assert scores[[2, 7]].tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_known_questions_choose_among_each_notes_one_passage(index, known):
+    index.known = known
+    single = torch.tensor([-torch.inf, 0.9, 0.7, 0.1])
+    found = index.by_known_questions(torch.tensor([0.0, 1.0]), single)
+    assert found.tolist() == pytest.approx([-torch.inf, 0.8, 1.0, -1.0])
+
+
+def test_the_known_wordings_are_none_of_those_asked():
+    known = {words for question in load_course_qa() for words in question.split("train")}
+    assert not known & {
+        words for half in retrieval.HALVES for words in retrieval.asked(half).values()
+    }
+
+
 def test_standardized_by_hand():
     assert retrieval.standardized(torch.tensor([1.0, 2.0, 3.0])).tolist() == [-1.0, 0.0, 1.0]
     assert retrieval.standardized(torch.zeros(3)).tolist() == [0.0, 0.0, 0.0]

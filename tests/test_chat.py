@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.assistant.refusal import Refusal, answer_score
 from helpers.bpe import BPETokenizer
 from helpers.chat import ChatModel, load_chat_model
 from helpers.checkpoint import save_model
@@ -54,6 +55,26 @@ def test_it_answers_and_streams_the_same(parts):
     pieces = list(talker(parts).stream("hello"))
     assert len(pieces) > 3 and "".join(pieces) == "good day, é!"
     assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_it_refuses_what_it_is_unsure_of(parts):
+    score = {}
+    for text in ("hello", "cabbage"):
+        chat = talker(parts, max_new_tokens=20)
+        prompt, plain = chat._prompt(text), talker(parts, max_new_tokens=20).respond(text)
+        ids = parts[1].encode_ordinary(f" {plain}")
+        score[text] = answer_score(parts[0], prompt, [*ids, chat.end_id()])
+    assert score["hello"] > score["cabbage"]
+    refusal = Refusal((score["hello"] + score["cabbage"]) / 2, "mean", "no idea")
+    chat = talker(parts, max_new_tokens=20, refusal=refusal)
+    assert chat.respond("cabbage") == "no idea" and chat.turns == [("cabbage", " no idea")]
+    chat.reset()
+    assert "".join(chat.stream("hello")) == "good day, é!"
+    certain = Refusal(0.1, "mean", "no idea")  # above every score
+    assert talker(parts, refusal=certain).respond("hello") == "no idea"
+    # a sampled answer is never as sure as a greedy one, so it is not judged
+    sampled = talker(parts, refusal=certain, temperature=0.5, seed=0)
+    assert sampled.respond("hello") != "no idea"
 
 
 def test_it_remembers_and_forgets(parts):

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from helpers.config import PRESETS
+from helpers.fast import speed_up
+from helpers.fast.lora import FastLoRALinear
 from helpers.lora import LoRALinear, apply_lora, merge_lora
 from helpers.model import GPT
 
@@ -60,6 +62,21 @@ def test_merging_changes_nothing():
     torch.testing.assert_close(merged(IDS), before, atol=1e-5, rtol=0)
     assert merged.state_dict().keys() == small().state_dict().keys()
     assert all(parameter.requires_grad for parameter in merged.parameters())
+
+
+def test_the_faster_layer_is_equal_with_its_gradients():
+    plain, fast = with_corrections(), speed_up(with_corrections())
+    assert {type(m) for m in fast.modules()} >= {FastLoRALinear}
+    for name, value in plain.state_dict().items():
+        fast.state_dict()[name].copy_(value)
+    losses = [model(IDS).square().mean() for model in (plain, fast)]
+    torch.testing.assert_close(*losses)
+    for loss in losses:
+        loss.backward()
+    for (name, ours), theirs in zip(plain.named_parameters(), fast.parameters(), strict=True):
+        if ours.requires_grad:
+            torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-3, msg=name)
+    torch.testing.assert_close(merge_lora(fast)(IDS), plain(IDS), atol=1e-5, rtol=1e-4)
 
 
 def test_bad_input_is_refused():

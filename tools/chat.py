@@ -1,7 +1,9 @@
 """`course.py chat [options]`: talk to SmolLM2, to the course's chat model, or to one of your own.
 
-SmolLM2 is a real chat model; `course.py data smollm2` fetches it, if the set-up has not. Without it
-you talk to the course's own, as with `--model course`.
+SmolLM2 is a real chat model; `course.py data smollm2` fetches it, if the set-up has not. It comes with
+the course's adapter, which knows the lectures and refuses the rest; `--model smollm2` is SmolLM2 as it
+is, and `--adapter FOLDER` one with what `course.py finetune` made. Without SmolLM2 you talk to the
+course's own, as with `--model course`.
 
 Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins a new
 conversation; Ctrl-D or /exit ends. Piped text is answered line by line until it ends.
@@ -12,15 +14,20 @@ import sys
 from pathlib import Path
 
 from classroom.pages.talkers import smollm2
-from helpers.chat import ChatModel, load_chat_model
+from helpers.assistant.adapter import SETTINGS, load_adapter
+from helpers.assistant.chat import load_assistant
+from helpers.assistant.refusal import load_refusal
+from helpers.chat import ASSETS, CHAT_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
+from helpers.files import sha256
 from helpers.limits import check_number
 from helpers.texts import data_folder
 from helpers.texts.sources import CORPORA
 from helpers.tokenizer import END_OF_TEXT
 from tools.terminal import read_as_marked, run_command
 
+ADAPTER = ASSETS / "smollm2_adapter"
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
 
 
@@ -68,16 +75,21 @@ def converse(chat, interactive):
             say(chat, line)
 
 
-def choose(name, options):
-    """The model to talk to: that of a name or folder, or the best one that is here.
+def choose(name, options, adapter=None):
+    """The model to talk to: that of a name, a folder or an adapter, or the best one that is here.
 
     Raises OSError or ValueError where it cannot be loaded.
     """
-    here = (data_folder() / CORPORA["smollm2"].downloads[0].file).is_file()
-    if name == "smollm2" and not here:
+    base = data_folder() / CORPORA["smollm2"].downloads[0].file
+    here = base.is_file()
+    if (name == "smollm2" or adapter) and not here:
         raise ValueError("SmolLM2 is not here; fetch it with: python3 course.py data smollm2")
-    if name == "smollm2" or name is None and here:
-        chat = smollm2(**options)
+    if adapter and name not in (None, "smollm2"):
+        raise ValueError(f"--adapter goes with SmolLM2, not with --model {name}")
+    if name is None and here and not adapter and belongs(ADAPTER, base):
+        adapter = ADAPTER
+    if adapter or name == "smollm2" or name is None and here:
+        chat = load_assistant(adapter, base, speed_up, **options) if adapter else smollm2(**options)
         chat.load()  # what is wrong with it is said now
         return chat
     own = name in (None, "course")
@@ -85,7 +97,14 @@ def choose(name, options):
     if parts[1] is None or END_OF_TEXT not in parts[1].special_tokens:
         raise ValueError(f"{name} holds no tokenizer with {END_OF_TEXT}")
     speed_up(parts[0])
+    options = {"refusal": load_refusal(CHAT_MODEL if own else name), **options}
     return ChatModel("the course's chat model" if own else name, lambda: parts, **options)
+
+
+def belongs(adapter, base):
+    """Whether there is an adapter in a folder, and it was trained on this file."""
+    is_here = (adapter / SETTINGS).is_file()
+    return is_here and load_adapter(adapter).settings.base_sha256 == sha256(base)
 
 
 def main(arguments=None):
@@ -94,13 +113,15 @@ def main(arguments=None):
     parser.add_argument(
         "--model", help="smollm2, course, or a folder that helpers.checkpoint wrote"
     )
+    parser.add_argument("--adapter", type=Path, help="a folder that course.py finetune wrote")
     parser.add_argument("--max-new-tokens", type=int, default=100)
     parser.add_argument("--temperature", type=float, default=0.0)
     options = parser.parse_args(arguments)
     sampling = {"temperature": options.temperature} if options.temperature else {}
     try:
         check_number("temperature", options.temperature, least=0)
-        chat = choose(options.model, {"max_new_tokens": options.max_new_tokens, **sampling})
+        sampling["max_new_tokens"] = options.max_new_tokens
+        chat = choose(options.model, sampling, options.adapter)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

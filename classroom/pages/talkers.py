@@ -19,12 +19,13 @@ Nothing is contacted unless you name it. Each has a `name`, a `kind` ("base" con
 import json
 import os
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import torch
 
 from classroom.pages.chat_server import ChatServer
+from helpers.assistant.refusal import load_refusal
 from helpers.bpe import BPETokenizer
 from helpers.bpe.files import from_printable
 from helpers.chat import BASE_MODEL, ChatModel, load_chat_model
@@ -123,8 +124,11 @@ def find_gpts(environment=None):
     if (own / "model.safetensors").is_file():
         gpts.append(BaseGPT("the course's own GPT", lambda: _faster(load_model(own))))
         if any(chat.glob("*.safetensors")):
+            load = partial(load_chat_model, chat, own)
             gpts.append(
-                ChatModel("the course's chat model", lambda: _faster(load_chat_model(chat, own)))
+                ChatModel(
+                    "the course's chat model", lambda: _faster(load()), refusal=load_refusal(chat)
+                )
             )
     if all(f.is_file() for f in _files("smollm2")):
         gpts.append(smollm2())

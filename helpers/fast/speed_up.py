@@ -4,11 +4,17 @@ from torch import nn
 
 from helpers.attention import MultiHeadAttention
 from helpers.fast.attention import FastAttention
+from helpers.fast.lora import FastLoRALinear
 from helpers.fast.packing import pack_weights
 from helpers.fast.products import FastLinear
 from helpers.fast.quantize import quantize_int8
+from helpers.lora import LoRALinear
 
-FASTER = {nn.Linear: FastLinear, MultiHeadAttention: FastAttention}
+FASTER = {
+    nn.Linear: FastLinear,
+    MultiHeadAttention: FastAttention,
+    LoRALinear: FastLoRALinear,
+}
 
 
 def speed_up(model: nn.Module, generation: bool = False, eight_bits: bool = False) -> nn.Module:

@@ -1,0 +1,117 @@
+"""Ask an assistant many questions at once, and score how sure it is of its answers.
+
+Shapes: B rows, T tokens, N scored tokens, C embedding dimensions, V tokens in the vocabulary.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from helpers.assistant.refusal import SCORES, Refusal, choose_threshold, share_below
+from helpers.assistant.rows import Row, RowLoader, Turn
+from helpers.evaluate import answer_together, is_right_answer
+from helpers.llama.chat import LlamaChat
+from helpers.loss import IGNORED
+
+NO_ANSWER = -1000.0  # a score below that of every answer
+
+
+class Reply(NamedTuple):
+    """What was asked and answered, and the log-probability of each token of the answer (A,)."""
+
+    asked: str
+    answer: str
+    log_probabilities: torch.Tensor
+
+    def score(self, how: str) -> float:
+        """How sure the model is of this answer; see `helpers.assistant.refusal.answer_score`."""
+        return SCORES[how](self.log_probabilities).item()
+
+
+def ask_all(
+    chat: LlamaChat, questions: Sequence[str], max_new_tokens: int = 90, batch_size: int = 64
+) -> list[Reply]:
+    """Return the greedy reply to each question, asked first in a conversation of its own.
+
+    Questions of similar length form a batch. Raises ValueError for a question that the context does
+    not hold with an answer of `max_new_tokens`.
+    """
+    model, tokenizer = chat.load()
+    rows = [chat.opening() + chat.question(question) for question in questions]
+    limit = model.config.context_length - max_new_tokens
+    longest = max(map(len, rows), default=0)
+    if longest > limit:
+        raise ValueError(f"a question of {longest} tokens is longer than {limit}")
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    replies: dict[int, Reply] = {}
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        prompts = [rows[i] for i in chosen]
+        said = answer_together(model, prompts, max_new_tokens, chat.end_id())
+        whole = [ids + [chat.end_id()] * (len(ids) < max_new_tokens) for ids in said]
+        sure = log_probabilities_of(model, prompts, whole)
+        for i, ids, found in zip(chosen, said, sure, strict=True):
+            replies[i] = Reply(questions[i], tokenizer.decode(ids).strip(), found)
+    return [replies[i] for i in range(len(rows))]
+
+
+@torch.no_grad()
+def log_probabilities_of(
+    model: torch.nn.Module, prompts: Sequence[list[int]], answers: Sequence[list[int]]
+) -> list[torch.Tensor]:
+    """Return the log-probability of each token of each answer after its prompt, all in one batch.
+
+    Equal to `helpers.assistant.refusal.answer_log_probabilities`, one by one.
+    """
+    rows = [
+        Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
+        for prompt, answer in zip(prompts, answers, strict=True)
+    ]
+    inputs, targets = RowLoader(rows, len(rows), shuffle=False).batch(range(len(rows)))
+    hidden = model.hidden_states(inputs)  # type: ignore[operator]  # (B, T, C)
+    found = []
+    for states, wanted in zip(hidden, targets, strict=True):
+        scored = wanted != IGNORED
+        logits = model.output_head(states[scored])  # type: ignore[operator]  # (N, V)
+        log_shares = logits.float().log_softmax(dim=-1)
+        found.append(log_shares.gather(-1, wanted[scored][:, None]).squeeze(-1))
+    return found
+
+
+def are_right(
+    replies: Sequence[Reply], turns: Sequence[Turn], references: Sequence[str]
+) -> list[bool]:
+    """Return for each reply whether the answer of its turn is the nearest of all `references`."""
+    return [
+        is_right_answer(reply.answer, turn.answer, references)
+        for reply, turn in zip(replies, turns, strict=True)
+    ]
+
+
+def are_refused(replies: Sequence[Reply], refusal: Refusal) -> list[bool]:
+    """Return for each reply whether the reader would see what the refusal says."""
+    return [score < refusal.below for score in scores_of(replies, refusal.how, refusal.says)]
+
+
+def scores_of(replies: Sequence[Reply], how: str, says: str) -> list[float]:
+    """Return the score of each reply; `NO_ANSWER` where it is itself what a refusal says."""
+    return [NO_ANSWER if reply.answer == says else reply.score(how) for reply in replies]
+
+
+def choose_refusal(
+    known: Sequence[Reply], foreign: Sequence[Reply], says: str, most_known_refused: float
+) -> Refusal:
+    """Return the way to score and the threshold that refuse most foreign questions in validation.
+
+    At most a share `most_known_refused` of the known questions is refused, unless the model itself
+    says to more of them that it does not know. Raises ValueError without questions of both kinds.
+    """
+    best, most = Refusal(NO_ANSWER / 2, "mean", says), -1.0
+    for how in SCORES:
+        here, there = (scores_of(replies, how, says) for replies in (known, foreign))
+        allowed = max(most_known_refused, share_below(here, NO_ANSWER / 2))
+        below = choose_threshold(here, there, allowed)
+        if share_below(there, below) > most:
+            best, most = Refusal(below, how, says), share_below(there, below)
+    return best
