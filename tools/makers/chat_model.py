@@ -88,20 +88,29 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
 
 
 def vary(question, rng):
-    """A question as somebody else might type it: opened in another way, shortened, carelessly.
+    """A question as somebody else might type it: words left out, in another order, carelessly.
 
-    Small words are left out more often than others.
+    Small words are left out more often than others, and one other word always stays. Without this the
+    model learns sentences by heart: see LOG.md.
 
-    >>> vary("What is a token?", random.Random(37))
-    'Hello, what is a token?'
+    >>> vary("What is a token?", random.Random(3))
+    'token'
     """
     words = question.split()
-    if rng.random() < 0.5:
-        words = [w for w in words if rng.random() > (0.3 if w.lower() in SMALL_WORDS else 0.08)]
-    text = " ".join(words) or question
+    if rng.random() < 0.85:
+        small = [word.lower() in SMALL_WORDS for word in words]
+        kept = [w for w, s in zip(words, small, strict=True) if rng.random() > (0.5 if s else 0.2)]
+        if all(word.lower() in SMALL_WORDS for word in kept):
+            kept += [rng.choice([w for w, s in zip(words, small, strict=True) if not s] or words)]
+        if rng.random() < 0.3:
+            rng.shuffle(kept)
+        words = kept
+    text = " ".join(words)
     if rng.random() < 0.2:
         text = f"{rng.choice(OPENINGS)} {text[0].lower()}{text[1:]}"
-    return retype(text, rng) if rng.random() < 0.25 else text
+    if rng.random() < 0.3:
+        return retype(text, rng) or text
+    return text.lower().rstrip("?.!") or text if rng.random() < 0.5 else text
 
 
 def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
