@@ -30,12 +30,12 @@ from helpers.assistant.asking import (
     Reply,
     are_refused,
     are_right,
-    ask_all,
     choose_refusal,
     log_probabilities_of,
+    replies_to,
 )
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
-from helpers.assistant.learning import answer_loss, fit, with_lora
+from helpers.assistant.learning import answer_loss, fit_adapter, with_lora
 from helpers.assistant.making import (
     Foreign,
     Question,
@@ -291,7 +291,7 @@ def learned(base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("learned")
     model = with_lora(parts[0], 4, 8.0)
     frozen = [p.clone() for p in parts[0].parameters() if not p.requires_grad]
-    history = fit(model, loader, validation, config, Run(folder / "run", progress=False))
+    history = fit_adapter(model, loader, validation, config, Run(folder / "run", progress=False))
     after = [p for p in parts[0].parameters() if not p.requires_grad]
     assert all(map(torch.equal, frozen, after))
     save_adapter(folder, corrections_of(parts[0]), AdapterSettings(sha256(base), 4, 8.0))
@@ -303,7 +303,7 @@ def test_it_learns_and_its_checkpoints_hold_the_corrections_alone(base, learned)
     assert history.validation_losses[-1] < 0.5 < history.train_losses[0]
     (last,) = checkpoints(folder / "run")[-1:]
     assert all(name.endswith((".down", ".up")) for name in load_file(last / "model.safetensors"))
-    replies = ask_all(load_assistant(folder, base), [turn.asked for turn in TURNS], 12)
+    replies = replies_to(load_assistant(folder, base), [turn.asked for turn in TURNS], 12)
     assert [reply.answer for reply in replies] == [turn.answer for turn in TURNS]
     assert are_right(replies, TURNS, [turn.answer for turn in TURNS]) == [True] * 3
 
@@ -323,14 +323,14 @@ def test_scores_of_a_batch_are_those_one_by_one(base, learned):
 
 def test_asking_together_is_asking_alone(base, learned):
     chat, asked = load_assistant(learned[0], base, max_new_tokens=12), ["the cat", "zebra, x", "a"]
-    together = [reply.answer or "..." for reply in ask_all(chat, asked, 12)]
+    together = [reply.answer or "..." for reply in replies_to(chat, asked, 12)]
     alone = []
     for text in asked:
         chat.reset()
         alone.append(chat.respond(text))
     assert together == alone
     with pytest.raises(ValueError, match="longer than"):
-        ask_all(chat, ["x" * 600])
+        replies_to(chat, ["x" * 600])
 
 
 def reply(answer, *log_probabilities):
@@ -356,7 +356,7 @@ def test_a_model_that_refuses_known_questions_itself_still_gets_a_threshold():
 def test_what_is_refused_is_said_and_remembered(base, learned):
     """The threshold lies between the scores of two answers, as the chat itself finds them."""
     folder, asked = learned[0], ("the cat", "what is a zebra in a zoo?")
-    known, strange = ask_all(load_assistant(folder, base), asked, 12)
+    known, strange = replies_to(load_assistant(folder, base), asked, 12)
     middle = (known.score("mean") + strange.score("mean")) / 2
     assert strange.score("mean") < middle < known.score("mean")
     save_refusal(folder, Refusal(middle, "mean", "no idea"))

@@ -29,7 +29,7 @@ class Reply(NamedTuple):
         return SCORES[how](self.log_probabilities).item()
 
 
-def ask_all(
+def replies_to(
     chat: LlamaChat, questions: Sequence[str], max_new_tokens: int = 90, batch_size: int = 64
 ) -> list[Reply]:
     """Return the greedy reply to each question, asked first in a conversation of its own.

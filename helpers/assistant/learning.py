@@ -76,7 +76,7 @@ def with_lora(
     return Adapted(apply_lora(model, rank, alpha, targets))  # type: ignore[arg-type]
 
 
-def fit(
+def fit_adapter(
     adapted: Adapted,
     training: RowLoader,
     validation: RowLoader,

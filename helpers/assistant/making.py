@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.assistant.adapter import AdapterSettings, corrections_of, save_adapter
-from helpers.assistant.asking import are_refused, are_right, ask_all, choose_refusal
+from helpers.assistant.asking import are_refused, are_right, choose_refusal, replies_to
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
-from helpers.assistant.learning import fit, with_lora
+from helpers.assistant.learning import fit_adapter, with_lora
 from helpers.assistant.refusal import save_refusal
 from helpers.assistant.rows import Row, RowLoader, Turn, make_row, many_rows
 from helpers.assistant.wordings import rule_wordings, vary
@@ -196,7 +196,7 @@ def make_assistant(
     speed_up(model)
     config = replace(train_config(rows, recipe, loader), precision=precision)
     start = time.perf_counter()
-    history = fit(
+    history = fit_adapter(
         adapted, loader, validation, config, Run(folder / "run", resume, progress=progress)
     )
     if history.interrupted:
@@ -228,11 +228,11 @@ def measure(
 
     `right` counts what the reader sees: an answer that is refused is not right.
     """
-    known = ask_all(chat, [turn.asked for turn in split.validation])
-    strangers = ask_all(chat, foreign.validation)
+    known = replies_to(chat, [turn.asked for turn in split.validation])
+    strangers = replies_to(chat, foreign.validation)
     refusal = choose_refusal(known, strangers, says, MOST_KNOWN_REFUSED)
     save_refusal(folder, refusal)
-    replies = ask_all(chat, [turn.asked for turn in split.test])
+    replies = replies_to(chat, [turn.asked for turn in split.test])
     right = are_right(replies, split.test, references_of(split))
     refused = are_refused(replies, refusal)
     shown = [r and not no for r, no in zip(right, refused, strict=True)]
@@ -241,7 +241,7 @@ def measure(
         "right_by_words": right_by_words(split),
         "right_without_refusal": mean(right),
         "known_refused": mean(refused),
-        "foreign_refused": mean(are_refused(ask_all(chat, foreign.test), refusal)),
+        "foreign_refused": mean(are_refused(replies_to(chat, foreign.test), refusal)),
         "foreign_asked": len(foreign.test),
         "answers": [[r.asked, r.answer, ok] for r, ok in zip(replies, shown, strict=True)],
     }
@@ -273,7 +273,7 @@ def _before(folder, chat, split, resume):
     path = folder / BEFORE
     if resume and path.is_file():
         return read_json(path)
-    replies = ask_all(chat, [turn.asked for turn in split.test])
+    replies = replies_to(chat, [turn.asked for turn in split.test])
     right = are_right(replies, split.test, references_of(split))
     said = {"right": mean(right), "answers": [[r.asked, r.answer] for r in replies[:5]]}
     folder.mkdir(parents=True, exist_ok=True)
