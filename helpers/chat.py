@@ -168,9 +168,10 @@ def load_chat_model(
 
 
 def course_chat(**options: Any) -> ChatModel:
-    """The course's chat model, loaded when the first text arrives; it refuses what it cannot know.
+    """The course's chat model, loaded when the first text arrives.
 
-    `refusal=None` gives every answer as it is.
+    It refuses answers if its folder holds a threshold for that (`refusal.json`); `refusal=None` gives
+    every answer as it is.
     """
     options = {"refusal": load_refusal(CHAT_MODEL), **options}
     return ChatModel("the course's chat model", load_chat_model, **options)

@@ -9,6 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from helpers.config import PRESETS
+from helpers.fast import speed_up
 from helpers.fast.llama import MergedAttention, merge, merge_products
 from helpers.generate import generate
 from helpers.kv_cache import KVCache
@@ -101,3 +102,13 @@ def test_merging_twice_changes_nothing(pair):
     before = [type(each) for each in merged.modules()]
     assert [type(each) for each in merge_products(merged).modules()] == before
     assert MergedAttention in before
+
+
+@pytest.mark.parametrize("how", ["generation", "eight_bits"])
+def test_a_model_that_is_refused_is_left_as_it_was(how):
+    model = Llama(SMALL)
+    torch.nn.init.constant_(model.blocks[1].feed_forward.gate.weight, torch.nan)
+    before = [type(each) for each in model.modules()]
+    with pytest.raises(ValueError, match="finite"):
+        speed_up(model, **{how: True})
+    assert [type(each) for each in model.modules()] == before

@@ -9,6 +9,7 @@ from helpers.fast.lora import FastLoRALinear
 from helpers.fast.packing import pack_weights
 from helpers.fast.products import FastLinear
 from helpers.fast.quantize import quantize_int8
+from helpers.fast.swap import replace_linear
 from helpers.lora import LoRALinear
 
 FASTER = {
@@ -23,7 +24,8 @@ def speed_up(model: nn.Module, generation: bool = False, eight_bits: bool = Fals
 
     Layers keep their parameters and their names, so that optimizers, checkpoints and the math are
     as before. With `generation` the weights are packed as well, where this processor can, and with
-    `eight_bits` rounded to eight bits: such a model is for generating alone. In training, pass
+    `eight_bits` rounded to eight bits, and a Llama's products are merged: such a model is for
+    generating alone, and its layers have other names. In training, pass
     `helpers.fast.head_loss.fused_next_token_loss` as the loss of the run, too.
 
     Raises TypeError where `model` is not a module, and ValueError where it has no linear layer.
@@ -36,6 +38,7 @@ def speed_up(model: nn.Module, generation: bool = False, eight_bits: bool = Fals
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a module, not {type(model).__name__}")
     if eight_bits or generation:
+        replace_linear(model, lambda layer: layer)  # what can refuse comes first
         merge_products(model)
     if eight_bits:
         quantize_int8(model)
