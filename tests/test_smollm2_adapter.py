@@ -7,7 +7,7 @@ import pytest
 
 from classroom.worlds.course_qa import foreign_questions, questions
 from helpers.assistant.adapter import TENSORS, load_adapter
-from helpers.assistant.asking import are_refused, are_right, ask_all
+from helpers.assistant.asking import are_refused, are_right, replies_to
 from helpers.assistant.chat import load_assistant
 from helpers.assistant.refusal import load_refusal
 from helpers.assistant.rows import Turn
@@ -47,11 +47,11 @@ def test_some_of_what_was_measured_comes_again():
     chat = load_assistant(FOLDER, data_folder() / MODELS["smollm2"].file, speed_up)
     report, refusal = read_json(FOLDER / "report.json")["after"], load_refusal(FOLDER)
     turns = [Turn(*asked) for asked in questions("test")[::22]]
-    replies = ask_all(chat, [turn.asked for turn in turns])
+    replies = replies_to(chat, [turn.asked for turn in turns])
     references = list(dict.fromkeys(answer for _, answer in questions("train")))
     right = sum(are_right(replies, turns, references)) / len(turns)
     assert abs(right - report["right_without_refusal"]) <= 0.2
-    refused = are_refused(ask_all(chat, foreign_questions("test")[::2]), refusal)
+    refused = are_refused(replies_to(chat, foreign_questions("test")[::2]), refusal)
     assert abs(sum(refused) / len(refused) - report["foreign_refused"]) <= 0.2
 
 

@@ -3,8 +3,9 @@
 It learns the course's questions in their wordings for training and the tasks of
 `classroom.worlds.tasks`; to some foreign questions, it learns to say that it does not know. All weights
 learn; what changed is saved in eight bits per number. On validation data a threshold is chosen: where
-the model is less sure of its answer, it says that, too. Then it is asked what it never saw; with `--part train` not yet, so that settings can be chosen on validation data, and
-with `--part test` that alone. `helpers/assets/chat_model` is the folder that this command wrote.
+the model is less sure of its answer, it says that, too. Then it is asked what it never saw: with
+`--part train` not yet, so that settings can be chosen on validation data, and with `--part test` that
+alone. `helpers/assets/chat_model` is the folder that this command wrote.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 
 from classroom.worlds import tasks
-from classroom.worlds.course_qa import foreign_questions, questions, retype, without_marks
+from classroom.worlds.course_qa import foreign_questions, questions
 from helpers.assistant.refusal import DO_NOT_KNOW, load_refusal, save_refusal
 from helpers.chat import BASE_MODEL, load_chat_model
 from helpers.checkpoint import load_model
@@ -31,23 +32,19 @@ from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
 from tools.makers import chat_measures
-from tools.makers.course_texts import draw_tasks
+from tools.makers.course_rows import cut_words, encode_pieces
+from tools.makers.course_texts import draw_tasks, typed
 from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.chat_model --out runs/chat_model"
-N_TASKS, TASKS_SEED = 25_000, 1
+N_TASKS, TASKS_SEED = 40_000, 1
 QUESTION_TIMES, FOREIGN_TIMES = 12, 24
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
 CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
 BEFORE = {"n_questions": 60, "n_tasks": 160, "n_late": 10}  # asked of the untouched GPT
 VALIDATION = {"n_tasks": 400, "n_late": 20}
-SMALL_WORDS = frozenset(
-    "a an the is are was do does did can could you me tell explain what how why of in on to it we i "
-    "please say about".split()
-)
-OPENINGS = ("Can you tell me", "Please explain:", "I want to know:", "Tell me,", "Hello,", "And")
 RECIPE = TrainConfig(
-    steps=1600,
+    steps=4000,
     batch_size=24,
     learning_rate=0.005,
     warmup_steps=50,
@@ -55,7 +52,7 @@ RECIPE = TrainConfig(
     optimizer="muon",
     evaluate_every=250,
     evaluate_batches=20,
-    checkpoint_every=200,
+    checkpoint_every=250,
     final_share=0.0,
 )
 
@@ -69,14 +66,7 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
     rng = random.Random(seed)
     foreign = [(question, DO_NOT_KNOW) for question in foreign_questions("train")]
     asked = questions("train") * question_times + foreign * FOREIGN_TIMES
-    held_out = {
-        without_marks(question) for split in ("validation", "test") for question, _ in questions(split)
-    }
-    turns = []
-    for question, answer in asked:
-        varied = vary(question, rng)
-        kept = question if without_marks(varied) in held_out else varied
-        turns.append(_turn(kept, answer))
+    turns = [_turn(cut_words(typed(question, rng), rng), answer) for question, answer in asked]
     turns += map(_task_turn, draw_tasks(n_tasks, seed, "train"))
     rng.shuffle(turns)
     found, place = [], 0
@@ -85,32 +75,6 @@ def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEE
         found.append(turns[place : place + length])
         place += length
     return found
-
-
-def vary(question, rng):
-    """A question as somebody else might type it: words left out, in another order, carelessly.
-
-    Small words are left out more often than others, and one other word always stays. Without this the
-    model learns sentences by heart: see LOG.md.
-
-    >>> vary("What is a token?", random.Random(3))
-    'token'
-    """
-    words = question.split()
-    if rng.random() < 0.85:
-        small = [word.lower() in SMALL_WORDS for word in words]
-        kept = [w for w, s in zip(words, small, strict=True) if rng.random() > (0.5 if s else 0.2)]
-        if all(word.lower() in SMALL_WORDS for word in kept):
-            kept += [rng.choice([w for w, s in zip(words, small, strict=True) if not s] or words)]
-        if rng.random() < 0.3:
-            rng.shuffle(kept)
-        words = kept
-    text = " ".join(words)
-    if rng.random() < 0.2:
-        text = f"{rng.choice(OPENINGS)} {text[0].lower()}{text[1:]}"
-    if rng.random() < 0.3:
-        return retype(text, rng) or text
-    return text.lower().rstrip("?.!") or text if rng.random() < 0.5 else text
 
 
 def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
@@ -163,8 +127,21 @@ def loaders(model, tokenizer, learned, config):
     options |= {"prompt_format": format_chat, "round_to": 16}
     held_out = [_turn(*asked) for asked in questions("validation")]
     held_out += list(map(_task_turn, tasks.sample(len(held_out), 3, "validation")))
-    loader = instruction_loader(tokenizer, learned, seed=config.seed, **options)
+    loader = instruction_loader(InPieces(tokenizer), learned, seed=config.seed, **options)
     return loader, instruction_loader(tokenizer, held_out, shuffle=False, **options)
+
+
+class InPieces:
+    """A tokenizer that cuts words where `cut_words` has marked them, and is as before in all else."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def encode_ordinary(self, text):
+        return encode_pieces(self.tokenizer, text)
 
 
 def finish(folder, base=BASE_MODEL):

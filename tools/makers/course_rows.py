@@ -6,7 +6,6 @@ model is asked.
 
 import random
 import re
-from itertools import pairwise
 
 from helpers.bpe import BPETokenizer
 from helpers.texts.documents import DocumentLoader
@@ -22,6 +21,7 @@ SPLIT_PATTERN = (
 CHAT_MARKS = ("<|user|>", "<|end|>", "<|assistant|>")
 BATCH_TOKENS = 6144  # places in a batch, padding included
 WHOLE_EVERY = 4  # of the tasks, one in so many is scored whole
+CUT = "\x00"  # in no text that anybody types
 CUT_SHARE = 0.1  # of the words in a typed text are read in two pieces, cut by chance
 FIRST_EVERY = 4  # of what is asked and answered, one in so many is read before all other texts
 
@@ -60,10 +60,10 @@ def _rows(tokenizer, source, texts, context_length):
     for number, text in enumerate(texts):
         parts = [(text, True)]
         if source.is_typed:
-            parts = [(piece, True) for piece in cut_words(text, rng)]
+            parts = [(cut_words(text, rng), True)]
         if source.asks and (source.by_chance or number % WHOLE_EVERY):
             parts = _asked_and_answered(text)
-        encoded = [(tokenizer.encode_ordinary(part), counts) for part, counts in parts]
+        encoded = [(encode_pieces(tokenizer, part), counts) for part, counts in parts]
         ids = [token for part, _ in encoded for token in part]
         marks = [counts for part, counts in encoded for _ in part]
         for start in range(0, len(ids), context_length - 1):
@@ -74,20 +74,25 @@ def _rows(tokenizer, source, texts, context_length):
 
 
 def cut_words(text, rng, share=CUT_SHARE):
-    """The text in pieces, some words of three or more letters cut in two.
+    """The text with a mark in some words of three or more letters, at which `encode_pieces` cuts them.
 
     A typo cuts a word into tokens that the model has not met together; so that it can read them, it
     meets words in pieces while it learns. Source: Provilkov et al. 2020 (BPE-dropout), simplified.
 
-    >>> cut_words("what is attention", random.Random(4), share=0.5)
+    >>> cut_words("what is attention", random.Random(4), share=0.5).split(CUT)
     ['w', 'hat is attention']
     """
-    places = [
-        rng.randrange(word.start() + 1, word.end())
-        for word in re.finditer(r"[^\W\d_]{3,}", text)
-        if rng.random() < share
-    ]
-    return [text[start:end] for start, end in pairwise([0, *places, len(text)])]
+
+    def cut(word):
+        place = rng.randrange(1, len(word[0])) if rng.random() < share else 0
+        return word[0][:place] + CUT * bool(place) + word[0][place:]
+
+    return re.sub(r"[^\W\d_]{3,}", cut, text)
+
+
+def encode_pieces(tokenizer, text):
+    """The token ids of a text; what stands before and behind a mark of `cut_words` shares no token."""
+    return [token for piece in text.split(CUT) for token in tokenizer.encode_ordinary(piece)]
 
 
 def _asked_and_answered(text):

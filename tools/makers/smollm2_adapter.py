@@ -25,9 +25,9 @@ from helpers.assistant.adapter import (
     corrections_of,
     save_adapter,
 )
-from helpers.assistant.asking import are_refused, are_right, ask_all, scores_of
+from helpers.assistant.asking import are_refused, are_right, replies_to, scores_of
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
-from helpers.assistant.learning import fit, with_lora
+from helpers.assistant.learning import fit_adapter, with_lora
 from helpers.assistant.making import (
     Foreign,
     Recipe,
@@ -49,6 +49,7 @@ from helpers.llama.chat import SYSTEM
 from helpers.runs.run import History, Run, newest_checkpoint
 from helpers.texts.corpora import fetch
 from helpers.train import OPTIMIZERS
+from tools.makers.course_texts import typed
 from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.smollm2_adapter --out runs/adapter"
@@ -88,17 +89,11 @@ def task_turn(task):
 
 def course_rows(chat, split, recipe):
     """All rows to learn from, within the recipe's number of tokens."""
-    held_out = {course_qa.without_marks(t.asked) for t in (*split.validation, *split.test)}
-
-    def varied(text, rng):
-        other = course_qa.retype(text, rng) if rng.random() < 0.2 else text
-        return text if course_qa.without_marks(other) in held_out else other
-
     once = many_rows(chat, split.train, 1, seed=recipe.seed)
     a_wording = sum(len(row.ids) for row in once) / len(split.train)
     times = recipe.tokens * (1 - TASK_SHARE) / (0.75 * a_wording * len(split.train))
     times = min(max(round(times), 1), recipe.most_times)
-    rows = many_rows(chat, split.train, times, varied, seed=recipe.seed)
+    rows = many_rows(chat, split.train, times, typed, seed=recipe.seed)
     n_tasks = int(TASK_SHARE * times * len(split.train))
     drawn = [task_turn(task) for task in tasks.sample(n_tasks, TASKS_SEED, "train")]
     rows += many_rows(chat, drawn, 1, seed=recipe.seed)
@@ -141,7 +136,7 @@ def run(
     if finish:
         history = take_newest(folder, adapted)
     else:
-        history = fit(adapted, loader, validation, config, Run(folder, resume))
+        history = fit_adapter(adapted, loader, validation, config, Run(folder, resume))
     if history.interrupted:
         print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
         return None
@@ -197,7 +192,7 @@ def before_training(folder, chat, split):
     items = tasks.sample(64, TEST_TASKS_SEED, "test")
     said = {
         "asked": len(asked),
-        "right": share_right(ask_all(chat, [t.asked for t in asked]), asked, split),
+        "right": share_right(replies_to(chat, [t.asked for t in asked]), asked, split),
         "tasks": mean(exact(chat, items)[0]),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -222,7 +217,7 @@ def measure_all(chat, saved, split, with_forum=True):
     }
     if with_forum:
         forum, trained = turns("forum"), [turn.asked for turn in split.train]
-        replies = ask_all(chat, [turn.asked for turn in forum])
+        replies = replies_to(chat, [turn.asked for turn in forum])
         refused = are_refused(replies, refusal)
         right = are_right(replies, forum, references_of(split))
         near = [nearest_reference(turn.asked, trained)[1] for turn in forum]
@@ -234,7 +229,7 @@ def measure_all(chat, saved, split, with_forum=True):
             "nearest_wording_f1": round(sum(near) / len(near), 3),
         }
         answers["forum"] = [[r.asked, r.answer, ok] for r, ok in zip(replies, right, strict=True)]
-    strangers = ask_all(chat, COURSE.test)
+    strangers = replies_to(chat, COURSE.test)
     scores = scores_of(strangers, refusal.how, DO_NOT_KNOW)
     answers["foreign"] = [[r.asked, r.answer, s] for r, s in zip(strangers, scores, strict=True)]
     return after, answers
@@ -247,7 +242,7 @@ def share_right(replies, asked, split):
 
 def exact(chat, items):
     """For each task, whether the answer is exactly right; and the replies."""
-    replies = ask_all(chat, [task_turn(task).asked for task in items], 40)
+    replies = replies_to(chat, [task_turn(task).asked for task in items], 40)
     right = [exact_match(r.answer, t.output) for r, t in zip(replies, items, strict=True)]
     return right, replies
 
