@@ -17,6 +17,7 @@ from helpers.evaluate import answer_all, is_right_answer
 from helpers.model import GPT
 from helpers.train import TrainConfig
 from tools.makers import chat_measures, chat_model
+from tools.makers.course_rows import CUT
 
 
 def is_there():
@@ -83,6 +84,7 @@ def test_it_asks_the_test_data_in_a_step_of_its_own(base, tmp_path):
     assert whole["sha256"] in card and whole["base_sha256"] in card
     asked = {kind: part["asked"] for kind, part in whole["refusal"]["test"].items()}
     assert asked == {"known": 6, "forum": 6, "foreign": 2, "tasks": 20}
+    assert set(whole["controls"]) == {"validation", "test", "forum"}
     assert load_refusal(folder).below == whole["refusal"]["below"]
     answers = json.loads((tmp_path / "a" / "answers.json").read_text())
     assert len(answers["questions"]) == len(answers["forum"]) == 6 and len(answers["tasks"]) == 20
@@ -91,11 +93,11 @@ def test_it_asks_the_test_data_in_a_step_of_its_own(base, tmp_path):
 def test_what_is_learned_from_is_the_training_part():
     learned = chat_model.conversations(n_tasks=500, question_times=1, seed=5)
     turns = [turn for turns in learned for turn in turns]
-    asked = {turn.instruction for turn in turns}
+    asked = {turn.instruction.replace(CUT, "") for turn in turns}
     train = course_qa.questions("train")
     said = {turn.output.removeprefix(" ") for turn in turns}
     assert said >= {answer for _, answer in train} | {DO_NOT_KNOW}
-    assert len(asked & {question for question, _ in train}) > 0.3 * len(train)
+    assert len(asked & {question for question, _ in train}) > 0.05 * len(train)
     asked = set(map(course_qa.without_marks, asked))
     for split in ("validation", "test", "forum"):
         held_out = {course_qa.without_marks(question) for question, _ in course_qa.questions(split)}

@@ -34,11 +34,12 @@ from helpers.train import TrainConfig, train
 from tools.makers import chat_measures
 from tools.makers.course_rows import cut_words, encode_pieces
 from tools.makers.course_texts import draw_tasks, typed
+from tools.makers.wording_controls import accuracies
 from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.chat_model --out runs/chat_model"
-N_TASKS, TASKS_SEED = 40_000, 1
-QUESTION_TIMES, FOREIGN_TIMES = 12, 24
+N_TASKS, TASKS_SEED = 60_000, 1
+QUESTION_TIMES, FOREIGN_TIMES = 4, 24
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
 CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
 BEFORE = {"n_questions": 60, "n_tasks": 160, "n_late": 10}  # asked of the untouched GPT
@@ -160,6 +161,10 @@ def finish(folder, base=BASE_MODEL):
         "tasks": after["scores"]["tasks"],
     }
     report |= {"after": _figures(after), "forum": _figures(forum)}
+    report["controls"] = {
+        split: accuracies(questions("train"), questions(split))
+        for split in ("validation", "test", "forum")
+    }
     report["refusal"]["test"] = chat_measures.refused(load_refusal(saved), scores)
     answers = {"forum": forum["answers"], "foreign": said, **after["answers"]}
     (saved / "README.md").write_text(card(report), "utf-8")
@@ -211,6 +216,16 @@ def card(report):
             f"Of {forum['asked']} questions in the manner of public forums it answers "
             f"{forum['right']:.1%}; their nearest wording of the training overlaps by "
             f"{forum['overlap_median']:.2f} (median of token F1).",
+            "",
+            "Programs without a language model, on the same questions: the most similar training wording, and",
+            "a linear classifier of words and runs of letters:",
+            "",
+            "| | nearest wording | linear |",
+            "|---|---|---|",
+            *(
+                f"| {split} | {found['nearest']:.1%} | {found['linear']:.1%} |"
+                for split, found in report["controls"].items()
+            ),
             "",
             "To foreign questions, and where it is unsure of its answer, it says that it does not know. "
             "The threshold was chosen on validation data. On the test, with foreign questions on other "
