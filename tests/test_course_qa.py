@@ -16,7 +16,7 @@ from classroom.worlds.course_qa import (
     foreign_questions,
     load_course_qa,
     misspell,
-    plain,
+    without_marks,
     questions,
     retype,
 )
@@ -78,7 +78,7 @@ def test_each_has_ten_wordings_and_at_most_a_third_by_rule():
 
 def test_no_wording_comes_twice():
     seen = Counter(
-        plain(wording) for question in ALL for wording in question.wordings + question.by_rule
+        without_marks(wording) for question in ALL for wording in question.wordings + question.by_rule
     )
     assert [wording for wording, n in seen.items() if n > 1] == []
 
@@ -169,7 +169,7 @@ def test_all_is_plain_text():
 
 def test_splits_share_answers_and_no_wordings():
     parts = {split: questions(split) for split in ("train", *HELD_OUT)}
-    asked = {split: {plain(wording) for wording, _ in part} for split, part in parts.items()}
+    asked = {split: {without_marks(wording) for wording, _ in part} for split, part in parts.items()}
     assert sum(map(len, asked.values())) == sum(map(len, parts.values()))
     assert len(set().union(*asked.values())) == sum(map(len, parts.values()))
     answers = [{answer for _, answer in part} for part in parts.values()]
@@ -182,8 +182,8 @@ def test_splits_share_answers_and_no_wordings():
 def test_the_forum_is_another_split():
     forum = questions("forum")
     assert len(forum) >= 200 and len({answer for _, answer in forum}) == len(forum)
-    others = {plain(q) for split in ("train", *HELD_OUT) for q, _ in questions(split)}
-    assert [q for q, _ in forum if plain(q) in others] == []
+    others = {without_marks(q) for split in ("train", *HELD_OUT) for q, _ in questions(split)}
+    assert [q for q, _ in forum if without_marks(q) in others] == []
     assert {answer for _, answer in forum} <= {question.answer for question in ALL}
 
 
@@ -198,9 +198,9 @@ def test_an_unknown_split_is_refused(split):
 def test_foreign_questions_are_sixty_and_sixty_and_of_no_lecture():
     parts = {split: foreign_questions(split) for split in ("train", *HELD_OUT)}
     assert len(parts["validation"]) == len(parts["test"]) == 60 and len(parts["train"]) >= 150
-    ours = {plain(wording) for question in ALL for wording in question.wordings}
+    ours = {without_marks(wording) for question in ALL for wording in question.wordings}
     seen = Counter(content(question) for part in parts.values() for question in part)
-    assert not {plain(question) for part in parts.values() for question in part} & ours
+    assert not {without_marks(question) for part in parts.values() for question in part} & ours
     assert [words for words, n in seen.items() if n > 1] == []
 
 
@@ -250,7 +250,7 @@ def test_the_rule_gives_a_question_the_same_wordings_whatever_comes_before():
 
 @pytest.mark.parametrize("asked", ["generate questions on gravity", "write me a poem"])
 def test_requests_beyond_the_model_are_answered_with_what_it_can(asked):
-    found = [q for q in ALL if any(plain(asked) in plain(wording) for wording in q.wordings)]
+    found = [q for q in ALL if any(without_marks(asked) in without_marks(wording) for wording in q.wordings)]
     assert found and all(question.lecture == 0 for question in found)
 
 

@@ -102,8 +102,8 @@ def question_texts(n: int, split: str) -> list[str]:
     Which wordings mean the same is what these texts tell. Those of `"validation"` have one each.
 
     >>> print(question_texts(1, "validation")[0])
-     so what are floats then
-     Floats are real numbers with a decimal point, such as 3.14.
+     continued pretraining vs finetuning
+     Continued pretraining goes on predicting tokens on texts of one field, such as law or medicine, before any fine-tuning on tasks.
     """
     rng, asked = random.Random(QUESTIONS_SEED), {}
     for question, answer in questions(split):
