@@ -10,7 +10,6 @@ import torch
 
 PRECISIONS = ("auto", "fp32", "bf16")
 PROCESSOR: dict[str, Any] = dict(getattr(torch.cpu, "get_capabilities", dict)())
-LONG = 0.1  # seconds; a product that takes longer than this is not measured again
 # The options of `mallopt` (malloc.h), and the largest value that it accepts.
 TRIM_THRESHOLD, MMAP_THRESHOLD, MOST_BYTES = -1, -3, 2**31 - 1
 
@@ -69,7 +68,7 @@ def bfloat16_speedup(device: torch.device | str, size: int = 768, repeats: int =
         matrix = torch.ones(size, size, device=device, dtype=dtype)
         times: list[float] = []
         for _ in range(1 + repeats):  # the first product includes the set-up
-            if times and times[-1] > LONG:
+            if times and times[-1] > 0.1:  # slow enough to know it
                 break
             _synchronize(device)
             start = time.perf_counter()

@@ -53,10 +53,9 @@ class _MuonInFloat32(torch.optim.Muon):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                state, momentum = self.state[weight], group["momentum"]
-                if not state:
-                    state["momentum_buffer"] = torch.zeros_like(weight.grad)
-                mean = state["momentum_buffer"].lerp_(weight.grad, 1 - momentum)
+                start, momentum = torch.zeros_like(weight.grad), group["momentum"]
+                mean = self.state[weight].setdefault("momentum_buffer", start)
+                mean.lerp_(weight.grad, 1 - momentum)
                 update = _orthogonal(weight.grad.lerp(mean, momentum), group)
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 scale = 0.2 * math.sqrt(max(weight.shape))  # "match_rms_adamw"
@@ -101,8 +100,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
                 inside = name.startswith("blocks.") and parameter.ndim == 2
                 (matrices if inside else rest).append(parameter)
         # without AVX-512 a processor takes about 50 times as long for a product in bfloat16
-        on_cpu = all(matrix.device.type == "cpu" for matrix in matrices)
-        slow = on_cpu and not PROCESSOR.get("avx512_f", False)
+        slow = not PROCESSOR.get("avx512_f") and all(m.device.type == "cpu" for m in matrices)
         muon = (_MuonInFloat32 if slow else torch.optim.Muon)(
             matrices,
             lr=learning_rate,

@@ -91,7 +91,10 @@ def test_without_avx512_muon_computes_the_same_in_float32(monkeypatch):
     before, gradients = weight.detach().clone(), torch.randn(2, *weight.shape)
     theirs = torch.nn.Parameter(before.clone())
     options = dict(momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
-    optimizer, in_bfloat16 = MuonWithAdamW(model, 0.02, 0.1), torch.optim.Muon([theirs], 0.02, **options)
+    optimizer, in_bfloat16 = (
+        MuonWithAdamW(model, 0.02, 0.1),
+        torch.optim.Muon([theirs], 0.02, **options),
+    )
     first = before.clone()
     momentum = torch.zeros_like(before)
     for gradient in gradients:
