@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 from tools import compare_outputs, execute
-from tools.test import APART, LONGEST_FIRST
+from tools.test import APART, LONGEST_FILE, LONGEST_FIRST
 
 NBVAL_DEFAULT_SECONDS = 2000
 
@@ -88,10 +88,12 @@ def skip_apart(config, items):
 
 
 def longest_first(items):
-    """Sorts whole files: notebooks by the time that they take, tests with slow ones, the rest."""
+    """Sorts whole files: the longest, notebooks by the time that they take, slow tests, the rest."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def rank(item):
+        if item.path.name == LONGEST_FILE:
+            return -1
         number = item.path.name[:2]
         if item.path.suffix == ".ipynb":
             return LONGEST_FIRST.index(number) if number in LONGEST_FIRST else len(LONGEST_FIRST)

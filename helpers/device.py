@@ -4,10 +4,12 @@ import ctypes
 import os
 import time
 import warnings
+from typing import Any
 
 import torch
 
 PRECISIONS = ("auto", "fp32", "bf16")
+PROCESSOR: dict[str, Any] = dict(getattr(torch.cpu, "get_capabilities", dict)())
 # The options of `mallopt` (malloc.h), and the largest value that it accepts.
 TRIM_THRESHOLD, MMAP_THRESHOLD, MOST_BYTES = -1, -3, 2**31 - 1
 
@@ -64,9 +66,10 @@ def bfloat16_speedup(device: torch.device | str, size: int = 768, repeats: int =
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         matrix = torch.ones(size, size, device=device, dtype=dtype)
-        matrix @ matrix  # the first product includes the set-up
-        times = []
-        for _ in range(repeats):
+        times: list[float] = []
+        for _ in range(1 + repeats):  # the first product includes the set-up
+            if times and times[-1] > 0.1:  # slow enough to know it
+                break
             _synchronize(device)
             start = time.perf_counter()
             matrix @ matrix

@@ -178,16 +178,6 @@ def position_bias(pairs: Sequence[tuple[str, str, str]], ask: Judge) -> dict[str
     return {name: count / len(pairs) for name, count in counts.items()}
 
 
-def repeat_spread(item: dict[str, str], ask: Judge, times: int = 5) -> list[int]:
-    """Return the scores of asking for one answer several times; a reliable judge repeats itself.
-
-    Raises JudgeError if a reply cannot be parsed, ValueError for `times` below 2.
-    """
-    if times < 2:
-        raise ValueError(f"times is {times}; it must be 2 or more to compare")
-    return [parse_score(ask(score_prompt(item))) for _ in range(times)]
-
-
 def score_prompt(item: dict[str, str]) -> str:
     """Return the prompt that asks for a score; raises ValueError if a part of it is missing."""
     missing = [name for name in ("question", "reference", "answer") if name not in item]

@@ -45,7 +45,7 @@ from helpers.fast.packing import pack_weights
 from helpers.fast.quantize import quantize_int8
 from helpers.generate import complete, generate, next_token_probabilities, sample_next
 from helpers.instructions import Instruction, fit_prompt, instruction_loader
-from helpers.judge import JudgeError, mean_score, position_bias, repeat_spread, score_prompt
+from helpers.judge import mean_score, position_bias, score_prompt
 from helpers.kv_cache import KVCache
 from helpers.landscape import loss_landscape
 from helpers.lora import apply_lora, merge_lora
@@ -331,9 +331,6 @@ REFUSED = {
         (lambda: mean_score([{"score": [5]}]), ValueError),
         (lambda: mean_score([{}]), ValueError),
         (lambda: position_bias([], str), ValueError),
-        (lambda: repeat_spread({}, str), ValueError),
-        (lambda: repeat_spread(ITEM, str, 1), ValueError),
-        (lambda: repeat_spread(ITEM, lambda p: "no"), JudgeError),
         (lambda: score_prompt({}), ValueError),
         (lambda: score_prompt({"question": 1}), ValueError),
         (lambda: nearest_reference("a", []), ValueError),

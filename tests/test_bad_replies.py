@@ -20,7 +20,6 @@ from helpers.judge import (
     parse_choice,
     parse_score,
     position_bias,
-    repeat_spread,
 )
 from tests.local_server import ChatHandler, serving
 
@@ -207,10 +206,9 @@ def test_a_reply_of_anything_is_a_score_or_refused(reply):
 
 
 def test_a_judge_that_is_no_judge_is_refused():
-    item = {"question": "a", "reference": "b", "answer": "c"}
     for reply in (None, 5.5, b"85", [85], {"score": 85}):
         try:
-            assert all(score in range(101) for score in repeat_spread(item, lambda p, r=reply: r))
+            assert parse_score(reply) in range(101)
         except JudgeError as error:
             assert str(error)
 

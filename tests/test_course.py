@@ -362,9 +362,12 @@ def test_the_longest_notebooks_begin_first():
         return SimpleNamespace(path=Path(name), get_closest_marker=lambda mark: slow or None)
 
     longest, shortest = (f"{test.LONGEST_FIRST[place]}.ipynb" for place in (0, -1))
+    filled = test.LONGEST_FILE
+    assert (ROOT / "tests" / filled).is_file()
     items = [item("a.py"), item("b.py"), item("b.py", slow=True), item(shortest), item(longest)]
+    items.append(item(filled, slow=True))
     conftest.longest_first(items)
-    assert [each.path.name for each in items] == [longest, shortest, "b.py", "b.py", "a.py"]
+    assert [each.path.name for each in items] == [filled, longest, shortest, "b.py", "b.py", "a.py"]
 
 
 def test_what_is_solved_in_a_test_is_kept_from_the_reader():

@@ -13,7 +13,6 @@ from helpers.judge import (
     parse_choice,
     parse_score,
     position_bias,
-    repeat_spread,
     score_prompt,
     server_judge,
 )
@@ -213,14 +212,6 @@ def test_the_place_of_an_answer_can_decide():
     assert position_bias(pairs, lambda _: "hm")["unread"] == 1
     with pytest.raises(ValueError, match="no pairs"):
         position_bias([], fair)
-
-
-def test_the_same_answer_twice():
-    assert repeat_spread(ITEMS[0], fair, 3) == [100, 100, 100]
-    unsteady = Counted(fails={2: "40"})
-    assert repeat_spread(ITEMS[0], unsteady, 3) == [100, 40, 100]
-    with pytest.raises(ValueError, match="times is 1"):
-        repeat_spread(ITEMS[0], fair, 1)
 
 
 def test_bad_items_are_named():

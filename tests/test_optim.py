@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.config import PRESETS
+from helpers.device import PROCESSOR
 from helpers.lora import apply_lora
 from helpers.model import GPT
 from helpers.optim import MuonWithAdamW, create_optimizer, learning_rate_at, parameter_groups
@@ -57,7 +58,8 @@ def test_a_step_outside_the_run_is_refused(step, steps, warmup):
         learning_rate_at(step, steps, 1.0, warmup)
 
 
-def test_muon_with_adamw_equals_pytorchs_two_side_by_side():
+def test_muon_with_adamw_equals_pytorchs_two_side_by_side(monkeypatch):
+    monkeypatch.setitem(PROCESSOR, "avx512_f", True)
     torch.manual_seed(0)
     ours, theirs = GPT(PRESETS["tiny"]), GPT(PRESETS["tiny"])
     theirs.load_state_dict(ours.state_dict())
@@ -79,6 +81,37 @@ def test_muon_with_adamw_equals_pytorchs_two_side_by_side():
                 optimizer.zero_grad()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_without_avx512_muon_computes_the_same_in_float32(monkeypatch):
+    monkeypatch.setitem(PROCESSOR, "avx512_f", False)
+    torch.manual_seed(0)
+    model = GPT(PRESETS["tiny"])
+    weight = model.blocks[0].feed_forward.expand.weight  # taller than wide
+    before, gradients = weight.detach().clone(), torch.randn(2, *weight.shape)
+    theirs = torch.nn.Parameter(before.clone())
+    options = dict(momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    optimizer, in_bfloat16 = (
+        MuonWithAdamW(model, 0.02, 0.1),
+        torch.optim.Muon([theirs], 0.02, **options),
+    )
+    first = before.clone()
+    momentum = torch.zeros_like(before)
+    for gradient in gradients:
+        weight.grad, theirs.grad = gradient.clone(), gradient.clone()
+        optimizer.step()
+        in_bfloat16.step()
+        momentum = 0.95 * momentum + 0.05 * gradient
+        left, strengths, right = torch.linalg.svd(
+            0.05 * gradient + 0.95 * momentum, full_matrices=False
+        )
+        strengths = strengths / strengths.norm()
+        for _ in range(5):  # the polynomial, on each singular value
+            strengths = 3.4445 * strengths - 4.775 * strengths**3 + 2.0315 * strengths**5
+        update = left @ torch.diag(strengths) @ right
+        before = before * (1 - 0.02 * 0.1) - 0.02 * 0.2 * math.sqrt(max(before.shape)) * update
+    assert torch.allclose(weight, before, atol=1e-5)
+    assert (weight - theirs).norm() < 0.02 * (weight - first).norm()
 
 
 def test_a_muon_step_moves_every_direction_alike():

@@ -26,6 +26,11 @@ def product(request, monkeypatch):
     return request.param
 
 
+def coarser():
+    """How many times coarser than with eight bits this processor rounds the numbers of x."""
+    return 2 if quantize.bits_of_x() == 7 else 1
+
+
 def test_a_row_of_zeros_stays_zero(product):
     linear = nn.Linear(64, 3)
     with torch.no_grad():
@@ -41,7 +46,7 @@ def test_a_layer_is_near_the_one_it_was_made_from(product, shape, bias):
     linear, x = nn.Linear(48, 30, bias=bias), torch.randn(shape)
     layer = QuantizedLinear(linear)
     with torch.no_grad():
-        assert_close(layer(x), linear(x), atol=0.02, rtol=0)
+        assert_close(layer(x), linear(x), atol=0.02 * coarser(), rtol=0)
         assert_close(layer.weight, linear.weight, atol=1e-3, rtol=0)
     assert layer(x).dtype == torch.float32 and layer(x.bfloat16()).dtype == torch.bfloat16
 
@@ -61,7 +66,7 @@ def test_a_row_of_large_numbers_does_not_blur_the_others(product):
     linear, x = nn.Linear(48, 30), torch.randn(4, 48)
     with torch.no_grad():
         wanted, found = linear(x), QuantizedLinear(linear)(x * torch.tensor([[1e4], [1], [1], [1]]))
-    assert_close(found[1:], wanted[1:], atol=0.02, rtol=0)
+    assert_close(found[1:], wanted[1:], atol=0.02 * coarser(), rtol=0)
 
 
 def test_a_processor_that_overflows_is_found_out(monkeypatch):
@@ -91,7 +96,7 @@ def test_the_courses_model_says_nearly_the_same(course, product):
         text = torch.cat([ids, torch.stack([*generate(model, ids, 24)], dim=1)], dim=1)
         with torch.no_grad():
             wanted, found = model(text), small(text)
-        assert (found - wanted).std() < 0.05 * wanted.std()
+        assert (found - wanted).std() < 0.05 * coarser() * wanted.std()
         same += (found.argmax(-1) == wanted.argmax(-1)).sum().item()
         total += text.numel()
     assert same / total > 0.93

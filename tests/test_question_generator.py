@@ -99,12 +99,12 @@ def test_a_word_of_an_explanation_is_found_too():
         assert all(word[:7] in question.why.lower() for question in find_questions(word, 3))
 
 
-@pytest.mark.parametrize("topic", ["0", "48", "lecture -3", 99])
+@pytest.mark.parametrize("topic", ["49", "48", "lecture -3", 99])
 def test_an_unknown_lecture_names_the_limits(topic):
-    with pytest.raises(ValueError, match="lecture must be 1 to 47, not"):
+    with pytest.raises(ValueError, match="lecture must be 0 to 47, not"):
         find_questions(topic)
     found = make_set(topic)
-    assert found.words.startswith("There is no such lecture: lecture must be 1 to 47, not")
+    assert found.words.startswith("There is no such lecture: lecture must be 0 to 47, not")
     assert found.questions == found.suggestions == ()
 
 

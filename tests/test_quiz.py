@@ -129,7 +129,7 @@ def test_which_questions_are_asked():
     for n in (0, many + 1):
         with pytest.raises(ValueError, match=f"n must be 1 to {many}, not {n}"):
             quiz(lecture=9, n=n)
-    with pytest.raises(ValueError, match="lecture must be 1 to 47, not 99"):
+    with pytest.raises(ValueError, match="lecture must be 0 to 47, not 99"):
         quiz(lecture=99)
 
 

@@ -1,4 +1,4 @@
-"""The multiple-choice questions on all 43 lectures and on notes 44 to 47: find, shuffle, answer them.
+"""The multiple-choice questions on all 43 lectures and on notes 00 and 44 to 47: find, shuffle, answer them.
 
 They are in `assets/quiz.yaml`: each has one right answer, three common wrong answers, and an
 explanation. `classroom.study.quiz` asks them on a page.
@@ -54,7 +54,7 @@ def _bank() -> tuple[QuizQuestion, ...]:
 def load_quiz() -> list[QuizQuestion]:
     """Return all questions, in the order of the lectures.
 
-    >>> {question.lecture for question in load_quiz()} == set(range(1, 48))
+    >>> {question.lecture for question in load_quiz()} == set(range(48))
     True
     """
     return list(_bank())

@@ -9,13 +9,13 @@ Shapes: N rows of x, C numbers in, V numbers out.
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-PROCESSOR: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+from helpers.device import PROCESSOR
+
 # Newer processors of Intel multiply small tiles of bfloat16 at once (AMX).
 HAS_TILES = PROCESSOR.get("amx_tile", False)
 # PyTorch writes a bias to memory before the product, and reads it again, for these bfloat16 kernels.
