@@ -16,9 +16,9 @@ from classroom.worlds.course_qa import (
     foreign_questions,
     load_course_qa,
     misspell,
-    without_marks,
     questions,
     retype,
+    without_marks,
 )
 
 ALL = load_course_qa()
@@ -78,7 +78,9 @@ def test_each_has_ten_wordings_and_at_most_a_third_by_rule():
 
 def test_no_wording_comes_twice():
     seen = Counter(
-        without_marks(wording) for question in ALL for wording in question.wordings + question.by_rule
+        without_marks(wording)
+        for question in ALL
+        for wording in question.wordings + question.by_rule
     )
     assert [wording for wording, n in seen.items() if n > 1] == []
 
@@ -169,7 +171,9 @@ def test_all_is_plain_text():
 
 def test_splits_share_answers_and_no_wordings():
     parts = {split: questions(split) for split in ("train", *HELD_OUT)}
-    asked = {split: {without_marks(wording) for wording, _ in part} for split, part in parts.items()}
+    asked = {
+        split: {without_marks(wording) for wording, _ in part} for split, part in parts.items()
+    }
     assert sum(map(len, asked.values())) == sum(map(len, parts.values()))
     assert len(set().union(*asked.values())) == sum(map(len, parts.values()))
     answers = [{answer for _, answer in part} for part in parts.values()]
@@ -250,7 +254,11 @@ def test_the_rule_gives_a_question_the_same_wordings_whatever_comes_before():
 
 @pytest.mark.parametrize("asked", ["generate questions on gravity", "write me a poem"])
 def test_requests_beyond_the_model_are_answered_with_what_it_can(asked):
-    found = [q for q in ALL if any(without_marks(asked) in without_marks(wording) for wording in q.wordings)]
+    found = [
+        q
+        for q in ALL
+        if any(without_marks(asked) in without_marks(wording) for wording in q.wordings)
+    ]
     assert found and all(question.lecture == 0 for question in found)
 
 
