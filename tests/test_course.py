@@ -523,3 +523,25 @@ def test_repo_sets_every_notebook_and_takes_it_back(tmp_path):
     assert changed == {*books, "pyproject.toml", "README.md"}
     repo(["none"])
     assert everything() == before
+
+
+def test_the_tests_in_a_browser_are_dealt_by_their_length():
+    pytest.importorskip("playwright.sync_api")
+    from tests.browser.conftest import hands
+    from tools.test import LONGEST_FIRST
+
+    def item(name):
+        return SimpleNamespace(callspec=SimpleNamespace(id=name))
+
+    items = [*map(item, sorted(LONGEST_FIRST)), SimpleNamespace(name="of no notebook")]
+    one, other = hands(items, 2)
+    assert [each.callspec.id for each in one[:3]] == [LONGEST_FIRST[place] for place in (0, 3, 4)]
+    assert [each.callspec.id for each in other[:3]] == [LONGEST_FIRST[n] for n in (1, 2, 5)]
+    assert len(one) == len(other) == 8 and hands(items, 1) == [sorted_by_length(items)]
+
+
+def sorted_by_length(items):
+    from tools.test import LONGEST_FIRST
+
+    named = {each.callspec.id: each for each in items[:-1]}
+    return [*(named[number] for number in LONGEST_FIRST), items[-1]]

@@ -11,18 +11,34 @@ import pytest
 
 from tests.browser import pages, server
 from tools import book_pdf
+from tools.test import LONGEST_FIRST
 
-ALL_SECONDS = int(os.environ.get("COURSE_BROWSER_SECONDS", 25 * 60))
+ALL_SECONDS = int(os.environ.get("COURSE_BROWSER_SECONDS", 40 * 60))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Where two processes share these tests, each takes every second one."""
+    """Where two processes share these tests, each takes its hand."""
     part, n_parts = map(int, os.environ.get("COURSE_TEST_PART", "0 1").split())
-    left_out = [item for number, item in enumerate(items) if number % n_parts != part]
-    items[:] = [item for number, item in enumerate(items) if number % n_parts == part]
+    kept = hands(items, n_parts)[part]
+    left_out = [item for item in items if item not in kept]
+    items[:] = kept
     if left_out:
         config.hook.pytest_deselected(items=left_out)
+
+
+def hands(items, n_parts):
+    """The tests dealt to so many processes, those of long notebooks first, forth and back."""
+
+    def rank(item):
+        number = getattr(getattr(item, "callspec", None), "id", "")
+        return LONGEST_FIRST.index(number) if number in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    dealt = [[] for _ in range(n_parts)]
+    for place, item in enumerate(sorted(items, key=rank)):
+        turn, seat = divmod(place, n_parts)
+        dealt[n_parts - 1 - seat if turn % 2 else seat].append(item)
+    return dealt
 
 
 @pytest.hookimpl(wrapper=True)
