@@ -92,7 +92,7 @@ def test_with_every_solution_filled_in_the_outputs_are_the_same(path):
         if "long" in cell.metadata.get("tags", [])
         or (cell.cell_type == "code" and execute.missing_data(cell.metadata.get("tags", [])))
     }
-    execute.execute(notebook, path.parent, frozenset(left_out), cell_seconds=300)
+    execute.execute(notebook, path.parent, frozenset(left_out), cell_seconds=600)
     different = []
     for place, (cell, other) in enumerate(zip(notebook.cells, committed.cells, strict=True)):
         if cell.cell_type != "code" or place in left_out:
