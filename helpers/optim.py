@@ -76,8 +76,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     Muon turns the averaged gradient of a matrix into the nearest orthogonal matrix before the
     step: every direction that the gradient points to moves alike, also the faint ones. AdamW's
-    rate is `adamw_share` of Muon's. Both parts are PyTorch's own (on a slow processor in float32);
-    this joins them into one optimizer with one state. Where only matrices learn, as with LoRA, there is no AdamW part.
+    rate is `adamw_share` of Muon's. Both are PyTorch's own (without AVX-512, Muon in float32); this
+    joins them into one optimizer with one state. With matrices alone, as in LoRA, there is no AdamW.
     Source: Jordan et al. 2024 (Muon).
 
     >>> from helpers.config import PRESETS
