@@ -13,7 +13,8 @@ from tests.browser import pages, server
 from tools import book_pdf
 from tools.test import LONGEST_FIRST
 
-ALL_SECONDS = int(os.environ.get("COURSE_BROWSER_SECONDS", 40 * 60))
+LEFT = os.environ.get("COURSE_BROWSER_SECONDS")  # a test that may need more is skipped
+ALL_SECONDS = int(LEFT or 40 * 60)
 
 
 @pytest.hookimpl(trylast=True)
@@ -103,7 +104,16 @@ def deadline():
 
 
 @pytest.fixture
-def tab(lab, chromium, deadline, mark):
+def in_time(request, deadline):
+    """Skips a test that may take longer than what is left, where the deadline came from outside."""
+    named = getattr(request.node, "callspec", None)
+    needed = pages.patience(named.id if named else "")
+    if LEFT and time.monotonic() + needed > deadline:
+        pytest.skip(f"it may take {needed} seconds; COURSE_BROWSER_SECONDS={LEFT} are nearly over")
+
+
+@pytest.fixture
+def tab(in_time, lab, chromium, deadline, mark):
     """A tab for one notebook. Past the deadline its processes are ended, so that nothing waits on."""
     left = deadline - time.monotonic()
     assert left > 0, f"the browser tests have taken {ALL_SECONDS} seconds: no time is left"

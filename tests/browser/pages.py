@@ -11,6 +11,8 @@ from tools.lectures import ROOT
 SCREEN = {"width": 1250, "height": 1400}
 PICTURES = ROOT / "build" / "screens"
 OPEN_SECONDS, ANSWER_SECONDS = 120, 60
+MINUTES = {"00": 3, "01": 1, "02": 1, "03": 1, "07": 5, "12": 3, "14": 3}  # on two quiet cores
+OTHER_MINUTES, PATIENCE = 2, 4
 try:
     from playwright.sync_api import expect
 except ImportError:  # then the tests of this folder are skipped
@@ -32,6 +34,11 @@ HAS_RUN = """() => {
 KINDS = """names => [...document.querySelectorAll('.jp-OutputArea-output [class*="course-"]')]
     .flatMap(place => [...place.classList])
     .filter(name => /^course-[A-Z]/.test(name)).map(name => name.slice(7))"""
+
+
+def patience(number):
+    """The seconds after which a notebook, or another test of this folder, is given up."""
+    return 60 * MINUTES.get(number, OTHER_MINUTES) * PATIENCE
 
 
 def widgets_in(path):

@@ -8,16 +8,6 @@ from tools.lectures import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
-MINUTES = {
-    "00": 3,
-    "01": 1,
-    "02": 1,
-    "03": 1,
-    "07": 5,
-    "12": 3,
-    "14": 3,
-}  # on two quiet cores; the others have 2
-PATIENCE = 4
 
 
 @pytest.mark.parametrize("number", NOTEBOOKS)
@@ -25,7 +15,7 @@ def test_it_runs_and_its_widgets_answer(number, lab, tab):
     path, broken = NOTEBOOKS[number], []
     tab.on("pageerror", lambda error: broken.append(str(error)))
     pages.open_notebook(tab, lab, path.name)
-    pages.run_all(tab, 60 * MINUTES.get(number, 2) * PATIENCE)
+    pages.run_all(tab, pages.patience(number))
     assert pages.faults(tab) == []
     wanted = pages.widgets_in(path)
     tab.wait_for_function(f"({pages.KINDS})().length >= {len(wanted)}")

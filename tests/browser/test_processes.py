@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def begin(name):
     """Start one of the tests in ending.py; returns its process once its notebook is open."""
     line = [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider"]
-    alone = {name: value for name, value in os.environ.items() if name != "COURSE_TEST_PART"}
+    ours = ("COURSE_TEST_PART", "COURSE_BROWSER_SECONDS")
+    alone = {name: value for name, value in os.environ.items() if name not in ours}
     process = subprocess.Popen(
         [*line, f"tests/browser/ending.py::{name}"], cwd=ROOT, text=True, env=alone,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
@@ -46,7 +47,7 @@ def alive(processes):
     [("test_fails", None, 1), ("test_waits", signal.SIGINT, 2), ("test_waits", signal.SIGTERM, 2)],
     ids=["failed", "interrupted", "killed"],
 )
-def test_all_processes_end(mark, name, sent, code):
+def test_all_processes_end(in_time, mark, name, sent, code):
     process = begin(name)
     theirs = psutil.Process(process.pid).children(recursive=True)
     started = server.describe(theirs)

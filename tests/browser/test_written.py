@@ -37,7 +37,7 @@ def test_every_turn_that_is_written_in_the_page_is_right(lab, tab):
     path = ROOT / "notebooks" / NOTEBOOK
     pages.open_notebook(tab, lab, NOTEBOOK)
     places = write_all(tab, path)
-    pages.run_all(tab, 240)
+    pages.run_all(tab, pages.patience(NOTEBOOK[:2]))
     assert pages.faults(tab) == []
     said = verdicts(tab, places)
     assert [text for text in said if not re.search(r": right, \d+ checks", text)] == []
