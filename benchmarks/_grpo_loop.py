@@ -43,9 +43,6 @@ class Recipe:
     baseline: bool = True
     normalize: bool = True
     temperature: float = 1.0
-    easier_steps: int = 0  # a curriculum: first so many steps with mostly easier problems
-    easier_first: float = 0.0  # how often a step asks easier problems then,
-    easier_later: float = 0.0  # and afterwards, so that they are not forgotten
     evaluate_every: int = 10
     checkpoint_every: int = 10
 
@@ -132,21 +129,12 @@ def loss_of(model, reference, inputs, targets, advantages, old_log_probs, recipe
     return masked_mean(losses, mask)
 
 
-def asked_in_step(task, recipe, step, seed):
-    """The problems of a step, all of one kind: a curriculum mixes kinds over steps (Bengio et al. 2009)."""
-    rng = random.Random(f"problems {seed}")
-    easier = recipe.easier_first if step < recipe.easier_steps else recipe.easier_later
-    if easier and rng.random() < easier:
-        return task.easier_problems(recipe.problems, rng)
-    return task.problems(recipe.problems, rng)
-
-
-def grpo_step(model, reference, optimizer, task, recipe, seed, step=0):
+def grpo_step(model, reference, optimizer, task, recipe, seed):
     """Sample, score, compare, update; return what is worth watching.
 
     Groups whose answers are all equally good have nothing to teach and are left out (Yu et al. 2025).
     """
-    problems = asked_in_step(task, recipe, step, seed)
+    problems = task.problems(recipe.problems, random.Random(f"problems {seed}"))
     prompts, answers, rewards = sampled(
         model, task, problems, recipe.group_size, recipe.temperature, seed
     )
@@ -195,7 +183,7 @@ def reinforce(model, task, recipe, seed, folder=None, held_out=None, reference=N
         history = state["history"]
     for step in range(len(history), recipe.steps):
         set_rate(optimizer, learning_rate_at(step, recipe.steps, recipe.learning_rate, warmup, 0.1))
-        watched = grpo_step(model, reference, optimizer, task, recipe, 100_000 * seed + step, step)
+        watched = grpo_step(model, reference, optimizer, task, recipe, 100_000 * seed + step)
         last = step == recipe.steps - 1
         if held_out and ((step + 1) % recipe.evaluate_every == 0 or last):
             watched["held_out"], watched["held_out_tokens"] = accuracy(model, task, held_out)

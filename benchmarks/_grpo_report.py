@@ -35,19 +35,28 @@ def curve(rows, when, samples=KS[-1]):
     return {k: statistics.mean(pass_at_k(samples, right, k) for right in counts) for k in KS}
 
 
+def within(row, n_tries, when="after"):
+    """Accuracy if an answer counts only where it needed at most so many tries."""
+    needed = row[when]["tries_when_right"]
+    return row[when]["accuracy"] * sum(n <= n_tries for n in needed) / max(1, len(needed))
+
+
 def table(record):
     """Every way to learn Countdown as a row of a Markdown table."""
     lines = [
-        "| way | before | after | honest arithmetic | tries | tokens | processor minutes |",
-        "|---|---|---|---|---|---|---|",
+        "| way | before | after | true values | ends after a right try | after a wrong one "
+        "| tokens | processor minutes |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, made in {"GRPO, whole run": record["main"], **record["parts"]}.items():
         cells = [
             "{:.3f} ± {:.3f}".format(*mean_and_spread(run[when]["accuracy"] for run in made))
             for when in ("before", "after")
         ]
-        for what in ("honest", "tries", "tokens"):
-            cells.append(f"{statistics.mean(run['after'][what] for run in made):.2f}")
+        cells.append(f"{statistics.mean(run['after']['honest'] for run in made):.2f}")
+        for tried in ("right", "wrong"):
+            cells.append(f"{statistics.mean(run['after']['ends'][tried] for run in made):.2f}")
+        cells.append(f"{statistics.mean(run['after']['tokens'] for run in made):.0f}")
         cells.append(f"{statistics.mean(run['seconds'] for run in made) / 60:.1f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
@@ -85,7 +94,10 @@ def section(record):
     trained = record["trained_lengths"]
     known, before = record["controls"], curve(record["main"], "before")
     after = curve(record["main"], "after")
-    search = ", ".join(f"{n}: {share:.3f}" for n, share in known["random_search"].items())
+    searches = {
+        name: ", ".join(f"{n}: {share:.3f}" for n, share in known[name].items())
+        for name in ("random_search", "walk_search")
+    }
     return [
         *_record.made_by("grpo", record),
         f"Drawn in notebook 14. Mean and standard deviation over {len(record['main'])} seeds, on "
@@ -94,7 +106,9 @@ def section(record):
         *table(record),
         "",
         f"Programs: the most frequent form {known['most_frequent_form']:.3f}, exhaustive search "
-        f"{known['exhaustive_search']:.3f}, random search with so many tries: {search}.",
+        f"{known['exhaustive_search']:.3f}. With a checker that stops at the target, so many "
+        f"expressions drawn at random: {searches['random_search']}; in the order of the format "
+        f"examples: {searches['walk_search']}.",
         "",
         "| | " + " | ".join(f"pass@{k}" for k in KS) + " |",
         "|---" * (len(KS) + 1) + "|",

@@ -32,45 +32,44 @@ def small_llama(vocab_size, context_length, width, n_layers, positions=True):
 class Countdown:
     """Three numbers and a target; `score(problem, text)` is the reward.
 
-    Easier problems are begun ones, a third of the format examples shows their format.
+    Without `compares`, no format example says whether a try was too small or too large.
     """
 
     end = countdown.encode(countdown.END)[0]
-    format_rate = 1e-2
+    format_rate, format_batch = 1e-2, 48
 
-    def __init__(self, most_tries=1, score=countdown.honest_reward):
-        self.most_tries, self.score = most_tries, score
+    def __init__(
+        self, score=countdown.strict_reward, most_tries=countdown.MOST_TRIES, compares=True
+    ):
+        self.score, self.most_tries, self.compares = score, most_tries, compares
 
     def new_model(self):
-        length = 6 + countdown.TRY * self.most_tries
+        length = 5 + countdown.TRY * self.most_tries
         return small_llama(len(countdown.vocabulary()), length, width=96, n_layers=3)
 
     def problems(self, n, rng):
         return rng.sample(countdown.split()["train"], n)
 
-    def easier_problems(self, n, rng):
-        return rng.sample(countdown.begun_problems(), n)
-
     def prompt(self, problem, rng):
         return countdown.encode(countdown.prompt(problem, rng))
 
     def most(self, problem):
-        return (2 * len(problem[0])) * self.most_tries  # numbers, values and a mark
+        return countdown.TRY * self.most_tries
 
     def reward(self, problem, answer):
         return self.score(problem, countdown.decode(answer))
 
     def format_example(self, rng):
         """Tries with right arithmetic, and the target of another problem."""
-        begun = rng.random() < 1 / 3
-        asked, answer = countdown.format_example(rng, self.most_tries, begun)
+        asked, answer = countdown.format_example(rng, self.most_tries, self.compares)
         return countdown.encode(asked), countdown.encode(answer)
 
     def solved_example(self, rng):
         """A training problem with one of its solutions, for the supervised control."""
         problem = rng.choice(countdown.split()["train"])
         found = rng.choice(countdown.solutions(*problem))
-        return self.prompt(problem, rng), countdown.encode(countdown.write_answer([found]))
+        answer = countdown.write_answer([found], problem[1])
+        return self.prompt(problem, rng), countdown.encode(answer)
 
 
 class Sorting:
@@ -81,7 +80,7 @@ class Sorting:
     """
 
     end = sorting.END
-    format_rate = 2e-2
+    format_rate, format_batch = 2e-2, 128
 
     def __init__(self, lengths=(2, 3, 4, 5, 6), held_out=()):
         self.lengths = lengths

@@ -3,13 +3,14 @@
     python3 course.py bench grpo            several hours on two cores; it goes on where it was stopped
     python3 course.py bench grpo --quick    a few steps of each; nothing is written
 
-Every run begins with a model that was taught the format alone: right arithmetic, tries drawn at
-random, the target of another problem. Then a program's verdict on its own answers is all it learns from.
+Every run begins with a model that was taught the format alone: right arithmetic, tries in an order
+that nothing chose, the target of another problem. Then a program's verdict on its own answers is all
+it learns from.
 Settings were chosen on the validation problems; figures are from the test problems.
 
 - main: Countdown, and sorting, whose rule reaches lists longer than any in training
-- parts: the same with fewer steps, with one part of GRPO or the curriculum removed at a time, with a
-  reward that can be hacked or does not ask for true values, and with four tries instead of one
+- parts: the same with fewer steps, with one part of GRPO removed or added at a time, with rewards
+  that ask for less or can be hacked, with fewer tries, and without a word on how far off a try was
 - controls: programs that search, the most frequent form, imitation of solutions
 - distillation: the course's GPT teaches a smaller one
 
@@ -44,24 +45,24 @@ from helpers.loss import IGNORED
 
 COMMAND = "python3 course.py bench grpo"
 SEEDS = range(5)
-FORMAT_STEPS, SORTING_FORMAT_STEPS = 600, 400
+FORMAT_STEPS, SORTING_FORMAT_STEPS = 400, 400
 MAIN = Recipe(
-    steps=2500, group_size=8, learning_rate=4e-3, kl=0.05,
-    easier_steps=200, easier_first=0.9, easier_later=0.15,
-)  # fmt: skip
-SHORT = replace(MAIN, steps=600)
+    steps=450, problems=32, group_size=8, updates=1, learning_rate=2e-3, evaluate_every=30
+)
+SHORT = replace(MAIN, steps=80)
 SORT = Recipe(steps=400, problems=32, learning_rate=5e-3)
 PARTS = {
     "GRPO": {},
     "no baseline": {"baseline": False},
     "no deviation": {"normalize": False},
-    "no clip": {"clip": NO_CLIP},
-    "no KL": {"kl": 0.0},
-    "no curriculum": {"easier_steps": 0, "easier_later": 0.0},
+    "two updates": {"updates": 2},
+    "two updates, no clip": {"updates": 2, "clip": NO_CLIP},
+    "with KL": {"kl": 0.05},
 }
 HACKED, TARGET_ALONE = "reward that believes", "reward for the target alone"
-FOUR_TRIES, IMITATION = "four tries", "imitation of solutions"
-SAMPLES = 64  # answers per problem, for pass@k
+FOUR_TRIES, BLIND = "four tries", "no comparisons"
+IMITATION = "imitation of solutions"
+SAMPLES, SAMPLED = 64, 100  # answers per problem for pass@k, and of how many problems
 TRAINED_LENGTHS, LONGER = (2, 3, 4, 5, 6), (7, 8, 9)
 LISTS = 100  # of each length
 VOTES = (1, 3, 9, 27)
@@ -79,7 +80,7 @@ class Sizes:
     def __init__(self, quick=False):
         self.quick = quick
         self.test = countdown.split()["test"][: 8 if quick else None]
-        self.samples, self.together = (4, 8) if quick else (SAMPLES, 20)
+        self.samples, self.sampled, self.together = (4, 2, 2) if quick else (SAMPLES, SAMPLED, 10)
         self.lists = 3 if quick else LISTS
         self.format = (2, 2) if quick else (FORMAT_STEPS, SORTING_FORMAT_STEPS)
         small = {"steps": 2, "problems": 4, "group_size": 4} if quick else {}
@@ -89,23 +90,43 @@ class Sizes:
         self.distil = (2, 4) if quick else (_grpo_distil.STEPS, _grpo_distil.HELD_OUT)
 
 
-def countdown_figures(model, task, sizes):
-    """Greedy accuracy, tokens, honest arithmetic, and right answers among samples, on test problems."""
-    prompts, answers, rewards = sampled(model, task, sizes.test, 1, 0.0, seed=1)
+def countdown_figures(model, task, sizes, samples=False):
+    """Greedy accuracy on test problems, where answers end, and right ones among samples if wanted."""
+    asked = sizes.test
+    prompts, answers, rewards = sampled(model, task, asked, 1, 0.0, seed=1)
     told = [countdown.decode(answer) for answer in answers.tolist()]
-    true = [countdown.reward(p, text) for p, text in zip(sizes.test, told, strict=True)]
-    counts = []
-    for start in range(0, len(sizes.test), sizes.together):
-        part = sizes.test[start : start + sizes.together]
-        scores = sampled(model, task, part, sizes.samples, 1.0, seed=2 + start)[2]
-        counts += scores.view(len(part), -1).sum(dim=1).int().tolist()
+    tries = [countdown.tries_of(text) for text in told]
+    right = [countdown.reward(problem, text) for problem, text in zip(asked, told, strict=True)]
     tokens = (rows(prompts, answers, task.end)[1] != IGNORED).sum().item()
-    return {
-        "accuracy": statistics.mean(true), "rewarded": rewards.mean().item(),
-        "honest": statistics.mean(map(countdown.is_honest, told)), "tokens": tokens / len(told),
-        "tries": statistics.mean(text.count(countdown.AGAIN) + 1 for text in told),
-        "right_of_samples": counts, "shown": told[:6],
+    found = {
+        "accuracy": statistics.mean(right), "rewarded": rewards.mean().item(),
+        "honest": statistics.mean(
+            bool(each) and all(map(countdown.is_true, each)) for each in tries
+        ),
+        "tokens": tokens / len(told), "ends": endings(asked, told), "shown": told[:6],
+        "tries_when_right": [len(each) for each, ok in zip(tries, right, strict=True) if ok],
     }  # fmt: skip
+    if samples:
+        counts, asked = [], asked[: sizes.sampled]
+        for start in range(0, len(asked), sizes.together):
+            part = asked[start : start + sizes.together]
+            scores = sampled(model, task, part, sizes.samples, 1.0, seed=2 + start)[2]
+            counts += scores.view(len(part), -1).sum(dim=1).int().tolist()
+        found["right_of_samples"] = counts
+    return found
+
+
+def endings(asked, told):
+    """How often an answer ends after a right try, and after a wrong one."""
+    marks = {1.0: [], 0.0: []}
+    for problem, text in zip(asked, told, strict=True):
+        words = text.split()
+        for start in range(0, len(words) - countdown.TRY + 1, countdown.TRY):
+            *steps, mark = words[start : start + countdown.TRY]
+            right = countdown.reward(problem, " ".join([*steps, countdown.END]))
+            marks[right].append(mark == countdown.END)
+    right, wrong = (statistics.mean(marks[kind] or [0.0]) for kind in (1.0, 0.0))
+    return {"right": right, "wrong": wrong}
 
 
 def sorting_figures(model, task, sizes):
@@ -163,39 +184,38 @@ class Runs:
         if path and path.is_file():
             load_weights(model, load_file(path))
             return model
-        imitate(model, task.format_example, steps, seed, task.format_rate, end=task.end)
+        rate, batch = task.format_rate, task.format_batch
+        imitate(model, task.format_example, steps, seed, rate, batch, task.end)
         if path:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, path)
         return model
 
-    def countdown(self, name, seed, recipe, task, imitated=False):
+    def countdown(self, name, seed, recipe, task, imitated=False, samples=False):
         """Format, then rewards (or solutions to imitate); figures before and after."""
+        kind = f"countdown{task.most_tries}{'' if task.compares else '-blind'}"
+
+        def taught():
+            return self.taught_the_format(task, kind, self.sizes.format[0], seed)
 
         def make(folder):
             began = time.process_time()
-            model = self.taught_the_format(
-                task, f"countdown{task.most_tries}", self.sizes.format[0], seed
-            )
-            before = countdown_figures(model, task, self.sizes)
-            begun = time.process_time()
-            history = []
+            model = taught()
+            format_seconds = time.process_time() - began
+            before = countdown_figures(model, task, self.sizes, samples)
+            begun, history = time.process_time(), []
             if imitated:
                 updates = recipe.steps * recipe.problems * recipe.group_size // 128
                 imitate(model, task.solved_example, max(1, updates), seed, end=task.end)
             else:
-                reference = None
-                if recipe.kl:
-                    reference = self.taught_the_format(
-                        task, f"countdown{task.most_tries}", self.sizes.format[0], seed
-                    )
+                reference = taught() if recipe.kl else None
                 validation = countdown.split()["validation"][: len(self.sizes.test)]
                 history = reinforce(model, task, recipe, seed, folder, validation, reference)
             seconds = time.process_time() - begun
-            after = countdown_figures(model, task, self.sizes)
+            after = countdown_figures(model, task, self.sizes, samples)
             return {
                 "before": before, "after": after, "history": history, "seconds": seconds,
-                "format_seconds": begun - began, "parameters": model.n_parameters(),
+                "format_seconds": format_seconds, "parameters": model.n_parameters(),
             }  # fmt: skip
 
         return self.row(name, seed, make)
@@ -228,12 +248,13 @@ def measure(runs, seeds=SEEDS):
     sizes = runs.sizes
     found = {"main": [], "parts": {}, "sorting": [], "distillation": {}}
     for seed in seeds:
-        found["main"].append(runs.countdown("main", seed, sizes.main, Countdown()))
+        found["main"].append(runs.countdown("main", seed, sizes.main, Countdown(), samples=True))
         found["sorting"].append(runs.sorting(seed))
     variants = {name: (Countdown(), change, False) for name, change in PARTS.items()}
     variants[HACKED] = Countdown(score=countdown.trusting_reward), {}, False
     variants[TARGET_ALONE] = Countdown(score=countdown.reward), {}, False
     variants[FOUR_TRIES] = Countdown(most_tries=4), {}, False
+    variants[BLIND] = Countdown(compares=False), {}, False
     variants[IMITATION] = Countdown(), {}, True
     for name, (task, change, imitated) in variants.items():
         recipe = replace(sizes.short, **change)
@@ -264,6 +285,7 @@ def controls(test):
         "most_frequent_form": countdown.score_of_form(form, test),
         "form": str(form),
         "random_search": {str(n): countdown.random_search(test, n) for n in tries},
+        "walk_search": {str(n): countdown.walk_search(test, n) for n in tries},
         "exhaustive_search": statistics.mean(bool(countdown.solutions(*p)) for p in test),
         "problems": {name: len(part) for name, part in countdown.split().items()},
     }

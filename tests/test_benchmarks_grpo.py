@@ -122,21 +122,6 @@ def test_groups_that_teach_nothing_are_left_out(change, useful):
     assert watched["useful"] == useful and watched["reward"] == 0.5
 
 
-def test_a_curriculum_asks_easier_problems_first_and_seldom_later():
-    recipe = Recipe(problems=4, easier_steps=10, easier_first=0.9, easier_later=0.25)
-    kinds = {2: [0, 0], 3: [0, 0]}  # numbers in a problem, steps with it before and after step 10
-    for step in (0, 9, 10, 500):
-        for seed in range(200):
-            asked = _grpo_loop.asked_in_step(Countdown(), recipe, step, seed)
-            (size,) = {len(numbers) for numbers, _ in asked}
-            kinds[size][step >= 10] += 1
-    assert kinds[2][0] / 400 == pytest.approx(0.9, abs=0.06)
-    assert kinds[2][1] / 400 == pytest.approx(0.25, abs=0.08)
-    for step in (0, 500):
-        plain = _grpo_loop.asked_in_step(Countdown(), Recipe(problems=4), step, 1)
-        assert {len(numbers) for numbers, _ in plain} == {3}
-
-
 def test_where_no_group_differs_the_weights_stay():
     model, before = tiny(), tiny()
     optimizer = MuonWithAdamW(model, 1e-2)
@@ -165,6 +150,16 @@ def test_pass_at_k_is_the_share_of_all_choices():
         share = [any(chosen) for chosen in combinations(told, k)]
         assert _grpo_report.pass_at_k(7, 3, k) == pytest.approx(sum(share) / len(share))
     assert _grpo_report.pass_at_k(5, 0, 5) == 0 and _grpo_report.pass_at_k(5, 5, 1) == 1
+
+
+def test_endings_are_counted_behind_right_and_wrong_tries():
+    problem = ((3, 5, 7), 14)
+    told = [
+        "3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 .",
+        "5 -3 =2 ×7 =14 < 3 +5 =8 ×7 =56 .",
+        "3 +5 =8 ×7 =56 > 3 +5 =8 ×7 =56 >",
+    ]
+    assert grpo.endings([problem] * 3, told) == {"right": 0.5, "wrong": 0.25}
 
 
 # Stopped and killed
@@ -293,6 +288,7 @@ def test_everything_runs_for_two_steps(capsys):
         grpo.HACKED,
         grpo.TARGET_ALONE,
         grpo.FOUR_TRIES,
+        grpo.BLIND,
         grpo.IMITATION,
         *grpo._grpo_distil.WAYS,
     ):
@@ -304,7 +300,8 @@ def made_up():
     after = {
         "accuracy": 0.5,
         "honest": 0.9,
-        "tries": 2.0,
+        "ends": {"right": 0.75, "wrong": 0.125},
+        "tries_when_right": [1, 3],
         "tokens": 12.0,
         "right_of_samples": [64, 0],
     }
@@ -318,7 +315,7 @@ def made_up():
         "distillation": {"hard labels": [{"tale_loss": 1.5, "tasks": 0.25}] * 2},
         "teacher": {"tale_loss": 0.75, "tasks": 0.96},
         "controls": {
-            "most_frequent_form": 0.05, "exhaustive_search": 1.0, "random_search": {"4": 0.216},
+            "most_frequent_form": 0.05, "exhaustive_search": 1.0, "random_search": {"4": 0.216}, "walk_search": {"4": 0.125},
             "problems": {"train": 10, "test": 2},
         },
     }  # fmt: skip
@@ -327,16 +324,19 @@ def made_up():
 def test_a_section_tells_all_that_was_recorded():
     text = "\n".join(_grpo_report.section(made_up()))
     for row in (
-        "| no clip | 0.125 ± 0.000 | 0.500 ± 0.000 | 0.90 | 2.00 | 12.00 | 1.0 |",
+        "| no clip | 0.125 ± 0.000 | 0.500 ± 0.000 | 0.90 | 0.75 | 0.12 | 12 | 1.0 |",
         "| 4 | 0.000 ± 0.000 | 0.750 ± 0.000 |",
         "| hard labels | 1.500 ± 0.000 | 0.250 ± 0.000 |",
         "| (the teacher) | 0.750 | 0.960 |",
         "4: 0.216",
+        "4: 0.125",
         "lists of 2 to 6 numbers",
     ):
         assert row in text, row
     assert _grpo_report.curve(made_up()["main"], "before")[64] == 0.5
     assert _grpo_report.curve(made_up()["main"], "before")[1] == 1 / 128
+    run = made_up()["main"][0]
+    assert [_grpo_report.within(run, n) for n in (0, 1, 2, 3)] == [0.0, 0.25, 0.25, 0.5]
 
 
 @pytest.mark.skipif(grpo.recorded() is None, reason="bench grpo was not run yet")

@@ -64,20 +64,23 @@ def test_every_solution_is_rewarded_alone_and_after_a_wrong_try():
         problem, steps = (numbers, target), rng.choice(countdown.solutions(numbers, target))
         wrong = [s for s in countdown.expressions(numbers) if countdown.value(s) != target]
         for tries in ([steps], [*wrong[:1], steps]):
-            assert countdown.reward(problem, countdown.write_answer(tries)) == 1
-        assert countdown.reward(problem, countdown.write_answer([steps, *wrong[:1]])) == float(
-            not wrong
-        )
+            answer = countdown.write_answer(tries, target)
+            assert (
+                countdown.reward(problem, answer) == countdown.strict_reward(problem, answer) == 1
+            )
+        answer = countdown.write_answer([steps, *wrong[:1]], target)
+        assert countdown.reward(problem, answer) == float(not wrong)
 
 
 NO_ANSWERS = [
     "",
     ".",
     "5 -3 =2 ×7 =14",  # without an end
-    "5 -3 =2 ×7 =14 ;",
+    "5 -3 =2 ×7 =14 <",
     "5 -3 =2 .",
     "3 5 -3 =2 ×7 =14 .",  # a word before the try
-    "5 -3 =2 ×7 =14 ; .",
+    "5 -3 =2 ×7 =14 > .",
+    "5 -3 =2 ×7 =14 . 7",
     "-3 5 =2 ×7 =14 .",
     "5 -3 =2 7 =14 .",
     "5 -3 2 ×7 =14 .",
@@ -89,50 +92,24 @@ NO_ANSWERS = [
 ]
 
 
-def test_begun_problems_are_all_that_one_more_operation_reaches():
-    firsts = {eval(f"{a} {sign} {b}") for a in range(1, 10) for b in range(1, 10) for sign in "+-*"}
-    wanted = {
-        ((first, number), eval(f"{first} {sign} {number}"))
-        for first in firsts
-        for number in range(1, 10)
-        for sign in "+-*"
-    }
-    assert set(countdown.begun_problems()) == wanted
-    assert len(countdown.begun_problems()) == len(wanted)
-
-
-def test_each_sign_of_a_begun_problem_is_rewarded_where_it_reaches_the_target():
-    for (first, number), target in random.Random(0).sample(countdown.begun_problems(), 200):
-        problem = (first, number), target
-        for sign, python in zip("+-×", "+-*", strict=True):
-            told = countdown.write_answer([(first, sign, number)])
-            right = eval(f"{first} {python} {number}") == target
-            assert countdown.reward(problem, told) == right
-            assert countdown.reward(problem, f"{told.removesuffix('.')}; {told}") == right
-    for told in (
-        "7 ×8 =56 .",
-        "=7 ×8 =56 .",
-        "8 ×7 =56 .",
-        "=8 ×7 =56",
-        "=8 ×7 .",
-        "=8 +1 =9 ×7 =63 .",
-    ):
-        assert countdown.reward(((8, 7), 56), told) == 0, told
-    assert countdown.reward(((3, 5, 7), 56), "=8 ×7 =56 .") == 0  # it does not use three numbers
-
-
-def test_honesty_is_about_every_value_of_the_last_try():
+def test_a_strict_reward_asks_for_every_value_and_number_of_every_try():
     problem = ((3, 5, 7), 14)
-    for told, honest in (
+    for told, strict in (
         ("5 -3 =2 ×7 =14 .", 1),
         ("5 -3 =3 ×7 =14 .", 0),
         ("5 -3 =2 ×7 =15 .", 0),
-        ("3 +5 =9 ×7 =1 ; 5 -3 =2 ×7 =14 .", 1),
+        ("3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 .", 1),
+        ("3 +5 =9 ×7 =56 > 5 -3 =2 ×7 =14 .", 0),
+        ("3 +5 =8 ×3 =24 > 5 -3 =2 ×7 =14 .", 0),  # 3 twice, and no 7
+        ("3 +5 =8 > 5 -3 =2 ×7 =14 .", 0),
+        (
+            "3 +5 =8 ×7 =56 < 5 -3 =2 ×7 =14 .",
+            1,
+        ),  # a wrong comparison harms nobody but the searcher
     ):
         assert countdown.reward(problem, told) == 1
-        assert countdown.honest_reward(problem, told) == countdown.is_honest(told) == honest
-    assert countdown.is_honest("3 +5 =8 ×7 =56 .") and not countdown.is_honest("3 +5 =8 .")
-    assert countdown.honest_reward(problem, "3 +5 =8 ×7 =56 .") == 0
+        assert countdown.strict_reward(problem, told) == strict, told
+    assert countdown.strict_reward(problem, "3 +5 =8 ×7 =56 .") == 0
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS)
@@ -151,26 +128,58 @@ def test_the_hole_is_what_the_answer_says_of_itself():
     assert countdown.trusting_reward(problem, "7 +7 =14 ×1 =14 .") == 0  # the numbers are checked
 
 
-@pytest.mark.parametrize("begun", [False, True])
-def test_format_examples_are_right_arithmetic_and_no_solutions(begun):
-    rng = random.Random(0)
+@pytest.mark.parametrize("compares", [True, False])
+def test_format_examples_are_right_and_no_solutions(compares):
+    rng, marks = random.Random(0), set()
     for _ in range(300):
-        asked, answer = countdown.format_example(rng, 3, begun)
-        *words, target = (int(word.removeprefix("=")) for word in asked.split()[:-1])
-        numbers = tuple(words) if begun else tuple(sorted(words))
-        tries = answer.removesuffix(" .").split(" ; ")
-        assert 1 <= len(tries) <= 3 and len(set(tries)) == len(tries)
-        for told in tries:
-            steps = countdown.parse(f"{told} .")
-            assert told == countdown.write_answer([steps]).removesuffix(" .")
-            used = steps[::2] if begun else tuple(sorted(steps[::2]))
-            assert used == numbers and countdown.value(steps) != target
+        asked, answer = countdown.format_example(rng, 5, compares)
+        *numbers, target = (int(word.removeprefix("=")) for word in asked.split()[:-1])
+        tries = countdown.tries_of(answer)
+        assert 1 <= len(tries) <= 5 and len(set(tries)) == len(tries)
+        for told, mark in zip(tries, re.findall("[<>.]", answer), strict=True):
+            steps = countdown.parse(told)
+            assert sorted(steps[::2]) == sorted(numbers) and countdown.is_true(told)
+            assert countdown.value(steps) != target
+            right = ">" if countdown.value(steps) > target and compares else "<"
+            assert mark in (right, ".")
+            marks.add(mark)
+    assert marks == ({"<", ">", "."} if compares else {"<", "."})
+
+
+def test_where_a_format_example_ends_does_not_depend_on_its_tries():
+    lengths = [
+        len(countdown.tries_of(countdown.format_example(random.Random(seed))[1]))
+        for seed in range(2000)
+    ]
+    for n in (1, 3, 6):
+        still = [length for length in lengths if length >= n]
+        assert still.count(n) / len(still) == pytest.approx(countdown.ENDS, abs=0.03)
+    assert max(lengths) == countdown.MOST_TRIES
+
+
+def test_a_walk_goes_through_everything_once_and_mostly_to_the_next():
+    known, near, far = countdown.expressions((3, 5, 7)), 0, 0
+    for seed in range(100):
+        places = [known.index(steps) for steps in countdown.walk(known, 54, random.Random(seed))]
+        assert sorted(places) == list(range(54))
+        for before, after in zip(places[:9], places[1:10], strict=True):
+            near += after == (before + 1) % 54
+            far += after != (before + 1) % 54
+    assert far / (near + far) == pytest.approx(countdown.JUMPS, abs=0.06)
+
+
+def test_a_checked_walk_finds_everything_in_the_end_and_a_right_try_at_once():
+    problems = countdown.problems()[::90]
+    assert countdown.walk_search(problems, 54, 1) == 1
+    assert countdown.walk_search(problems, 1, 200) == pytest.approx(
+        countdown.random_search(problems, 1), abs=0.02
+    )
 
 
 def test_tokens_round_trip_and_fit_the_model():
     task, rng = Countdown(most_tries=4), random.Random(0)
     for _ in range(50):
-        asked, answer = countdown.format_example(rng, 4, begun=rng.random() < 0.5)
+        asked, answer = countdown.format_example(rng, 4)
         ids = countdown.encode(f"{asked} {answer}")
         assert countdown.decode(ids) == f"{asked} {answer}"
         assert len(ids) <= task.new_model().config.context_length

@@ -1,24 +1,19 @@
 """Countdown: reach a target from three numbers with +, − and ×, read from left to right.
 
-    prompt  3 5 7 =14 :        answer  3 +5 =8 ×7 =56 ; 5 -3 =2 ×7 =14 .
+    prompt  3 5 7 =14 :        answer  3 +5 =8 ×7 =56 > 7 -5 =2 +3 =5 < 5 -3 =2 ×7 =14 .
 
-An answer is one or more tries. `;` gives a try up, `.` ends the answer, and its last try counts.
-A try uses each number once and writes down what it has reached after each operation. A program
-checks an answer exactly, and finds all solutions by going through all expressions. With numbers from
-1 to 9 there are 2,770 problems. A problem is a set of numbers and a target; the numbers are told in any
-order, so no order of a held-out problem is ever trained. Source of the task: Pan et al. 2025 (TinyZero).
-
-A begun problem is what is left of a problem after some first operation: a value reached, one number,
-and a target. Two signs of three are wrong, so it is the easier problem to begin a curriculum with. It is
-made from all values and numbers, whatever they could be part of, and never tells which first operation
-is right.
-
-    prompt  =8 7 =56 :         answer  =8 ×7 =56 .
+An answer is one or more tries, at most `MOST_TRIES`. A try uses each number once and writes down what
+it has reached after each operation. Then `<` says that this is too small and `>` that it is too large,
+and another try follows; `.` ends the answer. The last try counts. A program checks an answer exactly,
+and finds all solutions by going through all expressions. With numbers from 1 to 9 there are 2,770
+problems. A problem is a set of numbers and a target; the numbers are told in any order, so no order of a
+held-out problem is ever trained. Source of the task: Pan et al. 2025 (TinyZero).
 
 Every word above is one token: a number, an operation with its number, a value reached.
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -27,7 +22,7 @@ from itertools import combinations_with_replacement, permutations, product
 from helpers.limits import check_whole
 
 Problem = tuple[tuple[int, ...], int]  # three numbers in rising order, and a target
-Steps = tuple  # (3, "+", 5, "×", 7) is (3 + 5) × 7; of a begun problem (8, "×", 7)
+Steps = tuple  # (3, "+", 5, "×", 7) is (3 + 5) × 7
 
 OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
@@ -35,15 +30,16 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "×": lambda a, b: a * b,
 }
 NUMBERS = range(1, 10)
-TRY = 6  # tokens of a try with the mark behind it
-ASK, AGAIN, END = ":", ";", "."
+TRY, MOST_TRIES = 6, 16  # tokens of a try with the mark behind it; tries of an answer
+ASK, LOW, HIGH, END = ":", "<", ">", "."
+ENDS, JUMPS = 0.1, 0.15  # in format examples: how often an answer ends after a try, or a try is far
 
 
 def value(steps: Steps) -> int:
     """What an expression gives, read from left to right.
 
-    >>> value((3, "+", 5, "×", 7)), value((8, "×", 7))
-    (56, 56)
+    >>> value((3, "+", 5, "×", 7))
+    56
     """
     return reached(steps)[-1]
 
@@ -110,21 +106,6 @@ def split(seed: int = 0) -> dict[str, tuple[Problem, ...]]:
     return {name: tuple(parts[name]) for name in ("train", "validation", "test")}
 
 
-@cache
-def begun_problems() -> tuple[Problem, ...]:
-    """Every value that one operation reaches, with every number and every target one operation away.
-
-    >>> len(begun_problems()), ((8, 7), 56) in begun_problems()
-    (1294, True)
-    """
-    firsts = {f(a, b) for f in OPERATIONS.values() for a in NUMBERS for b in NUMBERS}
-    found = []
-    for first, number in product(sorted(firsts), NUMBERS):
-        targets = {f(first, number) for f in OPERATIONS.values()}
-        found += [((first, number), target) for target in sorted(targets)]
-    return tuple(found)
-
-
 # Tokens
 
 
@@ -133,13 +114,13 @@ def vocabulary() -> tuple[str, ...]:
     """All words: marks, numbers, operations with their number, and values with a `=`.
 
     >>> vocabulary()[:6], len(vocabulary())
-    ((':', ';', '.', '1', '2', '3'), 233)
+    ((':', '<', '>', '.', '1', '2'), 234)
     """
     known = {target for _, target in problems()}
     known |= {f(a, b) for f in OPERATIONS.values() for a in NUMBERS for b in NUMBERS}
     operations = [f"{sign}{number}" for sign in OPERATIONS for number in NUMBERS]
     values = [f"={reached_value}" for reached_value in sorted(known)]
-    return (ASK, AGAIN, END, *map(str, NUMBERS), *operations, *values)
+    return (ASK, LOW, HIGH, END, *map(str, NUMBERS), *operations, *values)
 
 
 @cache
@@ -166,89 +147,115 @@ def decode(token_ids: Iterable[int]) -> str:
 
 
 def prompt(problem: Problem, rng: random.Random) -> str:
-    """A problem as text, its numbers in random order; of a begun one, the value reached comes first.
+    """A problem as text, its numbers in random order.
 
-    >>> prompt(((3, 5, 7), 14), random.Random(0)), prompt(((8, 7), 56), random.Random(0))
-    ('3 7 5 =14 :', '=8 7 =56 :')
+    >>> prompt(((3, 5, 7), 14), random.Random(0))
+    '3 7 5 =14 :'
     """
-    numbers, target = problem
-    if len(numbers) == 2:
-        return f"={numbers[0]} {numbers[1]} ={target} {ASK}"
-    order = list(numbers)
+    order = list(problem[0])
     rng.shuffle(order)
-    return f"{' '.join(map(str, order))} ={target} {ASK}"
+    return f"{' '.join(map(str, order))} ={problem[1]} {ASK}"
 
 
-def write_answer(tries: Sequence[Steps]) -> str:
-    """An answer of some tries, with right arithmetic.
+def write_answer(tries: Sequence[Steps], target: int, compares: bool = True) -> str:
+    """An answer of some tries, with right arithmetic and right comparisons with the target.
 
-    >>> write_answer([(3, "+", 5, "×", 7)])
-    '3 +5 =8 ×7 =56 .'
+    Without `compares` every try but the last is called too small, as if nobody had looked.
+
+    >>> write_answer([(3, "+", 5, "×", 7), (5, "-", 3, "×", 7)], 14)
+    '3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 .'
     """
-    told = []
+    words = []
     for steps in tries:
-        words = [f"={steps[0]}" if len(steps) == 3 else str(steps[0])]
+        words.append(str(steps[0]))
         for sign, number, so_far in zip(steps[1::2], steps[2::2], reached(steps), strict=True):
             words += [f"{sign}{number}", f"={so_far}"]
-        told.append(" ".join(words))
-    return f" {AGAIN} ".join(told) + f" {END}"
+        words.append(HIGH if compares and value(steps) > target else LOW)
+    return " ".join([*words[:-1], END])
 
 
-def format_example(rng: random.Random, most_tries: int, begun: bool = False) -> tuple[str, str]:
+def walk(known: Sequence[Steps], n: int, rng: random.Random) -> list[Steps]:
+    """So many expressions of a list, none twice: from any place on to the next, at times elsewhere.
+
+    >>> "".join(walk("abcdefgh", 5, random.Random(3)))
+    'degha'
+    """
+    place = rng.randrange(len(known))
+    left = [number for number in range(len(known)) if number != place]
+    found = [known[place]]
+    while len(found) < n:
+        place = (place + 1) % len(known)
+        if place not in left or rng.random() < JUMPS:
+            place = rng.choice(left)
+        left.remove(place)
+        found.append(known[place])
+    return found
+
+
+def format_example(
+    rng: random.Random, most_tries: int = MOST_TRIES, compares: bool = True
+) -> tuple[str, str]:
     """A prompt and an answer that shows the format and no solution.
 
-    The arithmetic is right. Tries are drawn at random, none twice, and so is how many there are. The
-    target is that of a random problem, and none of the tries reaches it.
-    Raises ValueError for `most_tries` below 1.
+    Arithmetic and comparisons are right. The tries go through the expressions as `walk` does. The
+    target is that of a random problem, and none of the tries reaches it, so where an answer ends
+    tells nothing. Raises ValueError for `most_tries` below 1.
 
     >>> format_example(random.Random(1), 2)
-    ('1 7 6 =-3 :', '1 ×7 =7 -6 =1 .')
+    ('7 6 1 =15 :', '7 ×6 =42 +1 =43 > 7 ×6 =42 -1 =41 .')
     """
     check_whole("most_tries", most_tries, least=1)
-    numbers = rng.choice(begun_problems() if begun else problems())[0]
-    known = (
-        [(numbers[0], sign, numbers[1]) for sign in OPERATIONS] if begun else expressions(numbers)
-    )
-    tries = rng.sample(known, min(len(known), rng.randint(1, most_tries)))
-    target = rng.choice(problems())[1]
-    while any(value(steps) == target for steps in tries):
-        target = rng.choice(problems())[1]
-    return prompt((numbers, target), rng), write_answer(tries)
+    numbers = rng.choice(problems())[0]
+    known, n = expressions(numbers), 1
+    while n < min(len(known), most_tries) and rng.random() > ENDS:
+        n += 1
+    tries = walk(known, n, rng)
+    reachable = set(map(value, tries))
+    while (target := rng.choice(problems())[1]) in reachable:
+        pass
+    return prompt((numbers, target), rng), write_answer(tries, target, compares)
 
 
 # The checker
 
 
-def parse(answer: str) -> Steps | None:
-    """The last try of an answer, or None where it is no expression or has no end.
+def tries_of(answer: str) -> list[str]:
+    """The tries of an answer without their marks; none where it has no end.
 
-    >>> parse("3 +5 =8 ×7 =56 ; 5 -3 =2 ×7 =14 ."), parse("=8 ×7 =56 .")
-    ((5, '-', 3, '×', 7), (8, '×', 7))
+    >>> tries_of("3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 ."), tries_of("3 +5 =8")
+    (['3 +5 =8 ×7 =56', '5 -3 =2 ×7 =14'], [])
     """
     told, end, after = answer.partition(f" {END}")
-    words = told.split(f" {AGAIN} ")[-1].split()
-    if not end or after or len(words) not in (3, TRY - 1):
+    return re.split(f" [{LOW}{HIGH}] ", told) if end and not after else []
+
+
+def parse(told: str) -> Steps | None:
+    """The expression of a try, or None where it is none.
+
+    >>> parse("5 -3 =2 ×7 =14"), parse("5 -3 =2")
+    ((5, '-', 3, '×', 7), None)
+    """
+    words = told.split()
+    if len(words) != TRY - 1 or not words[0].isdigit():
         return None
-    begun, operations = len(words) == 3, words[1::2]
-    first = words[0].removeprefix("=").removeprefix("-") if begun else words[0]
-    if begun != words[0].startswith("=") or not first.isdigit():
-        return None
-    if not all(word[0] in OPERATIONS for word in operations):
+    if not all(word[0] in OPERATIONS for word in words[1::2]):
         return None
     if not all(word[0] == "=" for word in words[2::2]):
         return None
-    steps: list = [int(words[0].removeprefix("="))]
-    for word in operations:
+    steps: list = [int(words[0])]
+    for word in words[1::2]:
         steps += [word[0], int(word[1:])]
     return tuple(steps)
 
 
+def last_try(answer: str) -> Steps | None:
+    """The expression of the last try of an answer, or None."""
+    tries = tries_of(answer)
+    return parse(tries[-1]) if tries else None
+
+
 def _uses_the_numbers(steps: Steps | None, problem: Problem) -> bool:
-    if steps is None or len(steps) != 2 * len(problem[0]) - 1:
-        return False
-    if len(steps) == 3:  # the value reached comes first, whatever its size
-        return steps[::2] == problem[0]
-    return tuple(sorted(steps[::2])) == problem[0]
+    return steps is not None and tuple(sorted(steps[::2])) == problem[0]
 
 
 def reward(problem: Problem, answer: str) -> float:
@@ -259,30 +266,28 @@ def reward(problem: Problem, answer: str) -> float:
     >>> reward(((3, 5, 7), 14), "5 -3 =2 ×7 =14 ."), reward(((3, 5, 7), 14), "3 +5 =8 ×7 =14 .")
     (1.0, 0.0)
     """
-    steps = parse(answer)
+    steps = last_try(answer)
     return float(_uses_the_numbers(steps, problem) and value(steps) == problem[1])
 
 
-def is_honest(answer: str) -> bool:
-    """Whether every value that the last try claims to have reached is true.
+def is_true(told: str) -> bool:
+    """Whether every value that a try claims to have reached is true.
 
-    >>> is_honest("5 -3 =2 ×7 =14 ."), is_honest("5 -3 =9 ×7 =14 .")
+    >>> is_true("5 -3 =2 ×7 =14"), is_true("5 -3 =9 ×7 =14")
     (True, False)
     """
-    steps = parse(answer)
-    if steps is None:
-        return False
-    claimed = answer.split(f" {AGAIN} ")[-1].split()[2::2]
-    return claimed == [f"={so_far}" for so_far in reached(steps)]
+    steps = parse(told)
+    return steps is not None and told.split()[2::2] == [f"={so_far}" for so_far in reached(steps)]
 
 
-def honest_reward(problem: Problem, answer: str) -> float:
-    """`reward` where every value that the last try claims to have reached is true as well, else 0.
+def strict_reward(problem: Problem, answer: str) -> float:
+    """`reward` where every try uses each number once and claims what is true, else 0.
 
-    >>> honest_reward(((3, 5, 7), 14), "5 -3 =9 ×7 =14 .")
+    >>> strict_reward(((3, 5, 7), 14), "3 +5 =9 ×7 =56 > 5 -3 =2 ×7 =14 .")
     0.0
     """
-    return reward(problem, answer) * is_honest(answer)
+    rules = all(is_true(t) and _uses_the_numbers(parse(t), problem) for t in tries_of(answer))
+    return reward(problem, answer) * rules
 
 
 def trusting_reward(problem: Problem, answer: str) -> float:
@@ -291,7 +296,7 @@ def trusting_reward(problem: Problem, answer: str) -> float:
     >>> trusting_reward(((3, 5, 7), 14), "3 +5 =8 ×7 =14 .")
     1.0
     """
-    usable = _uses_the_numbers(parse(answer), problem)
+    usable = _uses_the_numbers(last_try(answer), problem)
     return float(usable and answer.split()[-2] == f"={problem[1]}")
 
 
@@ -311,6 +316,19 @@ def most_frequent_form(known: Iterable[Problem]) -> tuple[tuple[int, ...], str, 
 def score_of_form(form: tuple[tuple[int, ...], str, str], asked: Sequence[Problem]) -> float:
     """How many problems are solved by a form that is always the same, from 0 to 1."""
     return sum(_formed(numbers, form, target) for numbers, target in asked) / len(asked)
+
+
+def walk_search(asked: Sequence[Problem], n_tries: int, n_walks: int = 20) -> float:
+    """How often one of `n_tries` expressions of a `walk` reaches the target: format examples, checked.
+
+    >>> walk_search([((3, 5, 7), 14)], 54)
+    1.0
+    """
+    rng, found = random.Random(0), 0
+    for numbers, target in asked * n_walks:
+        known = expressions(numbers)
+        found += target in map(value, walk(known, min(n_tries, len(known)), rng))
+    return found / (len(asked) * n_walks)
 
 
 def _formed(numbers, form, target):
