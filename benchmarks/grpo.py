@@ -45,19 +45,20 @@ from helpers.loss import IGNORED
 
 COMMAND = "python3 course.py bench grpo"
 SEEDS = range(5)
-FORMAT_STEPS, SORTING_FORMAT_STEPS = 400, 400
+FORMAT_STEPS, SORTING_FORMAT_STEPS = 500, 400
 MAIN = Recipe(
-    steps=450, problems=32, group_size=8, updates=1, learning_rate=2e-3, evaluate_every=30
-)
-SHORT = replace(MAIN, steps=80)
+    steps=160, problems=32, group_size=8, updates=1, learning_rate=2e-3, kl=0.01, normalize=False,
+    evaluate_every=20,
+)  # fmt: skip
+SHORT = replace(MAIN, steps=40)
 SORT = Recipe(steps=400, problems=32, learning_rate=5e-3)
 PARTS = {
     "GRPO": {},
     "no baseline": {"baseline": False},
-    "no deviation": {"normalize": False},
+    "divided by the deviation": {"normalize": True},
     "two updates": {"updates": 2},
     "two updates, no clip": {"updates": 2, "clip": NO_CLIP},
-    "with KL": {"kl": 0.05},
+    "no KL": {"kl": 0.0},
 }
 HACKED, TARGET_ALONE = "reward that believes", "reward for the target alone"
 FOUR_TRIES, BLIND = "four tries", "no comparisons"
@@ -257,7 +258,7 @@ def measure(runs, seeds=SEEDS):
     variants[BLIND] = Countdown(compares=False), {}, False
     variants[IMITATION] = Countdown(), {}, True
     for name, (task, change, imitated) in variants.items():
-        recipe = replace(sizes.short, **change)
+        recipe = replace(sizes.main if imitated else sizes.short, **change)
         found["parts"][name] = [
             runs.countdown(name, seed, recipe, task, imitated) for seed in seeds
         ]

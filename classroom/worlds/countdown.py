@@ -32,7 +32,9 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
 NUMBERS = range(1, 10)
 TRY, MOST_TRIES = 6, 16  # tokens of a try with the mark behind it; tries of an answer
 ASK, LOW, HIGH, END = ":", "<", ">", "."
-ENDS, JUMPS = 0.1, 0.15  # in format examples: how often an answer ends after a try, or a try is far
+# In format examples: how often an answer ends after a try, a try is far from the one before, and the
+# target is within 3 of a value reached; comparing is hard where numbers are close
+ENDS, JUMPS, CLOSE = 0.1, 0.15, 0.5
 
 
 def value(steps: Steps) -> int:
@@ -192,17 +194,22 @@ def walk(known: Sequence[Steps], n: int, rng: random.Random) -> list[Steps]:
     return found
 
 
+@cache
+def _targets():
+    return {target for _, target in problems()}
+
+
 def format_example(
     rng: random.Random, most_tries: int = MOST_TRIES, compares: bool = True
 ) -> tuple[str, str]:
     """A prompt and an answer that shows the format and no solution.
 
     Arithmetic and comparisons are right. The tries go through the expressions as `walk` does. The
-    target is that of a random problem, and none of the tries reaches it, so where an answer ends
-    tells nothing. Raises ValueError for `most_tries` below 1.
+    target is that of a random problem or close to what a try reached, and none of the tries reaches
+    it, so where an answer ends tells nothing. Raises ValueError for `most_tries` below 1.
 
     >>> format_example(random.Random(1), 2)
-    ('7 6 1 =15 :', '7 ×6 =42 +1 =43 > 7 ×6 =42 -1 =41 .')
+    ('1 7 6 =46 :', '7 ×6 =42 +1 =43 < 7 ×6 =42 -1 =41 .')
     """
     check_whole("most_tries", most_tries, least=1)
     numbers = rng.choice(problems())[0]
@@ -210,9 +217,11 @@ def format_example(
     while n < min(len(known), most_tries) and rng.random() > ENDS:
         n += 1
     tries = walk(known, n, rng)
-    reachable = set(map(value, tries))
-    while (target := rng.choice(problems())[1]) in reachable:
-        pass
+    values = sorted(set(map(value, tries)))
+    target = values[0]
+    while target in values or target not in _targets():
+        close = rng.random() < CLOSE
+        target = rng.choice(values) + rng.randint(-3, 3) if close else rng.choice(problems())[1]
     return prompt((numbers, target), rng), write_answer(tries, target, compares)
 
 
