@@ -63,7 +63,9 @@ def table(record):
 
 
 def sorting_table(record):
-    """Accuracy at every length as a Markdown table."""
+    """Accuracy at every length as a Markdown table; no lines where it was not measured."""
+    if not record["sorting"]:
+        return []
     lines = ["| length | before | after |", "|---|---|---|"]
     for length in record["sorting"][0]["after"]["accuracy"]:
         cells = [
@@ -77,7 +79,9 @@ def sorting_table(record):
 
 
 def distillation_table(record):
-    """What the student learned, way by way, as a Markdown table."""
+    """What the student learned, way by way, as a Markdown table; no lines where it was not measured."""
+    if not record["distillation"]:
+        return []
     lines = ["| the student learns from | loss on tales | tasks right |", "|---|---|---|"]
     for way, made in record["distillation"].items():
         cells = [
@@ -114,12 +118,13 @@ def section(record):
         "|---" * (len(KS) + 1) + "|",
         "| before | " + " | ".join(f"{before[k]:.3f}" for k in KS) + " |",
         "| after | " + " | ".join(f"{after[k]:.3f}" for k in KS) + " |",
-        "",
-        f"Sorting, trained on lists of {trained[0]} to {trained[-1]} numbers:",
-        "",
-        *sorting_table(record),
-        "",
-        "Distillation:",
-        "",
-        *distillation_table(record),
+        *_headed(
+            f"Sorting, trained on lists of {trained[0]} to {trained[-1]} numbers:",
+            sorting_table(record),
+        ),
+        *_headed("Distillation:", distillation_table(record)),
     ]
+
+
+def _headed(heading, lines):
+    return ["", heading, "", *lines] if lines else []

@@ -1,6 +1,7 @@
 """Learning to reason from rewards alone: GRPO with its parts removed, its controls, and distillation.
 
     python3 course.py bench grpo            several hours on two cores; it goes on where it was stopped
+    python3 course.py bench grpo --so-far   write what earlier calls have measured, and measure nothing
     python3 course.py bench grpo --quick    a few steps of each; nothing is written
 
 Every run begins with a model that was taught the format alone: right arithmetic, tries in an order
@@ -150,10 +151,13 @@ def sorting_figures(model, task, sizes):
 
 
 class Runs:
-    """All runs made so far, one file each; without a folder nothing is kept."""
+    """All runs made so far, one file each; without a folder nothing is kept.
 
-    def __init__(self, folder=FOLDER, sizes=None):
-        self.folder, self.sizes, self.formats = folder, sizes or Sizes(), {}
+    With `so_far` no run is made: where a file is missing, the row is None.
+    """
+
+    def __init__(self, folder=FOLDER, sizes=None, so_far=False):
+        self.folder, self.sizes, self.so_far = folder, sizes or Sizes(), so_far
 
     def identity(self):
         sizes = self.sizes
@@ -169,6 +173,8 @@ class Runs:
         of = json.loads(json.dumps(self.identity()))
         if path.is_file() and (saved := json.loads(path.read_text("utf-8")))["of"] == of:
             return saved["row"]
+        if self.so_far:
+            return None
         self.folder.mkdir(parents=True, exist_ok=True)
         row = make(place)
         path.write_text(json.dumps({"of": of, "row": row}) + "\n", "utf-8")
@@ -245,34 +251,40 @@ def shown(row):
 
 
 def measure(runs, seeds=SEEDS):
-    """Everything, the main runs first."""
+    """Everything, the main runs first; a way of which a seed is missing is left out."""
     sizes = runs.sizes
-    found = {"main": [], "parts": {}, "sorting": [], "distillation": {}}
-    for seed in seeds:
-        found["main"].append(runs.countdown("main", seed, sizes.main, Countdown(), samples=True))
-        found["sorting"].append(runs.sorting(seed))
+
+    def ways(makers):
+        made = {name: [make(seed) for seed in seeds] for name, make in makers.items()}
+        return {name: rows for name, rows in made.items() if None not in rows}
+
+    first = {
+        "main": lambda seed: runs.countdown("main", seed, sizes.main, Countdown(), samples=True),
+        "sorting": runs.sorting,
+    }
     variants = {name: (Countdown(), change, False) for name, change in PARTS.items()}
     variants[HACKED] = Countdown(score=countdown.trusting_reward), {}, False
     variants[TARGET_ALONE] = Countdown(score=countdown.reward), {}, False
     variants[FOUR_TRIES] = Countdown(most_tries=4), {}, False
     variants[BLIND] = Countdown(compares=False), {}, False
     variants[IMITATION] = Countdown(), {}, True
-    for name, (task, change, imitated) in variants.items():
+
+    def part(name, task, change, imitated):
         recipe = replace(sizes.main if imitated else sizes.short, **change)
-        found["parts"][name] = [
-            runs.countdown(name, seed, recipe, task, imitated) for seed in seeds
-        ]
-    for way in _grpo_distil.WAYS:
-        found["distillation"][way] = [
-            runs.row(
-                way, seed, lambda folder, w=way, s=seed: _grpo_distil.distil(w, s, *sizes.distil)
-            )
-            for seed in seeds
-        ]
-    found["teacher"] = runs.row(
-        "teacher", 0, lambda folder: _grpo_distil.teacher_alone(sizes.distil[1])
-    )
+        return lambda seed: runs.countdown(name, seed, recipe, task, imitated)
+
+    def distilled(way):
+        return lambda seed: runs.row(
+            way, seed, lambda folder: _grpo_distil.distil(way, seed, *sizes.distil)
+        )
+
+    found = {"main": [], "sorting": []} | ways(first)
     return found | {
+        "parts": ways({name: part(name, *variant) for name, variant in variants.items()}),
+        "distillation": ways({way: distilled(way) for way in _grpo_distil.WAYS}),
+        "teacher": runs.row(
+            "teacher", 0, lambda folder: _grpo_distil.teacher_alone(sizes.distil[1])
+        ),
         "controls": controls(sizes.test), "recipes": runs.identity()["recipes"],
         "trained_lengths": TRAINED_LENGTHS,
     }  # fmt: skip
@@ -302,12 +314,13 @@ def main(arguments=None):
     """Measure, write `grpo.json` and the README's section."""
     parser = argparse.ArgumentParser(prog="course.py bench grpo")
     parser.add_argument("--quick", action="store_true", help="a few steps; nothing is written")
+    parser.add_argument("--so-far", action="store_true", help="write what was measured before")
     options = parser.parse_args(arguments)
     if options.quick:
         found = measure(Runs(None, Sizes(quick=True)), SEEDS[:1])
         print("\n".join([*table(found), *sorting_table(found), *distillation_table(found)]))
         return 0
-    _record.write("grpo", COMMAND, CODE, ["torch"], measure(Runs()))
+    _record.write("grpo", COMMAND, CODE, ["torch"], measure(Runs(so_far=options.so_far)))
     record = recorded()
     _record.write_section("Learning to reason from rewards", section(record))
     print("\n".join(section(record)))
