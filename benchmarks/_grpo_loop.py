@@ -36,7 +36,7 @@ class Recipe:
     steps: int = 150
     problems: int = 64  # a step, with a group of answers to each
     group_size: int = 16
-    updates: int = 2  # from the answers of a step; with one, nothing would ever be clipped
+    updates: int = 2  # from the same answers; with one, nothing would ever be clipped
     learning_rate: float = 2e-3
     clip: float = 0.2
     kl: float = 0.0
@@ -151,9 +151,8 @@ def grpo_step(model, reference, optimizer, task, recipe, seed):
     model.train()
     with torch.no_grad():
         old, _ = response_log_probs(model, inputs, targets)
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
-    for part in order.chunk(recipe.updates):
-        given = inputs[part], targets[part], advantages[useful][part], old[part]
+    for _ in range(recipe.updates):
+        given = inputs, targets, advantages[useful], old
         descend(model, optimizer, loss_of(model, reference, *given, recipe))
     return watched
 

@@ -4,9 +4,9 @@
     python3 course.py bench grpo --so-far   write what earlier calls have measured, and measure nothing
     python3 course.py bench grpo --quick    a few steps of each; nothing is written
 
-Every run begins with a model that was taught the format alone: right arithmetic, tries in an order
-that nothing chose, the target of another problem. Then a program's verdict on its own answers is all
-it learns from.
+Every run begins with a model that was taught the format alone: right arithmetic and comparisons, tries
+in the order of a list, a target that none of them reaches. Then a program's verdict on its own answers
+is all it learns from.
 Settings were chosen on the validation problems; figures are from the test problems.
 
 - main: Countdown, and sorting, whose rule reaches lists longer than any in training
@@ -19,7 +19,9 @@ Each run is saved in runs/bench_grpo/ as soon as it is made, with checkpoints wh
 """
 
 import argparse
+import hashlib
 import json
+import random
 import shutil
 import statistics
 import sys
@@ -32,7 +34,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import _grpo_distil, _record
-from benchmarks._grpo_loop import NO_CLIP, Recipe, accuracy, imitate, reinforce, rows, sampled
+from benchmarks._grpo_loop import (
+    NO_CLIP,
+    Recipe,
+    accuracy,
+    answers_to,
+    imitate,
+    reinforce,
+    rows,
+    sampled,
+)
 from benchmarks._grpo_report import (
     distillation_table,
     section,
@@ -57,8 +68,8 @@ PARTS = {
     "GRPO": {},
     "no baseline": {"baseline": False},
     "divided by the deviation": {"normalize": True},
-    "two updates": {"updates": 2},
-    "two updates, no clip": {"updates": 2, "clip": NO_CLIP},
+    "four updates of the same answers": {"updates": 4},
+    "four updates, no clip": {"updates": 4, "clip": NO_CLIP},
     "no KL": {"kl": 0.0},
 }
 HACKED, TARGET_ALONE = "reward that believes", "reward for the target alone"
@@ -93,42 +104,72 @@ class Sizes:
 
 
 def countdown_figures(model, task, sizes, samples=False):
-    """Greedy accuracy on test problems, where answers end, and right ones among samples if wanted."""
+    """Greedy answers to test problems; if wanted, right ones among samples, and its tries alone.
+
+    An answer without an end counts as wrong, and none of its values is looked at.
+    """
     asked = sizes.test
     prompts, answers, rewards = sampled(model, task, asked, 1, 0.0, seed=1)
     told = [countdown.decode(answer) for answer in answers.tolist()]
     tries = [countdown.tries_of(text) for text in told]
+    ended = [each for each in tries if each]
     right = [countdown.reward(problem, text) for problem, text in zip(asked, told, strict=True)]
     tokens = (rows(prompts, answers, task.end)[1] != IGNORED).sum().item()
     found = {
         "accuracy": statistics.mean(right), "rewarded": rewards.mean().item(),
-        "honest": statistics.mean(
-            bool(each) and all(map(countdown.is_true, each)) for each in tries
-        ),
-        "tokens": tokens / len(told), "ends": endings(asked, told), "shown": told[:6],
+        "true": statistics.mean([all(map(countdown.is_true, each)) for each in ended] or [0]),
+        "ended": len(ended) / len(told), "tokens": tokens / len(told),
+        "ends": endings(asked, told, task.most_tries),
+        "shown": list(zip(asked[:6], told[:6], strict=True)),
         "tries_when_right": [len(each) for each, ok in zip(tries, right, strict=True) if ok],
     }  # fmt: skip
     if samples:
-        counts, asked = [], asked[: sizes.sampled]
-        for start in range(0, len(asked), sizes.together):
+        counts = []
+        for start in range(0, sizes.sampled, sizes.together):
             part = asked[start : start + sizes.together]
             scores = sampled(model, task, part, sizes.samples, 1.0, seed=2 + start)[2]
             counts += scores.view(len(part), -1).sum(dim=1).int().tolist()
         found["right_of_samples"] = counts
+        found["tries_when_checked"] = checked_tries(model, task, asked)
     return found
 
 
-def endings(asked, told):
-    """How often an answer ends after a right try, and after a wrong one."""
+def endings(asked, told, most_tries):
+    """How often an answer ends after a right try, and after a wrong one, the last allowed left out."""
     marks = {1.0: [], 0.0: []}
     for problem, text in zip(asked, told, strict=True):
         words = text.split()
         for start in range(0, len(words) - countdown.TRY + 1, countdown.TRY):
             *steps, mark = words[start : start + countdown.TRY]
-            right = countdown.reward(problem, " ".join([*steps, countdown.END]))
-            marks[right].append(mark == countdown.END)
+            if start < (most_tries - 1) * countdown.TRY:
+                right = countdown.reward(problem, " ".join([*steps, countdown.END]))
+                marks[right].append(mark == countdown.END)
     right, wrong = (statistics.mean(marks[kind] or [0.0]) for kind in (1.0, 0.0))
     return {"right": right, "wrong": wrong}
+
+
+def checked_tries(model, task, asked):
+    """How many greedy tries each problem needed where a checker writes every mark; 0: none was right.
+
+    So the model chooses the tries, and whether it would have ended makes no difference.
+    """
+    rng, needed = random.Random("prompts 1"), [0] * len(asked)
+    rows_of = {place: task.prompt(problem, rng) for place, problem in enumerate(asked)}
+    for n in range(1, task.most_tries + 1):
+        told = answers_to(model, torch.tensor(list(rows_of.values())), countdown.TRY - 1, task.end)
+        for (place, ids), new in zip(list(rows_of.items()), told.tolist(), strict=True):
+            target = asked[place][1]
+            steps = countdown.parse(countdown.decode(new))
+            if countdown.reward(asked[place], f"{countdown.decode(new)} {countdown.END}"):
+                needed[place] = n
+                del rows_of[place]
+                continue
+            high = steps is not None and countdown.value(steps) > target
+            mark = countdown.HIGH if high and task.compares else countdown.LOW
+            rows_of[place] = [*ids, *new, *countdown.encode(mark)]
+        if not rows_of:
+            break
+    return needed
 
 
 def sorting_figures(model, task, sizes):
@@ -164,13 +205,17 @@ class Runs:
         recipes = [asdict(recipe) for recipe in (sizes.main, sizes.short, sizes.sort)]
         return {"code": _record.code_hash(CODE[1:]), "recipes": recipes, "format": sizes.format}
 
-    def row(self, name, seed, make):
-        """The figures of a run; `make(folder)` is called where they are not there yet."""
+    def row(self, name, seed, make, **about):
+        """The figures of a run; `make(folder)` is called where they are not there yet.
+
+        What is `about` the run, beside the code and the recipes, makes it another one where it differs.
+        """
         if self.folder is None:
             return make(None)
-        place = self.folder / f"{name.replace(' ', '_')}-{seed}"
-        path = place.with_suffix(".json")
-        of = json.loads(json.dumps(self.identity()))
+        of = json.loads(json.dumps(self.identity() | about))
+        key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:8]
+        path = self.folder / f"{name.replace(' ', '_')}-{seed}.json"
+        place = path.with_name(f"{path.stem}-{key}")  # its checkpoints
         if path.is_file() and (saved := json.loads(path.read_text("utf-8")))["of"] == of:
             return saved["row"]
         if self.so_far:
@@ -186,7 +231,7 @@ class Runs:
         """A new model that writes the format of a task and has seen no solution."""
         torch.manual_seed(seed)
         model = task.new_model()
-        key = f"format-{kind}-{seed}-{self.identity()['code'][:8]}"
+        key = f"format-{kind}-{seed}-{steps}-{self.identity()['code'][:8]}"
         path = None if self.folder is None else self.folder / f"{key}.safetensors"
         if path and path.is_file():
             load_weights(model, load_file(path))
@@ -225,7 +270,10 @@ class Runs:
                 "format_seconds": format_seconds, "parameters": model.n_parameters(),
             }  # fmt: skip
 
-        return self.row(name, seed, make)
+        score = task.score.__name__
+        about = {"recipe": asdict(recipe), "score": score, "most_tries": task.most_tries}
+        about |= {"compares": task.compares, "imitated": imitated, "samples": samples}
+        return self.row(name, seed, make, **about)
 
     def sorting(self, seed):
         """Sorting: format, then rewards; accuracy at every length before and after."""
@@ -291,14 +339,16 @@ def measure(runs, seeds=SEEDS):
 
 
 def controls(test):
-    """What programs reach that learn nothing."""
-    form = countdown.most_frequent_form(countdown.split()["train"])
+    """What programs reach that learn nothing, and one that learns an order from the training problems."""
+    train = countdown.split()["train"]
+    form, order = countdown.most_frequent_form(train), countdown.best_order(train)
     tries = (1, 2, 3, 4, 8, 16, 32, 54)
     return {
         "most_frequent_form": countdown.score_of_form(form, test),
         "form": str(form),
         "random_search": {str(n): countdown.random_search(test, n) for n in tries},
         "walk_search": {str(n): countdown.walk_search(test, n) for n in tries},
+        "order_search": {str(n): countdown.order_search(order, test, n) for n in tries},
         "exhaustive_search": statistics.mean(bool(countdown.solutions(*p)) for p in test),
         "problems": {name: len(part) for name, part in countdown.split().items()},
     }
@@ -320,7 +370,11 @@ def main(arguments=None):
         found = measure(Runs(None, Sizes(quick=True)), SEEDS[:1])
         print("\n".join([*table(found), *sorting_table(found), *distillation_table(found)]))
         return 0
-    _record.write("grpo", COMMAND, CODE, ["torch"], measure(Runs(so_far=options.so_far)))
+    found = measure(Runs(so_far=options.so_far))
+    if not found["main"]:
+        print("Of the main run not every seed is there yet; nothing was written.", file=sys.stderr)
+        return 1
+    _record.write("grpo", COMMAND, CODE, ["torch"], found)
     record = recorded()
     _record.write_section("Learning to reason from rewards", section(record))
     print("\n".join(section(record)))

@@ -3,11 +3,11 @@
     prompt  3 5 7 =14 :        answer  3 +5 =8 ×7 =56 > 7 -5 =2 +3 =5 < 5 -3 =2 ×7 =14 .
 
 An answer is one or more tries, at most `MOST_TRIES`. A try uses each number once and writes down what
-it has reached after each operation. Then `<` says that this is too small and `>` that it is too large,
-and another try follows; `.` ends the answer. The last try counts. A program checks an answer exactly,
-and finds all solutions by going through all expressions. With numbers from 1 to 9 there are 2,770
-problems. A problem is a set of numbers and a target; the numbers are told in any order, so no order of a
-held-out problem is ever trained. Source of the task: Pan et al. 2025 (TinyZero).
+it has reached after each operation. Then `<` says that the value is too small and `>` that it is too
+large, and another try follows; `.` ends the answer. The last try counts. A program checks an answer
+exactly, and finds all solutions by going through all expressions. With numbers from 1 to 9 there are
+2,770 problems. A problem is a set of numbers and a target; the numbers are given in random order, so no
+order of a held-out problem is ever trained. Source of the task: Pan et al. 2025 (TinyZero).
 
 Every word above is one token: a number, an operation with its number, a value reached.
 """
@@ -162,7 +162,7 @@ def prompt(problem: Problem, rng: random.Random) -> str:
 def write_answer(tries: Sequence[Steps], target: int, compares: bool = True) -> str:
     """An answer of some tries, with right arithmetic and right comparisons with the target.
 
-    Without `compares` every try but the last is called too small, as if nobody had looked.
+    Without `compares` every try but the last is called too small.
 
     >>> write_answer([(3, "+", 5, "×", 7), (5, "-", 3, "×", 7)], 14)
     '3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 .'
@@ -177,7 +177,7 @@ def write_answer(tries: Sequence[Steps], target: int, compares: bool = True) -> 
 
 
 def walk(known: Sequence[Steps], n: int, rng: random.Random) -> list[Steps]:
-    """So many expressions of a list, none twice: from any place on to the next, at times elsewhere.
+    """Return n different expressions: from a random one usually on to the next, and at times elsewhere.
 
     >>> "".join(walk("abcdefgh", 5, random.Random(3)))
     'degha'
@@ -199,30 +199,37 @@ def _targets():
     return {target for _, target in problems()}
 
 
+@cache
+def _held_out():
+    return {*split()["validation"], *split()["test"]}
+
+
 def format_example(
     rng: random.Random, most_tries: int = MOST_TRIES, compares: bool = True
 ) -> tuple[str, str]:
     """A prompt and an answer that shows the format and no solution.
 
     Arithmetic and comparisons are right. The tries go through the expressions as `walk` does. The
-    target is that of a random problem or close to what a try reached, and none of the tries reaches
-    it, so where an answer ends tells nothing. Raises ValueError for `most_tries` below 1.
+    target is that of a random problem or close to a value of the whole walk, no part of the walk
+    reaches it, and the problem is not held out. How many of the tries are shown is drawn apart from
+    all that, so where an answer ends tells nothing. Raises ValueError for `most_tries` below 1.
 
-    >>> format_example(random.Random(1), 2)
-    ('1 7 6 =46 :', '7 ×6 =42 +1 =43 < 7 ×6 =42 -1 =41 .')
+    >>> format_example(random.Random(2), 2)
+    ('4 1 3 =80 :', '1 -3 =-2 ×4 =-8 < 1 +4 =5 ×3 =15 .')
     """
     check_whole("most_tries", most_tries, least=1)
     numbers = rng.choice(problems())[0]
-    known, n = expressions(numbers), 1
-    while n < min(len(known), most_tries) and rng.random() > ENDS:
-        n += 1
-    tries = walk(known, n, rng)
+    known = expressions(numbers)
+    tries = walk(known, min(len(known), most_tries), rng)
     values = sorted(set(map(value, tries)))
     target = values[0]
-    while target in values or target not in _targets():
+    while target in values or target not in _targets() or (numbers, target) in _held_out():
         close = rng.random() < CLOSE
         target = rng.choice(values) + rng.randint(-3, 3) if close else rng.choice(problems())[1]
-    return prompt((numbers, target), rng), write_answer(tries, target, compares)
+    n = 1
+    while n < len(tries) and rng.random() > ENDS:
+        n += 1
+    return prompt((numbers, target), rng), write_answer(tries[:n], target, compares)
 
 
 # The checker
@@ -247,7 +254,7 @@ def parse(told: str) -> Steps | None:
     words = told.split()
     if len(words) != TRY - 1 or not words[0].isdigit():
         return None
-    if not all(word[0] in OPERATIONS for word in words[1::2]):
+    if not all(word[0] in OPERATIONS and word[1:].isdigit() for word in words[1::2]):
         return None
     if not all(word[0] == "=" for word in words[2::2]):
         return None
@@ -334,10 +341,33 @@ def walk_search(asked: Sequence[Problem], n_tries: int, n_walks: int = 20) -> fl
     1.0
     """
     rng, found = random.Random(0), 0
-    for numbers, target in asked * n_walks:
+    for numbers, target in [*asked] * n_walks:
         known = expressions(numbers)
         found += target in map(value, walk(known, min(n_tries, len(known)), rng))
     return found / (len(asked) * n_walks)
+
+
+def best_order(known: Sequence[Problem]) -> list[tuple[tuple[int, ...], str, str]]:
+    """All 54 forms, each the one that solves most of the problems which those before it leave."""
+    left, order = set(known), []
+    forms = [
+        (places, one, other)
+        for places in permutations(range(3))
+        for one, other in product(OPERATIONS, repeat=2)
+    ]
+    while forms:
+        solved = {form: {p for p in left if _formed(p[0], form, p[1])} for form in forms}
+        best = max(forms, key=lambda form: len(solved[form]))
+        order.append(best)
+        forms.remove(best)
+        left -= solved[best]
+    return order
+
+
+def order_search(order: Sequence, asked: Sequence[Problem], n_tries: int) -> float:
+    """How many problems are solved by one of the first `n_tries` forms of an order, from 0 to 1."""
+    solved = [any(_formed(p[0], form, p[1]) for form in order[:n_tries]) for p in asked]
+    return sum(solved) / len(asked)
 
 
 def _formed(numbers, form, target):
