@@ -35,8 +35,14 @@ def curve(rows, when, samples=KS[-1]):
     return {k: statistics.mean(pass_at_k(samples, right, k) for right in counts) for k in KS}
 
 
-def within(row, n_tries, when="after"):
-    """Accuracy if an answer counts only where it needed at most so many tries."""
+def within(row, n_tries, when="after", checked=False):
+    """Accuracy if an answer counts only where it needed at most so many tries.
+
+    With `checked`, a checker ends the answer at the first right try, and nothing else does.
+    """
+    if checked:
+        needed = row[when]["tries_when_checked"]
+        return sum(0 < n <= n_tries for n in needed) / len(needed)
     needed = row[when]["tries_when_right"]
     return row[when]["accuracy"] * sum(n <= n_tries for n in needed) / max(1, len(needed))
 
@@ -44,19 +50,24 @@ def within(row, n_tries, when="after"):
 def table(record):
     """Every way to learn Countdown as a row of a Markdown table."""
     lines = [
-        "| way | before | after | true values | ends after a right try | after a wrong one "
-        "| tokens | processor minutes |",
-        "|---|---|---|---|---|---|---|---|",
+        "| way | before | after | rewarded | true values | ends after a right try "
+        "| after a wrong one | tokens | processor minutes |",
+        "|---" * 9 + "|",
     ]
     for name, made in {"GRPO, whole run": record["main"], **record["parts"]}.items():
         cells = [
             "{:.3f} ± {:.3f}".format(*mean_and_spread(run[when]["accuracy"] for run in made))
             for when in ("before", "after")
         ]
-        cells.append(f"{statistics.mean(run['after']['honest'] for run in made):.2f}")
-        for tried in ("right", "wrong"):
-            cells.append(f"{statistics.mean(run['after']['ends'][tried] for run in made):.2f}")
-        cells.append(f"{statistics.mean(run['after']['tokens'] for run in made):.0f}")
+        after = [run["after"] for run in made]
+        for shares in (
+            [run["rewarded"] for run in after],
+            [run["true"] for run in after],
+            [run["ends"]["right"] for run in after],
+            [run["ends"]["wrong"] for run in after],
+        ):
+            cells.append(f"{statistics.mean(shares):.2f}")
+        cells.append(f"{statistics.mean(run['tokens'] for run in after):.0f}")
         cells.append(f"{statistics.mean(run['seconds'] for run in made) / 60:.1f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
@@ -80,7 +91,7 @@ def sorting_table(record):
 
 def distillation_table(record):
     """What the student learned, way by way, as a Markdown table; no lines where it was not measured."""
-    if not record["distillation"]:
+    if not record["distillation"] or record["teacher"] is None:
         return []
     lines = ["| the student learns from | loss on tales | tasks right |", "|---|---|---|"]
     for way, made in record["distillation"].items():
@@ -100,7 +111,7 @@ def section(record):
     after = curve(record["main"], "after")
     searches = {
         name: ", ".join(f"{n}: {share:.3f}" for n, share in known[name].items())
-        for name in ("random_search", "walk_search")
+        for name in ("random_search", "walk_search", "order_search")
     }
     return [
         *_record.made_by("grpo", record),
@@ -112,7 +123,8 @@ def section(record):
         f"Programs: the most frequent form {known['most_frequent_form']:.3f}, exhaustive search "
         f"{known['exhaustive_search']:.3f}. With a checker that stops at the target, so many "
         f"expressions drawn at random: {searches['random_search']}; in the order of the format "
-        f"examples: {searches['walk_search']}.",
+        f"examples: {searches['walk_search']}; in the fixed order that is best for the training "
+        f"problems: {searches['order_search']}.",
         "",
         "| | " + " | ".join(f"pass@{k}" for k in KS) + " |",
         "|---" * (len(KS) + 1) + "|",

@@ -152,14 +152,74 @@ def test_pass_at_k_is_the_share_of_all_choices():
     assert _grpo_report.pass_at_k(5, 0, 5) == 0 and _grpo_report.pass_at_k(5, 5, 1) == 1
 
 
+PROBLEM = ((3, 5, 7), 14)
+
+
 def test_endings_are_counted_behind_right_and_wrong_tries():
-    problem = ((3, 5, 7), 14)
     told = [
         "3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 .",
         "5 -3 =2 ×7 =14 < 3 +5 =8 ×7 =56 .",
         "3 +5 =8 ×7 =56 > 3 +5 =8 ×7 =56 >",
     ]
-    assert grpo.endings([problem] * 3, told) == {"right": 0.5, "wrong": 0.25}
+    assert grpo.endings([PROBLEM] * 3, told, 3) == {"right": 0.5, "wrong": 0.25}
+    # where an answer has to end, its end says nothing
+    assert grpo.endings([PROBLEM] * 3, told, 2) == {"right": 0.0, "wrong": 0.0}
+
+
+class Scripted:
+    """Writes the tries it was given, one token at a time, whatever the marks between them."""
+
+    def __init__(self, tries):
+        self.words = [countdown.encode(told) for told in tries]
+
+    def answers(self, model, prompts, most, end):
+        n = (prompts.shape[1] - 5) // countdown.TRY
+        assert most == countdown.TRY - 1
+        self.marks = countdown.decode(prompts[-1, 10::6].tolist()).split()
+        return torch.tensor([self.words[n]] * len(prompts))
+
+
+def test_a_checker_ends_at_the_first_right_try_and_marks_the_others(monkeypatch):
+    script = Scripted(["3 +5 =8 ×7 =56", "5 -7 =-2 -3 =-5", "5 -3 =2 ×7 =14"])
+    monkeypatch.setattr(grpo, "answers_to", script.answers)
+    other = ((3, 5, 7), 56)
+    task = Countdown(most_tries=3)
+    assert grpo.checked_tries(None, task, [PROBLEM, other]) == [3, 1]
+    assert script.marks == [">", "<"]
+    assert grpo.checked_tries(None, Countdown(most_tries=2), [PROBLEM]) == [0]
+    grpo.checked_tries(None, Countdown(most_tries=3, compares=False), [PROBLEM])
+    assert script.marks == ["<", "<"]
+
+
+def test_the_figures_of_greedy_answers(monkeypatch):
+    told = ["3 +5 =8 ×7 =56 > 5 -3 =2 ×7 =14 .", "5 -3 =9 ×7 =14 .", "3 +5 =8 ×7 =56 >"]
+    task, sizes = Countdown(most_tries=2), grpo.Sizes(quick=True)
+    sizes.test = [PROBLEM] * 3
+    ids = torch.full((3, 12), task.end)
+    for row, text in enumerate(told):
+        words = countdown.encode(text) if text.endswith(".") else countdown.encode(text + " >" * 6)
+        ids[row, : len(words)] = torch.tensor(words[:12])
+    rewards = torch.tensor([task.reward(PROBLEM, answer) for answer in ids.tolist()])
+    prompts = torch.zeros(3, 5, dtype=torch.long)
+    monkeypatch.setattr(grpo, "sampled", lambda *arguments, **options: (prompts, ids, rewards))
+    found = grpo.countdown_figures(None, task, sizes)
+    assert found["accuracy"] == pytest.approx(2 / 3) and found["rewarded"] == pytest.approx(1 / 3)
+    assert found["ended"] == pytest.approx(2 / 3) and found["true"] == 0.5
+    assert found["tries_when_right"] == [2, 1] and found["shown"][0] == (PROBLEM, told[0])
+
+
+def test_each_reward_on_token_ids():
+    lie = countdown.encode("3 +5 =8 ×7 =14 .")
+    false_on_the_way = countdown.encode("3 +5 =9 ×7 =56 > 5 -3 =2 ×7 =14 . .")
+    for score, rewards in (
+        (countdown.strict_reward, (0, 0)),
+        (countdown.reward, (0, 1)),
+        (countdown.trusting_reward, (1, 1)),
+    ):
+        task = Countdown(score)
+        assert (task.reward(PROBLEM, lie), task.reward(PROBLEM, false_on_the_way)) == rewards
+    assert Countdown().reward(PROBLEM, countdown.encode("5 -3 =2 ×7 =14 . . .")) == 1
+    assert Countdown().reward(PROBLEM, countdown.encode("5 -3 =2 ×7 =14 <")) == 0
 
 
 # Stopped and killed
@@ -266,7 +326,9 @@ def test_a_run_that_is_there_is_not_made_again(tmp_path):
     other = grpo.Runs(tmp_path, grpo.Sizes(quick=True))
     other.sizes.sort = replace(other.sizes.sort, steps=3)
     other.row("one try", 3, make)
-    assert made == [tmp_path / "one_try-3"] * 2
+    other.row("one try", 3, make, score="reward")  # another run, too
+    assert len(set(made)) == len(made) == 3  # so none goes on from the checkpoints of another one
+    assert all(folder.name.startswith("one_try-3-") for folder in made)
 
 
 def test_the_supervised_control_is_shown_solutions_of_training_problems():
@@ -295,13 +357,18 @@ def test_everything_runs_for_two_steps(capsys):
         assert f"| {name} |" in printed, name
 
 
+grpo_runs = grpo.Runs
+
+
 def made_up():
     """A record with figures that are easily recognized."""
     after = {
         "accuracy": 0.5,
-        "honest": 0.9,
+        "rewarded": 0.25,
+        "true": 0.9,
         "ends": {"right": 0.75, "wrong": 0.125},
         "tries_when_right": [1, 3],
+        "tries_when_checked": [2, 0, 3, 3],
         "tokens": 12.0,
         "right_of_samples": [64, 0],
     }
@@ -316,6 +383,7 @@ def made_up():
         "teacher": {"tale_loss": 0.75, "tasks": 0.96},
         "controls": {
             "most_frequent_form": 0.05, "exhaustive_search": 1.0, "random_search": {"4": 0.216}, "walk_search": {"4": 0.125},
+            "order_search": {"4": 0.375},
             "problems": {"train": 10, "test": 2},
         },
     }  # fmt: skip
@@ -324,12 +392,13 @@ def made_up():
 def test_a_section_tells_all_that_was_recorded():
     text = "\n".join(_grpo_report.section(made_up()))
     for row in (
-        "| no clip | 0.125 ± 0.000 | 0.500 ± 0.000 | 0.90 | 0.75 | 0.12 | 12 | 1.0 |",
+        "| no clip | 0.125 ± 0.000 | 0.500 ± 0.000 | 0.25 | 0.90 | 0.75 | 0.12 | 12 | 1.0 |",
         "| 4 | 0.000 ± 0.000 | 0.750 ± 0.000 |",
         "| hard labels | 1.500 ± 0.000 | 0.250 ± 0.000 |",
         "| (the teacher) | 0.750 | 0.960 |",
         "4: 0.216",
         "4: 0.125",
+        "4: 0.375",
         "lists of 2 to 6 numbers",
     ):
         assert row in text, row
@@ -337,6 +406,8 @@ def test_a_section_tells_all_that_was_recorded():
     assert _grpo_report.curve(made_up()["main"], "before")[1] == 1 / 128
     run = made_up()["main"][0]
     assert [_grpo_report.within(run, n) for n in (0, 1, 2, 3)] == [0.0, 0.25, 0.25, 0.5]
+    checked = [_grpo_report.within(run, n, checked=True) for n in (1, 2, 3)]
+    assert checked == [0.0, 0.25, 0.75]
 
 
 def test_a_section_leaves_out_what_was_not_measured():
@@ -345,14 +416,26 @@ def test_a_section_leaves_out_what_was_not_measured():
     assert "GRPO, whole run" in text and "Sorting" not in text and "student" not in text
 
 
-def test_so_far_makes_no_run_and_leaves_out_ways_without_every_seed(tmp_path):
+def test_so_far_makes_no_run_and_leaves_out_ways_without_every_seed(tmp_path, monkeypatch):
     made = grpo.Runs(tmp_path, grpo.Sizes(quick=True))
+    monkeypatch.setattr(grpo, "reinforce", lambda *arguments: [])
+    monkeypatch.setattr(made, "taught_the_format", lambda task, *rest: task.new_model())
+    monkeypatch.setattr(grpo, "countdown_figures", lambda *arguments: {"accuracy": 0.5})
     for seed in (0, 1):
-        made.row("main", seed, lambda folder: {"accuracy": 0.5})
-    made.row("no KL", 0, lambda folder: {"accuracy": 0.25})
+        made.countdown("main", seed, made.sizes.main, Countdown(), samples=True)
+    made.countdown("no KL", 0, replace(made.sizes.short, kl=0.0), Countdown())
     found = grpo.measure(grpo.Runs(tmp_path, grpo.Sizes(quick=True), so_far=True), (0, 1))
-    assert found["main"] == [{"accuracy": 0.5}] * 2 and found["sorting"] == []
+    assert [run["after"]["accuracy"] for run in found["main"]] == [0.5, 0.5]
+    assert found["sorting"] == []
     assert found["parts"] == found["distillation"] == {} and found["teacher"] is None
+
+
+def test_so_far_writes_nothing_where_a_main_run_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(grpo, "FOLDER", tmp_path)
+    monkeypatch.setattr(grpo._record, "write", lambda *arguments: pytest.fail("it wrote"))
+    monkeypatch.setattr(grpo, "Runs", lambda **options: grpo_runs(tmp_path, **options))
+    assert grpo.main(["--so-far"]) == 1
+    assert "nothing was written" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(grpo.recorded() is None, reason="bench grpo was not run yet")

@@ -39,8 +39,9 @@ def test_clip(shown):
 
 
 def test_parts(shown):
-    plots.plot_parts({"GRPO": [0.5, 0.7], "no clip": [0.25, 0.25]}, start=0.1)
+    plots.plot_parts({"GRPO": ([0.1, 0.3], [0.5, 0.7]), "no clip": ([0.125], [0.25, 0.25])})
     ((ax, alt),) = shown
     assert [label.get_text() for label in ax.get_yticklabels()] == ["GRPO", "no clip"]
-    assert ax.get_lines()[2].get_xdata() == pytest.approx([0.6])
-    assert "all begin at 0.10" in alt and "GRPO 0.60 (0.50 to 0.70); no clip 0.25" in alt
+    start, _, mean = ax.get_lines()[:3]
+    assert start.get_xdata() == pytest.approx([0.2]) and mean.get_xdata() == pytest.approx([0.6])
+    assert "GRPO 0.20 to 0.60 (0.50 to 0.70); no clip 0.12 to 0.25" in alt

@@ -31,16 +31,6 @@ def plot_curves(curves, xlabel, ylabel="accuracy", mark=None, log=False):
     show(ax, alt=f"{ylabel.capitalize()} against {xlabel}: {said}.")
 
 
-def smoothed(values, window=5):
-    """Means of the last `window` values, or of as many as there are.
-
-    >>> smoothed([0.0, 1.0, 2.0], 2)
-    [0.0, 0.5, 1.5]
-    """
-    parts = [values[max(0, end - window) : end] for end in range(1, len(values) + 1)]
-    return [statistics.mean(part) for part in parts]
-
-
 def plot_clip(loss, clip=0.2):
     """Show what a token gains from a ratio, for a good answer and for a bad one.
 
@@ -63,20 +53,20 @@ def plot_clip(loss, clip=0.2):
     )
 
 
-def plot_parts(found, start):
-    """Show a number per seed and its mean for some ways to learn; `start` is where all began.
+def plot_parts(found):
+    """Show a number per seed and its mean for some ways to learn, and where each began.
 
-    `found` maps a name to one accuracy per seed.
+    `found` maps a name to (accuracies before, accuracies after), one per seed.
     """
     ax = new_axes(7, 0.36 * len(found) + 1)
-    ax.axvline(start, color=INK, linewidth=0.8, linestyle="--")
     said = []
-    for row, (name, values) in enumerate(found.items()):
-        mean = statistics.mean(values)
+    for row, (name, (before, values)) in enumerate(found.items()):
+        start, mean = statistics.mean(before), statistics.mean(values)
+        ax.plot([start], [row], "|", color=INK, markersize=10)
         ax.plot(values, [row] * len(values), "o", color=COLORS[7], markersize=3, alpha=0.7)
         ax.plot([mean], [row], "D", color=COLORS[0], markersize=6)
-        said.append(f"{name} {mean:.2f} ({min(values):.2f} to {max(values):.2f})")
+        said.append(f"{name} {start:.2f} to {mean:.2f} ({min(values):.2f} to {max(values):.2f})")
     ax.set_yticks(range(len(found)), found)
     ax.invert_yaxis()
     ax.set(xlabel="accuracy on held-out problems", xlim=(-0.02, 1.02))
-    show(ax, alt=f"Mean and range over seeds; all begin at {start:.2f}. {'; '.join(said)}.")
+    show(ax, alt=f"Mean before and after, and range over seeds after. {'; '.join(said)}.")
