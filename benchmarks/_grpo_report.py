@@ -35,6 +35,18 @@ def curve(rows, when, samples=KS[-1]):
     return {k: statistics.mean(pass_at_k(samples, right, k) for right in counts) for k in KS}
 
 
+def learning_curves(record):
+    """Greedy accuracy on validation problems by step, one (steps, accuracies) for each seed."""
+    found = {}
+    for seed, run in enumerate(record["main"]):
+        told = {0: record["start"][seed]["accuracy"]} if record["start"] else {}
+        for step, now in enumerate(run["history"], start=1):
+            if "held_out" in now:
+                told[step] = now["held_out"]
+        found[f"seed {seed}"] = list(told), list(told.values())
+    return found
+
+
 def within(row, n_tries, when="after", checked=False):
     """Accuracy if an answer counts only where it needed at most so many tries.
 

@@ -275,6 +275,17 @@ class Runs:
         about |= {"compares": task.compares, "imitated": imitated, "samples": samples}
         return self.row(name, seed, make, **about)
 
+    def start(self, seed):
+        """Greedy accuracy of a format model on the validation problems, where the main run's curve begins."""
+        task, validation = Countdown(), countdown.split()["validation"][: len(self.sizes.test)]
+
+        def make(folder):
+            kind = f"countdown{task.most_tries}"
+            model = self.taught_the_format(task, kind, self.sizes.format[0], seed)
+            return {"accuracy": accuracy(model, task, validation)[0]}
+
+        return self.row("start", seed, make)
+
     def sorting(self, seed):
         """Sorting: format, then rewards; accuracy at every length before and after."""
 
@@ -308,8 +319,8 @@ def measure(runs, seeds=SEEDS):
 
     first = {
         "main": lambda seed: runs.countdown("main", seed, sizes.main, Countdown(), samples=True),
-        "sorting": runs.sorting,
-    }
+        "start": runs.start, "sorting": runs.sorting,
+    }  # fmt: skip
     variants = {name: (Countdown(), change, False) for name, change in PARTS.items()}
     variants[HACKED] = Countdown(score=countdown.trusting_reward), {}, False
     variants[TARGET_ALONE] = Countdown(score=countdown.reward), {}, False
@@ -326,7 +337,7 @@ def measure(runs, seeds=SEEDS):
             way, seed, lambda folder: _grpo_distil.distil(way, seed, *sizes.distil)
         )
 
-    found = {"main": [], "sorting": []} | ways(first)
+    found = {"main": [], "start": [], "sorting": []} | ways(first)
     return found | {
         "parts": ways({name: part(name, *variant) for name, variant in variants.items()}),
         "distillation": ways({way: distilled(way) for way in _grpo_distil.WAYS}),

@@ -411,9 +411,33 @@ def test_a_section_tells_all_that_was_recorded():
 
 
 def test_a_section_leaves_out_what_was_not_measured():
-    some = made_up() | {"sorting": [], "distillation": {}, "teacher": None, "parts": {}}
+    some = made_up() | {
+        "sorting": [],
+        "start": [],
+        "distillation": {},
+        "teacher": None,
+        "parts": {},
+    }
     text = "\n".join(_grpo_report.section(some))
     assert "GRPO, whole run" in text and "Sorting" not in text and "student" not in text
+
+
+def test_a_learning_curve_begins_before_the_first_step():
+    run = {"history": [{"reward": 0.1}, {"held_out": 0.3}, {"reward": 0.2}, {"held_out": 0.5}]}
+    record = {"main": [run], "start": [{"accuracy": 0.06}]}
+    assert _grpo_report.learning_curves(record) == {"seed 0": ([0, 2, 4], [0.06, 0.3, 0.5])}
+    assert _grpo_report.learning_curves(record | {"start": []}) == {"seed 0": ([2, 4], [0.3, 0.5])}
+
+
+def test_the_validation_problems_are_asked_before_any_reward(tmp_path, monkeypatch):
+    runs = grpo.Runs(tmp_path, grpo.Sizes(quick=True))
+    monkeypatch.setattr(runs, "taught_the_format", lambda task, *rest: task.new_model())
+    asked = []
+    monkeypatch.setattr(
+        grpo, "accuracy", lambda model, task, problems: asked.append(problems) or (0.25, 9.0)
+    )
+    assert runs.start(0) == {"accuracy": 0.25}
+    assert asked == [countdown.split()["validation"][: len(runs.sizes.test)]]
 
 
 def test_so_far_makes_no_run_and_leaves_out_ways_without_every_seed(tmp_path, monkeypatch):
