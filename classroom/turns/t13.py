@@ -190,6 +190,19 @@ def check_bradley_terry_gradient(trial):
         torch.equal(scores, torch.tensor([1.0, -0.5, 0.25, 2.0])),
         "it changes the scores it is given; make a new tensor",
     )
+    trial.that(
+        _works_without_gradients(trial.attempt, scores, pairs),
+        "write the slope itself, without autograd: it should work where PyTorch records nothing",
+    )
+
+
+@torch.no_grad()
+def _works_without_gradients(attempt, *arguments):
+    try:
+        attempt(*arguments)
+    except RuntimeError:
+        return False
+    return True
 
 
 @TURNS.turn(reward_loss)
@@ -215,7 +228,7 @@ def check_reward_loss(trial):
         far,
         torch.tensor(200.0),
         "reward_loss of a reward 200 too low",
-        "log(sigmoid(...)) is -inf here: F.logsigmoid computes both at once",
+        "the sigmoid is 0 here, or e to the 200 too large: F.logsigmoid computes ln sigmoid at once",
     )
     moving = chosen.clone().requires_grad_()
     loss = trial.call(moving, rejected)
@@ -259,6 +272,7 @@ def check_reward_model(trial):
         any(p is body.table for p in model.parameters()),
         "keep the GPT in self, so that it learns as well",
     )
+    trial.that(getattr(model, "gpt", None) is body, "keep the GPT as self.gpt, by that name")
     with torch.no_grad():
         model.score.weight.copy_(torch.tensor([[1.0, -2.0, 0.5]]))
     token_ids, lengths = torch.tensor([[1, 2, 3, 0], [2, 1, 0, 0]]), torch.tensor([4, 2])
@@ -280,6 +294,10 @@ def check_reward_model(trial):
         function=model,
         name="model",
     )
+    trial.close(
+        token_ids[:1], lengths[:1], gives=right[:1], function=model, name="model",
+        why="a batch of one answer has one reward, (1,): squeeze the last dimension and no other",
+    )  # fmt: skip
     trial.call(token_ids, lengths, function=model, name="model").sum().backward()
     grads = body.table.grad is not None and model.score.weight.grad is not None
     trial.that(grads, "the gradient must reach the head and the GPT")
@@ -302,7 +320,10 @@ def check_best_of_n(trial):
         3,
         gives=0.0,
         why="of all three the reward takes the last, whose score is 0",
-        mistakes=[(1.0, "the reward chooses, the score only judges: rank by reward")],
+        mistakes=[
+            (1.0, "the reward chooses, the score only judges: rank by reward"),
+            (7.5 / 27, "no answer is drawn twice: choose n different ones"),
+        ],
     )
     trial.close(
         rewards,
@@ -366,8 +387,14 @@ def check_optimal_policy(trial):
         torch.tensor([1.0, 0.0, 5.0]),
         0.001,
         gives=torch.tensor([1.0, 0.0, 0.0]),
-        why="e to the 1000 is too large for a float: work with logarithms, and let softmax subtract the "
-        "maximum; what the reference never says stays at 0",
+        why="e to the 1000 is too large for a float: add logarithms, and let softmax subtract the largest "
+        "sum; a reward of what the reference never says is not the largest of anything",
+        mistakes=[
+            (
+                torch.tensor([0.0, 0.0, 1.0]),
+                "what the reference never says stays at 0: ln 0 is -inf, and nothing is added to the 0",
+            )
+        ],
     )
 
 
@@ -395,6 +422,8 @@ def check_answer_log_probs(trial):
     each = log_p.gather(-1, TARGETS.clamp(min=0)[..., None])[..., 0]
     scored = TARGETS != -100
     right = (each * scored).sum(-1)
+    again = log_p[:, :-1].gather(-1, TARGETS[:, 1:].clamp(min=0)[..., None])[..., 0]
+    of_inputs = log_p.gather(-1, INPUTS[..., None])[..., 0]
     trial.close(
         model,
         INPUTS,
@@ -403,6 +432,9 @@ def check_answer_log_probs(trial):
         why="the sum of ln p(target) over each row's targets that are not -100",
         mistakes=[
             (-right, "these are losses; a log-probability is minus that"),
+            ((again * scored[:, 1:]).sum(-1),
+             "targets are shifted already: the logits of a place belong to the target of the same place"),
+            ((of_inputs * scored).sum(-1), "that is of the inputs; the targets are what comes next"),
             (right / scored.sum(-1), "the sum, not the mean: an answer's probability is a product"),
             (right.sum(), "one number per answer: sum along each row"),
             (right.mean(), "one number per answer: sum along each row"),
@@ -530,11 +562,11 @@ def check_kl_per_token(trial):
     trial.close(
         *row,
         one,
-        gives=torch.tensor(math.log(2)),
+        gives=math.log(2),
         why="0.5 ln(0.5 / 0.25) twice is ln 2",
         mistakes=[
-            (torch.tensor(-math.log(2)), "the sign: ln p - ln q, where p is the model's"),
-            (torch.tensor(math.log(2) / 3), "sum over the vocabulary, do not average"),
+            (-math.log(2), "the sign: ln p - ln q, where p is the model's"),
+            (math.log(2) / 3, "sum over the vocabulary, do not average"),
         ],
     )
     torch.manual_seed(0)
@@ -548,7 +580,7 @@ def check_kl_per_token(trial):
         logits,
         other,
         mask,
-        gives=each[mask].mean(),
+        gives=each[mask].mean().item(),
         why="the mean, over the tokens that the mask marks, of the sum of p (ln p - ln q)",
         mistakes=[
             (
@@ -565,28 +597,29 @@ def check_kl_per_token(trial):
             ),
         ],
     )
-    trial.close(logits, logits + 3, mask, gives=torch.tensor(0.0), why="equal distributions: 0")
+    trial.close(logits, logits + 3, mask, gives=0.0, why="equal distributions: 0")
 
 
 @TURNS.turn(keep_best)
 def check_keep_best(trial):
-    table = {(0, "a"): 1, (0, "b"): 3, (1, "a"): 2, (1, "b"): 2, (2, "a"): 0, (2, "c"): -1}
+    table = {(0, "a"): 0, (0, "c"): -1, (1, "a"): 1, (1, "b"): 3, (2, "a"): 2, (2, "b"): 2}
 
     def grade(place, answer):
         return table[place, answer]
 
-    groups = [["a", "b"], ["a", "b"], ["a", "c"]]
+    groups = [["a", "c"], ["a", "b"], ["a", "b"]]
     trial.equal(
         groups,
         grade,
         2,
-        gives=[(0, "b"), (1, "a")],
+        gives=[(1, "b"), (2, "a")],
         why="the best answer to each prompt, with the prompt's number, if its grade is at_least 2",
         mistakes=[
-            ([(0, "b"), (1, "a"), (2, "a")], "the best of the third prompt is below at_least"),
-            ([(0, "b")], "at_least itself is enough: >="),
-            ([(0, "b"), (1, "a"), (1, "b")], "one answer per prompt; of equals, the first"),
-            ([(0, "b"), (1, "b")], "of equal answers the first is kept"),
+            ([(0, "a"), (1, "b"), (2, "a")], "the best of the first prompt is below at_least"),
+            ([(1, "b")], "at_least itself is enough: >="),
+            ([(1, "b"), (2, "a"), (2, "b")], "one answer per prompt; of equals, the first"),
+            ([(1, "b"), (2, "b")], "of equal answers the first is kept"),
+            ([(0, "b"), (1, "a")], "the number counts all prompts, not only those that are kept"),
             (["b", "a"], "keep the number of the prompt with each answer: some are left out"),
         ],
     )
@@ -597,4 +630,4 @@ def check_keep_best(trial):
         gives=[(0, "a")],
         why="grades may be tuples, as those of our judge are",
     )
-    trial.that(groups == [["a", "b"], ["a", "b"], ["a", "c"]], "it changes the groups it is given")
+    trial.that(groups == [["a", "c"], ["a", "b"], ["a", "b"]], "it changes the groups it is given")
