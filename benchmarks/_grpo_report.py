@@ -146,7 +146,10 @@ def section(record):
             f"Sorting, trained on lists of {trained[0]} to {trained[-1]} numbers:",
             sorting_table(record),
         ),
-        *_headed("Distillation:", distillation_table(record)),
+        *_headed(
+            f"Distillation, {max(map(len, record['distillation'].values()), default=0)} seeds:",
+            distillation_table(record),
+        ),
     ]
 
 

@@ -135,12 +135,21 @@ def rewards_of(reward, tokenizer, items, answers, size=64) -> torch.Tensor:
     return found
 
 
-def preferring(model, tokenizer, pairs, steps, seed, beta=0.5, size=8, rate=2e-4):
-    """DPO: return a copy of a model, trained on pairs, and a trace of (loss, chosen's gain, rejected's)."""
+def preferring(
+    model, tokenizer, pairs, steps, seed, beta=0.5, size=8, rate=2e-4, watch=None, every=4
+):
+    """DPO: return a copy of a model, trained on pairs, and a trace of (loss, chosen's gain, rejected's).
+
+    `watch(step, model)`, if given, is called before the first step, after every fourth, and after the last.
+    """
     reference, model = model, copy.deepcopy(model)
-    rows = encoded_pairs(tokenizer, pairs)
+    rows, taken = encoded_pairs(tokenizer, pairs), 0
 
     def loss_of(places):
+        nonlocal taken
+        if watch and taken % every == 0:
+            watch(taken, model)
+        taken += 1
         inputs, targets = pair_batch(rows, places)
         with torch.no_grad():
             before, mask = response_log_probs(reference, inputs, targets)
@@ -150,7 +159,10 @@ def preferring(model, tokenizer, pairs, steps, seed, beta=0.5, size=8, rate=2e-4
         chosen, rejected = (now - before).detach().chunk(2)
         return loss, (loss.item(), chosen.mean().item(), rejected.mean().item())
 
-    return model, steps_of(model, loss_of, len(pairs), size, steps, rate, seed)
+    trace = steps_of(model, loss_of, len(pairs), size, steps, rate, seed)
+    if watch:
+        watch(steps, model)
+    return model, trace
 
 
 @torch.no_grad()

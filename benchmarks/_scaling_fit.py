@@ -13,6 +13,7 @@ went wrong in its fit; Efron 1979 for the bootstrap.
 Shapes: R runs, G pairs of exponents.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,23 @@ class Law:
         ratio = (a * self.size_scale) / (b * self.data_scale)
         n_parameters = (ratio * product**b) ** (1 / (a + b))
         return n_parameters, product / n_parameters
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """scale / (N^a D^b): a law without a floor, the control.
+
+    >>> PowerLaw(60.0, 0.5, 0.5).loss(100, 9)
+    2.0
+    """
+
+    scale: float
+    size_exponent: float
+    data_exponent: float
+
+    def loss(self, n_parameters: float, n_tokens: float) -> float:
+        """The loss that a model of so many parameters should reach after so many tokens."""
+        return self.scale / (n_parameters**self.size_exponent * n_tokens**self.data_exponent)
 
 
 def fit(
@@ -114,6 +132,78 @@ def solve(
     errors = (counts * misses.square()).sum(dim=1)
     wrong = (parts < 0).any(dim=1) | ~parts.isfinite().all(dim=1)
     return errors.masked_fill(wrong, torch.inf), parts / units
+
+
+def power_law(
+    n_parameters: Sequence[float], n_tokens: Sequence[float], losses: Sequence[float]
+) -> PowerLaw:
+    """Fit the law without a floor, whose logarithm is a sum of three columns, to runs (R,) each.
+
+    >>> law = power_law([1, 4, 1, 4], [1, 1, 9, 9], [12, 6, 4, 2])
+    >>> round(law.scale, 6), round(law.size_exponent, 6), round(law.data_exponent, 6)
+    (12.0, 0.5, 0.5)
+    """
+    runs = [torch.as_tensor(x, dtype=torch.float64) for x in (n_parameters, n_tokens, losses)]
+    n, d, logs = (x.log() for x in runs)
+    columns = torch.stack([torch.ones_like(n), -n, -d], dim=1)  # (R, 3)
+    first, a, b = torch.linalg.lstsq(columns, logs[:, None]).solution[:, 0].tolist()
+    return PowerLaw(math.exp(first), a, b)
+
+
+def left_out(
+    n_parameters: Sequence[float],
+    n_tokens: Sequence[float],
+    losses: Sequence[float],
+    entropy: float,
+) -> dict[str, float]:
+    """Fit to the runs without the largest size and the largest budget; how well are these predicted?
+
+    The runs are a grid of sizes and budgets. The errors are means over the runs left out, as shares
+    of their losses above `entropy`: of the law (inf where none fits), of a law without a floor, and
+    of repeating the nearest run in the fit.
+    """
+    runs = [torch.as_tensor(x, dtype=torch.float64) for x in (n_parameters, n_tokens, losses)]
+    n, d, all_losses = runs
+    inside = (n < n.max()) & (d < d.max())
+    some = [x[inside] for x in runs]
+    near_n, near_d = n.clamp(max=some[0].max()), d.clamp(max=some[1].max())
+    nearest = ((n == near_n[:, None]) & (d == near_d[:, None])).int().argmax(dim=1)  # (R,)
+    try:
+        by_law = torch.as_tensor(fit(*some).loss(n, d))
+    except ValueError:
+        by_law = torch.full_like(n, torch.inf)
+    guesses = {
+        "the law": by_law,
+        "a law without a floor": torch.as_tensor(power_law(*some).loss(n, d)),
+        "the nearest run": all_losses[nearest],
+    }
+    errors = {
+        name: (guess - all_losses).abs() / (all_losses - entropy) for name, guess in guesses.items()
+    }
+    return {name: error[~inside].mean().item() for name, error in errors.items()}
+
+
+def simulated_floors(
+    law: Law,
+    n_parameters: Sequence[float],
+    n_tokens: Sequence[float],
+    noise: Sequence[float],
+    times: int = 200,
+    seed: int = 0,
+) -> list[float]:
+    """The floors fitted to runs made up by the law itself, each with its relative noise (R,).
+
+    They say how far a floor is off by chance alone. A draw that no law describes gives NaN.
+    """
+    generator, floors = torch.Generator().manual_seed(seed), []
+    n, d, noise = (torch.as_tensor(x, dtype=torch.float64) for x in (n_parameters, n_tokens, noise))
+    for _ in range(times):
+        factor = 1 + noise * torch.randn(len(n), generator=generator, dtype=torch.float64)
+        try:
+            floors.append(fit(n, d, law.loss(n, d) * factor).floor)
+        except ValueError:
+            floors.append(math.nan)
+    return floors
 
 
 def bootstrap(

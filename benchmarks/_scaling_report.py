@@ -7,10 +7,11 @@ BUDGETS = (1e12, 1e13, 1e14, 1e15)  # operations of the compute-optimal line
 
 
 def targets(found, larger_loss, entropy):
-    """The floor against the entropy, and the larger run against its prediction and the control."""
+    """The floor against the entropy, and what was not in a fit against its prediction and control."""
     low, high = found["floor_interval"]
     miss = abs(found["predicted"] - larger_loss)
     repeated = abs(found["repeated"] - larger_loss)
+    by_law, by_nearest = (found["left_out"][name] for name in ("the law", "the nearest run"))
     return [
         _record.target(
             "the fitted floor's distance to the entropy, as a share of it",
@@ -27,6 +28,14 @@ def targets(found, larger_loss, entropy):
         _record.target(
             "that error, over the error of repeating the best loss in the fit",
             miss / repeated, "at most", 1,
+        ),
+        _record.target(
+            "the largest size and budget, predicted by a fit without them: the same error, mean",
+            by_law, "at most", 0.05,
+        ),
+        _record.target(
+            "that error, over the error of repeating the nearest run in the fit",
+            by_law / by_nearest, "at most", 0.333,
         ),
     ]  # fmt: skip
 
@@ -54,10 +63,18 @@ def law_lines(record):
         f"loss = {law.floor:.4f} + {law.size_scale:.3g} / N^{law.size_exponent:.3f} + "
         f"{law.data_scale:.3g} / D^{law.data_exponent:.3f}; the runs lie {record['misfit']:.2%} from "
         f"it on average. The floor is {low:.4f} to {high:.4f} in 95% of {record['bootstraps']} "
-        f"bootstrap fits; the entropy is {record['entropy']:.4f} nats per token.",
+        f"bootstrap fits ({record['bootstraps_dropped']} more draws had a negative part and were "
+        f"dropped); the entropy is {record['entropy']:.4f} nats per token.",
         "",
+        *chance_lines(record),
         f"The larger run, N = {last['n']:,} and D = {last['d']:,}: {last['test']:.4f}; predicted "
-        f"{record['predicted']:.4f}; the best loss in the fit is {record['repeated']:.4f}.",
+        f"{record['predicted']:.4f}; a law without a floor predicts {record['without_a_floor']:.4f}, "
+        f"and the best loss in the fit is {record['repeated']:.4f}.",
+        "",
+        "Fitted without the largest size and the largest budget, mean error on the runs left out, as "
+        "a share of their loss above the entropy: "
+        + "; ".join(f"{name} {error:.1%}" for name, error in record["left_out"].items())
+        + ".",
         "",
         "| operations | best N | best D | D / N | loss |",
         "|---|---|---|---|---|",
@@ -70,19 +87,44 @@ def law_lines(record):
     return lines
 
 
+def chance_lines(record):
+    """How likely the first target is to be met where the law holds exactly."""
+    if record["noise"] is None:
+        return []
+    return [
+        f"Seeds differ by {record['noise']:.2%} (standard deviation). If the law held exactly, with this "
+        f"noise, {record['chance']:.0%} of fits would have a floor within 3% of it.",
+        "",
+    ]
+
+
+def rate_lines(record):
+    """Where the choice of rates leaves a doubt."""
+    beside = record["rates_at_the_largest_budget"]
+    losses = ", ".join(f"{rate}: {loss:.4f}" for rate, loss in beside["losses"].items())
+    ends = ", ".join(record["best_at_an_end"]) or "none"
+    return [
+        f"Rates: chosen at the second budget; best at an end of those tried: {ends}. Width "
+        f"{beside['width']} at the largest budget, on the tales for choosing: {losses} (its own is "
+        f"{beside['own']}).",
+    ]
+
+
 def section(record):
     """The README's section, as lines."""
     made = _record.made_by("scaling", record) if record["machine"] else []
-    losses = ", ".join(f"{loss:.4f}" for loss in record["seeds"]["losses"])
     return [
         *made,
         f"{record['minutes']:.0f} minutes of training; drawn in notebook 12. One pass through fresh "
         f"tales in batches of {record['batch']}, AdamW, measured in nats per token on "
-        f"{record['held_out']} unseen tales. One run from several seeds: {losses}.",
+        f"{record['held_out']} unseen tales. Where a run was made from several seeds, the mean is shown "
+        "and fitted.",
         "",
         *_record.target_table(record["targets"]),
         "",
         *loss_table(record),
         "",
         *law_lines(record),
+        "",
+        *rate_lines(record),
     ]

@@ -57,6 +57,7 @@ from helpers.loss import IGNORED
 
 COMMAND = "python3 course.py bench grpo"
 SEEDS = range(5)
+DISTILLED = 2  # seeds of distillation, whose runs are the longest
 FORMAT_STEPS, SORTING_FORMAT_STEPS = 500, 400
 MAIN = Recipe(
     steps=160, problems=32, group_size=8, updates=1, learning_rate=2e-3, kl=0.01, normalize=False,
@@ -313,7 +314,7 @@ def measure(runs, seeds=SEEDS):
     """Everything, the main runs first; a way of which a seed is missing is left out."""
     sizes = runs.sizes
 
-    def ways(makers):
+    def ways(makers, seeds=seeds):
         made = {name: [make(seed) for seed in seeds] for name, make in makers.items()}
         return {name: rows for name, rows in made.items() if None not in rows}
 
@@ -340,7 +341,9 @@ def measure(runs, seeds=SEEDS):
     found = {"main": [], "start": [], "sorting": []} | ways(first)
     return found | {
         "parts": ways({name: part(name, *variant) for name, variant in variants.items()}),
-        "distillation": ways({way: distilled(way) for way in _grpo_distil.WAYS}),
+        "distillation": ways(
+            {way: distilled(way) for way in _grpo_distil.WAYS}, seeds[:DISTILLED]
+        ),
         "teacher": runs.row(
             "teacher", 0, lambda folder: _grpo_distil.teacher_alone(sizes.distil[1])
         ),

@@ -1,6 +1,6 @@
 """Preferences on the course's chat model: reward models, best of n, DPO and its neighbors, five seeds.
 
-    python3 course.py bench preferences            about a quarter of an hour on one core
+    python3 course.py bench preferences            about half an hour on one core
     python3 course.py bench preferences --quick    a few steps of each; nothing is written
 
 The answers come from `classroom.worlds.manners`, whose rule says exactly which of two is better. First
@@ -17,45 +17,49 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
 from benchmarks import _preference_steps as train
 from benchmarks import _record
-from classroom.turns.t13 import best_of_n, keep_best
-from classroom.worlds import course_qa, tasks
-from classroom.worlds.manners import (
-    KINDS,
-    compare,
-    grade,
-    questions,
-    sample_answers,
-    sample_pairs,
-    wins_against,
+from benchmarks._preference_measures import (
+    BETA,
+    DRAWN,
+    GOOD_ENOUGH,
+    GROUPS,
+    SIZES,
+    SUFFIX,
+    TEST_SIZE,
+    HeldOut,
+    Watched,
+    best_answers,
+    drawn_answers,
+    judged,
+    over_optimized,
+    rules,
 )
+from classroom.worlds.manners import grade, questions, sample_answers, sample_pairs
 from helpers.chat import BASE_MODEL, CHAT_MODEL, load_chat_model
-from helpers.evaluate import answer_all, is_right_answer
 from helpers.files import sha256
-from helpers.instructions import format_chat
 
 SEEDS = range(5)
 CROWD, CROWD_RATE = 960, 6e-4  # tasks that the crowd answers for the model before
-PAIRS, TEST_PAIRS, TEST_SIZE, SAMPLED, KEPT_SIZE = 320, 200, 300, 100, 40
+PAIRS, TEST_PAIRS = 320, 200
 STEPS = {"crowd": 84, "reward": 40, "dpo": 40, "chosen": 40, "best": 40}
 FEW, FEW_STEPS = 40, 40  # pairs of the reward model that is over-optimized
-BETAS, BETA, BETA_SEEDS = (0.1, 0.5, 2.0), 0.5, 3  # other betas: the first seeds alone
+BETAS, BETA_SEEDS = (0.1, BETA, 2.0), 3  # other betas: the first seeds alone
+WATCHED = 64  # held-out pairs whose gains are followed while DPO learns
 N, PROMPTS = 64, 24  # answers per prompt, and prompts, for best of n
-DRAWN, GROUPS = 8, 100  # answers per prompt, and prompts, for rejection sampling
-SIZES = (1, 2, 4, 8, 16, 32, 64)
-OTHERS = tuple(kind for kind in tasks.KINDS if kind not in KINDS)
-BEFORE, DPO, CHOSEN, BEST, ALONE = (
+BEFORE, CHAT, DPO, ALONE, CHOSEN, GOOD, BEST = (
     "the model before",
+    "the chat model",
     "DPO",
-    "fine-tuned on chosen answers",
-    "fine-tuned on the best of 8",
     "DPO from the chat model itself",
+    "fine-tuned on chosen answers",
+    "fine-tuned on good chosen answers",
+    "fine-tuned on the best of 8",
 )
+METHODS = (DPO, ALONE, CHOSEN, GOOD, BEST)
 CODE = [
     "benchmarks/preferences.py",
+    "benchmarks/_preference_measures.py",
     "benchmarks/_preference_steps.py",
     "classroom/turns/t13.py",
     "classroom/worlds/manners.py",
@@ -74,135 +78,35 @@ def crowd_model(chat, tokenizer, steps=STEPS["crowd"], seed=0):
     return train.finetuned(chat, tokenizer, items, answers, steps, seed, rate=CROWD_RATE)
 
 
-def manners_of(items, answers):
-    """Return what share of answers is right, polite and rude, and their mean number of words."""
-    grades = [grade(*each) for each in zip(items, answers, strict=True)]
-    return {
-        "right": statistics.mean(each.right for each in grades),
-        "polite": statistics.mean(each.manners == 1 for each in grades),
-        "rude": statistics.mean(each.manners == -1 for each in grades),
-        "words": statistics.mean(each.words for each in grades),
-    }
-
-
-def kept(model, tokenizer, size=KEPT_SIZE, part="test"):
-    """Return the accuracy on what was not trained on: course questions, and other kinds of tasks.
-
-    Of a task the core of the answer counts, so that a polite sentence after it is no mistake.
-    """
-    asked = course_qa.questions("test" if part == "test" else "train")[:: max(1, 500 // size)][
-        :size
-    ]
-    references = list({answer for _, answer in course_qa.questions("test")})
-    said = answer_all(model, tokenizer, [format_chat(question) for question, _ in asked])
-    right = [is_right_answer(a, own, references) for a, (_, own) in zip(said, asked, strict=True)]
-    others = tasks.sample(size, 11, part, OTHERS)
-    answers = train.answers_of(model, tokenizer, others)
-    done = [grade(*each).right for each in zip(others, answers, strict=True)]
-    return {"questions": statistics.mean(right), "other_tasks": statistics.mean(done)}
-
-
-class HeldOut:
-    """The held-out tasks, and what the chat model and the model before answer to them."""
-
-    def __init__(self, chat, before, tokenizer, size=TEST_SIZE, part="test"):
-        self.tokenizer, self.before, self.part = tokenizer, before, part
-        self.items = questions(size, 21, part)
-        self.chat = train.answers_of(chat, tokenizer, self.items)
-        self.greedy = train.answers_of(before, tokenizer, self.items)
-        self.few = self.items[:SAMPLED]
-        self.sampled = train.answers_of(before, tokenizer, self.few, 1.0, 31)
-
-    def figures(self, model, seed, keep=True):
-        """Return all that is said of a model in the table."""
-        greedy = train.answers_of(model, self.tokenizer, self.items)
-        sampled = train.answers_of(model, self.tokenizer, self.few, 1.0, 41 + seed)
-        found = {
-            "wins": wins_against(self.items, greedy, self.greedy),
-            "wins_sampled": wins_against(self.few, sampled, self.sampled),
-            "wins_over_chat": wins_against(self.items, greedy, self.chat),
-            **manners_of(self.items, greedy),
-            "kl": train.drift(model, self.before, self.tokenizer, self.few, sampled),
-        }
-        size = KEPT_SIZE if len(self.items) == TEST_SIZE else 4
-        return found | (kept(model, self.tokenizer, size, self.part) if keep else {})
-
-
-def gains_of(trace, last=10):
-    """Return the mean gains of chosen and rejected answers in the last steps of a run of DPO, in nats."""
-    return [statistics.mean(step[which] for step in trace[-last:]) for which in (1, 2)]
-
-
-def over_optimized(reward, samples, tokenizer):
-    """Return, for each n, the mean reward and the mean true score of the best of n, in that order.
-
-    The true score of an answer is its win rate against all answers to its prompt.
-    """
-    curves = {n: [] for n in SIZES}
-    for task, answers in samples:
-        rewards = train.rewards_of(reward, tokenizer, [task] * len(answers), answers)
-        wins = [[compare(task, one, other) for other in answers] for one in answers]
-        true = torch.tensor(wins).mean(dim=1)
-        right = torch.tensor([float(grade(task, answer).right) for answer in answers])
-        polite = torch.tensor([float(grade(task, answer).manners == 1) for answer in answers])
-        words = torch.tensor([float(grade(task, answer).words) for answer in answers])
-        for n in [n for n in SIZES if n <= len(answers)]:
-            looked_at = (rewards, true, right, polite, words)
-            curves[n].append([best_of_n(rewards, score, n) for score in looked_at])
-    names = ("reward", "true", "right", "polite", "words")
-    return {
-        str(n): dict(zip(names, map(statistics.mean, zip(*rows, strict=True)), strict=True))
-        for n, rows in curves.items()
-        if rows
-    }
-
-
-def drawn_answers(model, tokenizer, items, n, seed):
-    """Return n sampled answers to each task, as a list of lists."""
-    many = [task for task in items for _ in range(n)]
-    said = train.answers_of(model, tokenizer, many, 1.0, seed)
-    return [said[i * n : (i + 1) * n] for i in range(len(items))]
-
-
-def accuracy(reward, tokenizer, pairs):
-    """Return the share of pairs whose chosen answer has the larger reward."""
-    items = [pair.task for pair in pairs]
-    chosen = train.rewards_of(reward, tokenizer, items, [pair.chosen for pair in pairs])
-    rejected = train.rewards_of(reward, tokenizer, items, [pair.rejected for pair in pairs])
-    return (chosen > rejected).float().mean().item()
-
-
-def best_answers(model, tokenizer, seed, groups=GROUPS, drawn=DRAWN):
-    """Rejection sampling: return tasks and their best answers of those drawn, if right and polite."""
-    items = questions(groups, 51 + seed)
-    answers = drawn_answers(model, tokenizer, items, drawn, 61 + seed)
-    found = keep_best(answers, lambda i, answer: tuple(grade(items[i], answer)), (True, 1, -99))
-    return [items[i] for i, _ in found], [answer for _, answer in found]
-
-
 def one_seed(seed, chat, before, tokenizer, test, samples, quick=False):
     """Return the figures of all methods for one seed."""
     began, steps = time.process_time(), {name: 2 if quick else n for name, n in STEPS.items()}
     pairs = sample_pairs(16 if quick else PAIRS, 71 + seed)
     held_out = sample_pairs(8 if quick else TEST_PAIRS, 5, test.part)
-    found = {"seed": seed, "methods": {}, "gains": {}, "betas": {}}
+    found = {"seed": seed, "methods": {}, "betas": {}, "watched": {}}
+    watched = sample_pairs(8 if quick else WATCHED, 6, test.part)
     reward = train.rewarded(before, tokenizer, pairs, steps["reward"], seed)
     few = train.rewarded(before, tokenizer, pairs[:FEW], 2 if quick else FEW_STEPS, seed)
     for name, model in (("many", reward), ("few", few)):
         curve = over_optimized(model, samples, tokenizer)
-        found[name] = {"accuracy": accuracy(model, tokenizer, held_out), "curve": curve}
+        found[name] = judged(model, tokenizer, held_out) | {"curve": curve}
     for beta in BETAS if seed < BETA_SEEDS else [BETA]:
-        model, trace = train.preferring(before, tokenizer, pairs, steps["dpo"], seed, beta)
+        watch = Watched(before, tokenizer, watched) if beta == BETA else None
+        model, _ = train.preferring(before, tokenizer, pairs, steps["dpo"], seed, beta, watch=watch)
         found["betas"][str(beta)] = test.figures(model, seed, keep=beta == BETA)
-        if beta == BETA:
-            found["methods"][DPO], found["trace"] = found["betas"][str(beta)], trace
-            found["gains"][DPO] = gains_of(trace)
-    model, trace = train.preferring(chat, tokenizer, pairs, steps["dpo"], seed, BETA)
-    found["methods"][ALONE] = test.figures(model, seed)
-    found["gains"][ALONE], found["trace_alone"] = gains_of(trace), trace
+        if watch:
+            found["methods"][DPO], found["watched"][DPO] = found["betas"][str(beta)], watch.found
+    watch = Watched(chat, tokenizer, watched)
+    model, trace = train.preferring(chat, tokenizer, pairs, steps["dpo"], seed, BETA, watch=watch)
+    found["methods"][ALONE] = test.figures(model, seed, reference=chat)
+    found["watched"][ALONE], found["losses_alone"] = watch.found, [loss for loss, *_ in trace]
     items, chosen = [pair.task for pair in pairs], [pair.chosen for pair in pairs]
     model = train.finetuned(before, tokenizer, items, chosen, steps["chosen"], seed)
     found["methods"][CHOSEN] = test.figures(model, seed)
+    good = [pair for pair in pairs if grade(pair.task, pair.chosen) >= GOOD_ENOUGH]
+    items, chosen = [pair.task for pair in good], [pair.chosen for pair in good]
+    model = train.finetuned(before, tokenizer, items, chosen, steps["chosen"], seed)
+    found["methods"][GOOD], found["good"] = test.figures(model, seed), len(good)
     items, best = best_answers(before, tokenizer, seed, *((3, 4) if quick else (GROUPS, DRAWN)))
     found["best_kept"] = len(best)
     if len(best) >= 16 or not quick:
@@ -217,7 +121,7 @@ def made_from():
 
 
 def measure(seeds=SEEDS, folder=PARTS, quick=False):
-    """Return the figures of the model before and of all seeds; a seed that is on disk is not made again."""
+    """Return the figures of the models before, of controls and of all seeds; a seed that is on disk is not made again."""
     chat, tokenizer = load_chat_model()
     before = crowd_model(chat, tokenizer, 2 if quick else STEPS["crowd"])
     part = "validation" if quick else "test"
@@ -226,7 +130,11 @@ def measure(seeds=SEEDS, folder=PARTS, quick=False):
     samples = list(
         zip(items, drawn_answers(before, tokenizer, items, 4 if quick else N, 91), strict=True)
     )
-    base = {BEFORE: test.figures(before, 0), "the chat model": test.figures(chat, 0)}
+    base = {BEFORE: test.figures(before, 0), CHAT: test.figures(chat, 0)}
+    controls = {
+        "suffix": test.with_suffix(),
+        "rules": rules(sample_pairs(8 if quick else TEST_PAIRS, 5, part)),
+    }
     runs = []
     for seed in seeds:
         path = folder / f"{made_from()}_seed_{seed}.json"
@@ -239,7 +147,7 @@ def measure(seeds=SEEDS, folder=PARTS, quick=False):
             path.write_text(json.dumps(runs[-1]), "utf-8")
         wins = {name: round(row["wins"], 3) for name, row in runs[-1]["methods"].items()}
         print(f"seed {seed}: {wins}, {runs[-1]['seconds']:.0f} s", flush=True)
-    return base, runs
+    return base, controls, runs
 
 
 def spread(values):
@@ -252,6 +160,11 @@ def spread(values):
 def over_seeds(record, method, figure):
     """Return a figure of a method, one value per seed."""
     return [run["methods"][method][figure] for run in record["runs"] if method in run["methods"]]
+
+
+def over_betas(record, beta, figure):
+    """Return a figure of DPO with a beta (a string), one value for each seed that has all of them."""
+    return [run["betas"][beta][figure] for run in record["runs"] if len(run["betas"]) > 1]
 
 
 COLUMNS = {
@@ -272,13 +185,12 @@ def section(record):
         f"| {name} | " + " | ".join(f"{figures[each]:.2f}" for each in COLUMNS) + " |"
         for name, figures in record["base"].items()
     ]
-    for name in (DPO, ALONE, CHOSEN, BEST):
+    for name in METHODS:
         cells = [spread(over_seeds(record, name, each)) for each in COLUMNS]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     betas = []
     for beta in map(str, BETAS):
-        figures = [run["betas"][beta] for run in record["runs"] if beta in run["betas"]]
-        cells = [spread([each[name] for each in figures]) for name in ("wins", "right", "kl")]
+        cells = [spread(over_betas(record, beta, name)) for name in ("wins", "right", "kl")]
         betas.append(f"| {beta} | " + " | ".join(cells) + " |")
     curves = []
     for n in map(str, SIZES):
@@ -289,9 +201,16 @@ def section(record):
                 spread([each[what] for each in curve]) for what in ("reward", "true", "right")
             ]
         curves.append(f"| {n} | " + " | ".join(cells) + " |")
-    right = {
-        name: spread([r[name]["accuracy"] for r in record["runs"]]) for name in ("many", "few")
-    }
+    judges = [
+        f"| {n} pairs | "
+        + " | ".join(
+            spread([run[name][what] for run in record["runs"]])
+            for what in ("accuracy", "by_manners", "by_right")
+        )
+        + " |"
+        for name, n in (("many", PAIRS), ("few", FEW))
+    ]
+    suffix, known = record["controls"]["suffix"], record["controls"]["rules"]
     return [
         *_record.made_by("preferences", record),
         f"{record['processor_minutes']:.0f} processor minutes; drawn in notebook 13. The chat model is the "
@@ -311,8 +230,19 @@ def section(record):
         "|---|---|---|---|",
         *betas,
         "",
-        f"Best of n by a reward model of {PAIRS} pairs (accuracy on held-out pairs {right['many']}) and one "
-        f"of {FEW} ({right['few']}). The true score is the win rate against all {N} answers to the prompt:",
+        f"A control that learns nothing, the chat model's answers with '{SUFFIX}' behind each: wins "
+        f"{suffix['wins']:.2f} against the model before, {suffix['wins_over_chat']:.2f} against the chat "
+        f"model, right {suffix['right']:.2f}.",
+        "",
+        f"Reward models on {TEST_PAIRS} held-out pairs. A rule that sees manners and length alone has "
+        f"{known['manners']:.2f}, one that takes the shorter answer {known['shorter']:.2f}.",
+        "",
+        "| reward model of | accuracy | where both or neither are right | where one is right |",
+        "|---|---|---|---|",
+        *judges,
+        "",
+        f"Best of n by these two; {PROMPTS} prompts, the same for all seeds. The true score is the win rate "
+        f"against all {N} answers to the prompt:",
         "",
         f"| n | reward, {PAIRS} pairs | true | right | reward, {FEW} pairs | true | right |",
         "|---|---|---|---|---|---|---|",
@@ -327,7 +257,7 @@ def main(arguments=None):
     )
     quick = parser.parse_args(arguments).quick
     began = time.process_time()
-    base, runs = measure(range(1) if quick else SEEDS, quick=quick)
+    base, controls, runs = measure(range(1) if quick else SEEDS, quick=quick)
     if quick:
         print("a few steps of each ran; nothing was written")
         return 0
@@ -343,6 +273,7 @@ def main(arguments=None):
         "chat_sha256": sha256(CHAT_MODEL / "difference.safetensors"),
         "gpt_sha256": sha256(BASE_MODEL / "model.safetensors"),
         "base": base,
+        "controls": controls,
         "runs": runs,
         "processor_minutes": round(max(other, sum(run["seconds"] for run in runs)) / 60, 1),
     }

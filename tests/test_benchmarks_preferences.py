@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from benchmarks import _preference_measures as measures
 from benchmarks import _preference_steps as steps
 from benchmarks import _record, preferences
 from classroom.worlds import manners
@@ -52,8 +53,7 @@ def test_the_table_says_what_was_recorded(record):
 
 def test_each_seed_has_all_methods(record):
     assert [run["seed"] for run in record["runs"]] == list(preferences.SEEDS)
-    names = {preferences.DPO, preferences.ALONE, preferences.CHOSEN, preferences.BEST}
-    assert all(set(run["methods"]) == names for run in record["runs"])
+    assert all(set(run["methods"]) == set(preferences.METHODS) for run in record["runs"])
 
 
 def test_a_row_has_prompt_answer_and_end_and_only_the_answer_counts(tokenizer):
@@ -113,7 +113,7 @@ def test_training_starts_at_ln_2_and_leaves_the_model_before_as_it_was(model, to
 def test_a_reward_model_learns_its_pairs(model, tokenizer):
     pairs = manners.sample_pairs(8, 4)
     reward = steps.rewarded(model, tokenizer, pairs, 40, seed=0, rate=1e-2)
-    assert preferences.accuracy(reward, tokenizer, pairs) > 0.8
+    assert measures.accuracy(reward, tokenizer, pairs) > 0.8
     one = steps.rewards_of(reward, tokenizer, [pairs[0].task], [pairs[0].chosen])
     two = steps.rewards_of(reward, tokenizer, [p.task for p in pairs], [p.chosen for p in pairs])
     assert one[0].item() == pytest.approx(two[0].item(), abs=1e-4)
@@ -123,12 +123,65 @@ def test_the_best_of_all_by_the_true_score_wins(monkeypatch):
     task = manners.Task("plural", "Make this plural.", "two box", "two boxes")
     answers = ["two boxes. I hope that helps.", "two boxes", "two boxs", "two boxes"]
     monkeypatch.setattr(steps, "rewards_of", lambda *_: torch.tensor([3.0, 2.0, 0.0, 1.0]))
-    found = preferences.over_optimized(None, [(task, answers)], None)
+    found = measures.over_optimized(None, [(task, answers)], None)
     assert set(found) == {"1", "2", "4"}
     assert found["4"]["true"] == (0.5 + 3) / 4 and found["1"]["right"] == 0.75
     assert found["4"]["reward"] == 3.0 and found["4"]["words"] == 6.0
 
 
-def test_gains_are_those_of_the_last_steps():
-    trace = [(0.7, 0.0, 0.0)] * 5 + [(0.3, 1.0, -2.0), (0.2, 2.0, -4.0)]
-    assert preferences.gains_of(trace, last=2) == [1.5, -3.0]
+def test_what_is_watched_starts_at_no_gain_and_follows_the_pairs(model, tokenizer):
+    pairs = manners.sample_pairs(8, 4)
+    watch = measures.Watched(model, tokenizer, pairs)
+    trained, _ = steps.preferring(model, tokenizer, pairs, 6, seed=0, rate=3e-3, watch=watch)
+    assert [entry["step"] for entry in watch.found] == [0, 4, 6]
+    first, last = watch.found[0], watch.found[-1]
+    gains = ("chosen", "good", "other", "rejected", "best")
+    assert [first[name] for name in gains] == [0.0] * 5
+    assert first["loss"] == pytest.approx(math.log(2))
+    told = [pair.chosen for pair in pairs]
+    items = [pair.task for pair in pairs]
+    one, two = (steps.log_probs_of(each, tokenizer, items, told) for each in (trained, model))
+    assert last["chosen"] == pytest.approx((one - two).mean().item(), abs=1e-4)
+    assert last["loss"] < first["loss"]
+    n_good = int(watch.good.sum())
+    both = n_good * last["good"] + (8 - n_good) * last["other"]
+    assert 0 < n_good < 8 and both / 8 == pytest.approx(last["chosen"], abs=1e-4)
+
+
+def test_the_best_answer_is_right_polite_and_short():
+    for task in manners.questions(20, 3):
+        best = manners.grade(task, measures.polite(task.output))
+        assert best.right and best.manners == 1
+        assert best >= manners.grade(
+            task, f"{task.output.removesuffix('.')}. Thank you for asking."
+        )
+
+
+def test_rules_that_never_read_the_question():
+    task = manners.Task("plural", "Make this plural.", "two box", "two boxes")
+    pairs = [
+        manners.Pair(task, "two boxes. I hope that helps.", "two boxes"),  # politer, longer
+        manners.Pair(task, "two boxes", "two boxs. I hope that helps."),  # right, not polite
+        manners.Pair(task, "two boxes", "two boxs"),  # right, equal otherwise
+    ]
+    assert measures.rules(pairs) == {"manners": 0.5, "shorter": 0.5}
+
+
+def test_a_reward_model_is_judged_by_what_decides(monkeypatch):
+    task = manners.Task("plural", "Make this plural.", "two box", "two boxes")
+    alike = manners.Pair(task, "two boxes. I hope that helps.", "two boxes")
+    apart = manners.Pair(task, "two boxes", "two boxs")
+    monkeypatch.setattr(
+        measures, "accuracy", lambda _, __, pairs: 1.0 if pairs == [alike] else 0.25
+    )
+    assert measures.judged(None, None, [alike, apart]) == {
+        "accuracy": 0.25, "by_manners": 1.0, "by_right": 0.25
+    }  # fmt: skip
+
+
+def test_other_betas_are_compared_over_the_seeds_that_have_them_all():
+    runs = [
+        {"betas": {"0.5": {"kl": 1.0}, "2.0": {"kl": 0.5}}},
+        {"betas": {"0.5": {"kl": 9.0}}},
+    ]
+    assert preferences.over_betas({"runs": runs}, "0.5", "kl") == [1.0]

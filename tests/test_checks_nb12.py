@@ -8,7 +8,7 @@ from tests.turn_cells import exercise_tests
 def sampling(p, q):
     accepted = torch.minimum(torch.ones_like(p), p / q.clamp(min=1e-9))
     rest = torch.relu(p - q)
-    return accepted, rest / rest.sum()
+    return accepted, rest / max(rest.sum().item(), 1e-9)
 
 
 def ring(n_parameters, n_bytes, processes, sharded):
@@ -29,11 +29,12 @@ WRONG = [
     ("12.1", lambda p, q: sampling(p, q)[0], "two tensors"),
     ("12.1", lambda p, q: (sampling(q, p)[0], sampling(p, q)[1]), "other way around"),
     ("12.1", lambda p, q: (p / q, sampling(p, q)[1]), "at most 1"),
-    ("12.1", lambda p, q: (sampling(p, q)[0] * 0.9, sampling(p, q)[1]), "the chance p / q"),
+    ("12.1", lambda p, q: (sampling(p, q)[0] * 0.9, sampling(p, q)[1]), "with probability p / q"),
     ("12.1", lambda p, q: (sampling(p, q)[0], p), "count twice"),
     ("12.1", lambda p, q: (sampling(p, q)[0], torch.relu(p - q)), "add up to 1"),
     ("12.1", lambda p, q: (sampling(p, q)[0], (p - q).abs() / (p - q).abs().sum()), "max(p − q, 0)"),
     ("12.1", lambda p, q: ((p / q).clamp(max=1), sampling(p, q)[1] + 0 * (p / q)), "inf or NaN"),
+    ("12.1", lambda p, q: (sampling(p, q)[0], torch.relu(p - q) / torch.relu(p - q).sum()), "0 by 0"),
     ("12.2", lambda n, b, p, s: 2 * n * b, "(n − 1) / n"),
     ("12.2", lambda n, b, p, s: ring(n, b, p, s) / 2, "twice around"),
     ("12.2", lambda n, b, p, s: ring(n, 1, p, s), "not bytes"),

@@ -29,14 +29,29 @@ def test_best_of_n(shown):
     assert "true, few: 0.50 at 1, largest 0.75 at 2, 0.25 at 4" in alt
 
 
+def test_a_reward_is_drawn_as_its_gain(shown):
+    curves = [
+        {n: {"reward": zero + int(n), "true": 0.5, "right": 0.5, "polite": 0.5} for n in ("1", "2")}
+        for zero in (0.0, 100.0)
+    ]
+    plots.plot_best_of_n({"few": curves})
+    ((axes, _),) = shown
+    assert axes[0].get_lines()[0].get_ydata().tolist() == [0.0, 1.0]
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_gains(shown, n):
-    trace = [(0.7, 0.0, 0.0)] * 2 + [(0.1, -1.0, -3.0)] * 5
-    plots.plot_gains({f"run {i}": trace for i in range(n)})
+    names = ("best", "good", "other", "rejected")
+    seeds = [
+        [{"step": 0} | dict.fromkeys(names, 0.0), {"step": 4} | {w: k * i for i, w in enumerate(names)}]
+        for k in (-1.0, -3.0)
+    ]  # fmt: skip
+    plots.plot_gains({f"run {i}": seeds for i in range(n)})
     ((axes, alt),) = shown
     ax = axes.flat[0] if n > 1 else axes
-    assert [line.get_ydata()[-1] for line in ax.get_lines()[:2]] == [-1.0, -3.0]
-    assert alt.count("at the end chosen -1.0 and rejected -3.0 nats") == n
+    assert [line.get_ydata()[-1] for line in ax.get_lines()[:4]] == [0.0, -2.0, -4.0, -6.0]
+    assert ax.get_lines()[0].get_xdata().tolist() == [0, 4]
+    assert alt.count("chosen, right and polite -2.0, chosen, others -4.0, rejected -6.0 nats") == n
 
 
 def test_betas(shown):

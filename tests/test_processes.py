@@ -1,9 +1,17 @@
 """Two real processes: the reader's averaging, DDP and FSDP2 give the gradients of one process."""
 
+import math
+from math import sqrt
+
 import pytest
 
 from classroom.turns.t12 import average_gradients
-from classroom.worlds.processes import in_two_processes, shape, source_without_decorators
+from classroom.worlds.processes import (
+    imports_of,
+    in_two_processes,
+    shape,
+    source_without_decorators,
+)
 from helpers.model import GPT
 
 
@@ -43,3 +51,11 @@ def test_a_decorator_is_left_behind():
         return f"hello {name}"
 
     assert source_without_decorators(greet).startswith("def greet(name):")
+
+
+def test_imports_go_with_a_function():
+    def root(model, all_reduce, n_processes):
+        return sqrt(math.pi) + len(fails.__name__)
+
+    assert "from math import sqrt as sqrt" in imports_of(root)
+    assert "import math as math" in imports_of(root)

@@ -22,8 +22,17 @@ def test_roofline(shown):
     ((ax, alt),) = shown
     roof = ax.get_lines()[0]
     assert list(roof.get_ydata())[1:] == [400, 400] and roof.get_xdata()[1] == 20
+    assert roof.get_ydata()[0] == pytest.approx(20 * roof.get_xdata()[0])
     assert "corner at 20" in alt and "a token: 0.5 operations per byte, 50%" in alt
     assert "a prompt: 100.0 operations per byte, 75%" in alt
+
+
+def test_the_roof_reaches_beyond_every_point(shown):
+    plots.plot_roofline(40.0, 20.0, {"a token": (0.001, 0.01), "a prompt": (125.0, 30.0)})
+    ((ax, _),) = shown
+    roof = ax.get_lines()[0]
+    assert roof.get_xdata()[0] <= 0.001 and roof.get_xdata()[-1] >= 250
+    assert ax.get_ylim()[0] < 0.01
 
 
 def test_number_lines(shown):
@@ -45,12 +54,16 @@ def test_scaling(shown):
     assert "4 runs" in alt and "floor is 0.400, the entropy 0.410" in alt
 
 
-def test_best_line(shown):
-    plots.plot_best_line(LAW, [1e12, 1e14])
+def test_best_splits(shown):
+    other = Law(1.8, 482.0, 0.35, 2085.0, 0.37)
+    plots.plot_best_splits({"ours": LAW, "theirs": other}, [1e12, 1e14], [("a model", 1e13, 20)])
     ((ax, alt),) = shown
-    n, d = (line.get_ydata() for line in ax.get_lines())
-    assert 6 * n[1] * d[1] == pytest.approx(1e14)
-    assert f"{(n[1] / n[0]) ** 0.5:.1f} times" in alt
+    ours, theirs, star = (list(line.get_ydata()) for line in ax.get_lines())
+    n, d = LAW.best_split(1e14)
+    assert ours[1] == pytest.approx(d / n) and len(theirs) == 2 and star == [20]
+    assert (
+        f"ours from {ours[0]:,.0f} to {ours[1]:,.0f}" in alt and "a star for a model at 20" in alt
+    )
 
 
 @pytest.mark.parametrize("continuous", [False, True])
@@ -61,4 +74,6 @@ def test_timeline(shown, continuous):
     bars = [(bar.get_x(), bar.get_width()) for bar in ax.patches]
     assert [width for _, width in bars] == texts
     steps = continuous_steps(texts, 2) if continuous else 9 + 3 + 8
-    assert max(begin + width for begin, width in bars) == steps and f"{steps} steps" in alt
+    assert max(begin + width for begin, width in bars) == steps and f"{steps} of 20 steps" in alt
+    assert ax.get_xlim() == (0, 20.5)
+    assert len({bar.get_facecolor() for bar in ax.patches}) == 1

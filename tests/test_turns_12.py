@@ -11,7 +11,6 @@ from classroom.turns.t12 import TURNS
 from helpers.config import GPTConfig
 from helpers.difference import quantize_rows
 from helpers.kv_cache import KVCache
-from helpers.llama.blocks import FORMATS
 from helpers.model import GPT
 from tests import turn_cells
 from tests.turn_cells import course_cell, turn_tests
@@ -36,7 +35,7 @@ RIGHT = [
         "C, L, V = config.embedding_dim, config.n_layers, config.vocab_size",
         "block = 4 * C * C + 2 * C * 4 * C",
         "operations = sum(2 * (L * block + V * C) + L * 4 * C * (known + i + 1) for i in range(new))",
-        "return operations, (L * block + V * C + L * 2 * C * (known + new)) * n_bytes",
+        "return [operations, (L * block + V * C + L * 2 * C * (known + new)) * n_bytes]",
     ),
     function(
         "least_seconds(operations, n_bytes, peak, bandwidth)",
@@ -47,6 +46,7 @@ RIGHT = [
         "scaled_gradients(loss, weights, scale)",
         "(scale * loss).backward()",
         "gradients = [w.grad.to(torch.float32).div(scale) for w in weights]",
+        "for w in weights: w.grad = None",
         "if any(not torch.isfinite(g).all() for g in gradients): return None",
         "return tuple(gradients)",
     ),
@@ -57,6 +57,13 @@ RIGHT = [
         "scales = groups.abs().max(dim=2, keepdim=True).values / 127",
         "numbers = torch.where(scales > 0, groups / scales, 0.0)",
         "return numbers.round().char(), scales",
+    ),
+    function(
+        "quantize(weights, size)",
+        "groups = weights.unflatten(1, (-1, size))",
+        "largest = groups.abs().amax(-1, keepdim=True)",
+        "numbers = (groups * 127 / largest.clamp(min=1e-35)).round()",
+        "return numbers.to(torch.int8), largest / 127",
     ),
     function(
         "dequantize(numbers, scales)",
@@ -144,12 +151,17 @@ WRONG = [
     (changed(SCALED, ("gradient.float() / scale", "gradient / scale")), "as float32"),
     (changed(SCALED, (" if finite else None", "")), "return None"),
     (changed(SCALED, ("all(gradient.isfinite().all() for gradient in gradients)", "gradients[0].isfinite().all()")), "whichever weight"),
+    (changed(SCALED, (".isfinite().all()", ".isinf().logical_not().all()")), "that is NaN"),
+    (function("scaled_gradients(loss, weights, scale)", "(loss * scale).backward()", "found = [w.grad.float() / scale for w in weights]", "return found if all(g.isfinite().all() for g in found) else None"), "in .grad"),
     (function("scaled_gradients(loss, weights, scale)", "return None"), "are finite"),
     (changed("quantize", ("weights.unflatten(1, (-1, size))", "weights.unflatten(1, (-1, size))"), (".round()", "")), "round them"),
     (changed("quantize", ("groups.abs().amax(dim=-1, keepdim=True)", "weights.abs().amax(dim=1)[:, None, None].expand(-1, groups.shape[1], 1)")), "quantize("),
     (changed("quantize", (".to(torch.int8)", "")), "should be torch.int8"),
     (changed("quantize", ("groups / scales.clamp(min=1e-30)", "(groups / scales).nan_to_num(nan=9)")), "nothing can be divided"),
     (changed("quantize", ("min=1e-30", "min=1e-6")), "smaller still"),
+    (changed("quantize", ("min=1e-30", "min=1e-6")), "the weights 1.2e-9 and -2e-9"),
+    (changed("quantize", (" / 127\n", " / 127\n    scales = torch.where(scales == 0, 1.0, scales)\n")), "has scale 0"),
+    (changed("quantize", ("scales.clamp(min=1e-30)", "scales"), ("/ 127\n", "/ 127 + 1e-20\n")), "has scale 0"),
     (changed("quantize", (".abs()", "")), "quantize("),
     (changed("quantize", ("return numbers.to(torch.int8), scales", "return numbers.to(torch.int8).flatten(1), scales.flatten(1)")), "keep the groups"),
     (changed("quantize", ("numbers.to(torch.int8), scales", "numbers.to(torch.int8)")), "two values"),
@@ -167,6 +179,7 @@ WRONG = [
     (changed("speculate", ("while kept < ahead and guesses[kept] == chosen[kept]:", "while kept < ahead:")), "only if the target"),
     (changed("speculate", ("kept < ahead and ", "kept < ahead - 1 and ")), "at most 3 times"),
     (changed("speculate", ("chosen[: kept + 1]", "chosen[: max(kept, 1)]")), "at most 3 times"),
+    (changed("speculate", ("        written += chosen", "        kept = kept if kept == ahead else 0\n        written += chosen")), "before the first that differs"),
     (changed("speculate", ("[len(ids) : len(ids) + n_new]", "[len(ids) :]")), "is cut off"),
     (changed("speculate", ("return written[len(ids) : len(ids) + n_new]", "return written[: len(ids) + n_new]")), "the old ids"),
     (changed("speculate", ("written = list(ids)", "written, ids = ids, list(ids)")), "changes the list"),
@@ -183,11 +196,14 @@ WRONG = [
     (changed(AVERAGE, ("            all_reduce(parameter.grad)\n", "")), "was not called"),
     (changed(AVERAGE, ("all_reduce(parameter.grad)", "all_reduce(parameter)"), ("            parameter.grad /= n_processes\n", "            parameter.data /= n_processes\n")), "the weights have changed"),
     (changed(AVERAGE, ("        if parameter.grad is not None:\n            ", "        if True:\n            ")), "stopped with"),
+    (changed(AVERAGE, ("            all_reduce(parameter.grad)\n            parameter.grad /= n_processes", "            parameter.grad = all_reduce(parameter.grad) / n_processes")), "returns nothing"),
+    (changed(AVERAGE, ("            all_reduce(parameter.grad)\n            parameter.grad /= n_processes", "            parameter.grad /= n_processes\n            parameter.grad = all_reduce(parameter.grad)")), "returns nothing"),
     (changed(AVERAGE, ("            all_reduce(parameter.grad)\n", "            all_reduce(parameter.grad)\n            all_reduce(torch.zeros_like(parameter))\n")), "send each once"),
     (changed(PARTS, ("relative = columns / losses[:, None]", "relative = columns"), ("torch.ones_like(n)[:, None]).sol", "losses[:, None]).sol")), "absolute errors"),
     (changed(PARTS, ("n**-a", "n**a")), "to the power −a"),
     (changed(PARTS, ("d**-b", "d**-a")), "to the power −b"),
     (changed(PARTS, (".solution[:, 0]", ".solution")), "three numbers"),
+    (changed(PARTS, (".solution[:, 0]", ".solution[:, 0].numpy()")), "not a ndarray (3,)"),
     (changed(SPLIT, ("operations / 6", "operations")), "the budget is"),
     (changed(SPLIT, ("(a * size_scale / (b * data_scale) * product**b)", "(b * data_scale / (a * size_scale) * product**a)")), "belong to the parameters"),
     (function("best_split(size_scale, a, data_scale, b, operations)", "n = (operations / 6) ** 0.5", "return n, n"), "as many tokens as parameters"),
@@ -228,11 +244,9 @@ def test_q4_0_is_read_back_by_the_reader_of_files():
     torch.manual_seed(0)
     weights = torch.cat([torch.randn(200, 32), torch.zeros(1, 32)])
     scales, pairs = t12.quantize_q4_0(weights)
-    q4_0 = FORMATS[2]
-    blocks = np.zeros(len(weights), q4_0.layout)
-    blocks["scale"], blocks["pairs"] = scales.numpy(), pairs.numpy()
-    found = torch.from_numpy(q4_0.unpack(blocks)).view(-1, 32)
-    assert q4_0.name == "Q4_0" and torch.equal(found, t12._read_q4_0(scales, pairs))
+    numbers = torch.cat([pairs & 15, pairs >> 4], dim=1).float() - 8
+    found = t12.read_q4_0(scales, pairs)
+    assert torch.equal(found, scales.float()[:, None] * numbers)
     step = scales.float().abs()[:, None]
     assert ((found - weights).abs() <= 1.01 * step).all()  # at the cut end a whole step
     assert ((found - weights).abs() <= 0.51 * step).float().mean() > 0.95

@@ -2,7 +2,7 @@
 
 import statistics
 
-from helpers.plots import COLORS, new_axes, show
+from helpers.plots import COLORS, INK, new_axes, show
 
 
 def _error(values):
@@ -30,14 +30,19 @@ def plot_best_of_n(curves):
     """Show reward and true score of the best of n, side by side.
 
     `curves` maps a name to one dictionary per seed, {"1": {"reward": ..., "true": ..., "right": ...}}.
+    A reward has no zero, so what is drawn of it is the gain over n = 1.
     """
     axes, said = new_axes(11, 3.2, columns=4), []
-    titles = {"reward": "reward (maximized)", "true": "true score"}
+    titles = {"reward": "reward, gain over n = 1", "true": "true score"}
     titles |= {"right": "share right", "polite": "share polite"}
     for ax, (what, title) in zip(axes, titles.items(), strict=True):
         for (name, seeds), color in zip(curves.items(), COLORS, strict=False):
             sizes = [n for n in seeds[0]]
-            values = [[seed[n][what] for seed in seeds] for n in sizes]
+            start = [seed[sizes[0]][what] if what == "reward" else 0.0 for seed in seeds]
+            values = [
+                [seed[n][what] - zero for seed, zero in zip(seeds, start, strict=True)]
+                for n in sizes
+            ]
             means = [statistics.mean(each) for each in values]
             errors = [_error(each) for each in values]
             places = list(map(int, sizes))
@@ -57,24 +62,30 @@ def plot_best_of_n(curves):
     show(axes, alt=f"The best of n answers by a reward model. {'; '.join(said)}.")
 
 
-def plot_gains(traces):
-    """Show how much likelier chosen and rejected answers became, step by step.
+def plot_gains(watched):
+    """Show how much likelier answers became on held-out pairs, step by step, mean over the seeds.
 
-    `traces` maps a title to a list of (loss, chosen's gain, rejected's gain), one per step, in nats.
+    `watched` maps a title to one list per seed, with entries {"step": ..., "good": ..., "other": ...,
+    "rejected": ..., "best": ...}: the gains in nats of chosen answers that are right and polite, of the
+    other chosen ones, of the rejected ones, and of the best possible answer.
     """
-    axes, said = new_axes(4.4 * len(traces), 3.2, columns=len(traces)), []
-    panels = axes.flat if len(traces) > 1 else [axes]
-    for ax, (title, trace) in zip(panels, traces.items(), strict=True):
-        ends = []
-        for which, name, color in ((1, "chosen", COLORS[0]), (2, "rejected", COLORS[1])):
-            values = [step[which] for step in trace]
-            ax.plot(range(1, len(values) + 1), values, color=color, label=name)
-            ends.append(f"{name} {statistics.mean(values[-5:]):+.1f}")
-        ax.axhline(0, color=COLORS[-1], linewidth=1)
+    axes, said = new_axes(4.6 * len(watched), 3.4, columns=len(watched)), []
+    lines = {
+        "best": "the best possible answer", "good": "chosen, right and polite",
+        "other": "chosen, others", "rejected": "rejected",
+    }  # fmt: skip
+    panels = axes.flat if len(watched) > 1 else [axes]
+    for ax, (title, seeds) in zip(panels, watched.items(), strict=True):
+        ends, places = [], [entry["step"] for entry in seeds[0]]
+        for (what, name), color in zip(lines.items(), COLORS, strict=False):
+            means = [statistics.mean(seed[at][what] for seed in seeds) for at in range(len(places))]
+            ax.plot(places, means, color=color, marker="o", markersize=3, label=name)
+            ends.append(f"{name} {means[-1]:+.1f}")
+        ax.axhline(0, color=INK, linewidth=0.8)
         ax.set(title=title, xlabel="step", ylabel="gain in log-probability (nats)")
         ax.title.set_fontsize(10)
-        ax.legend(frameon=False, fontsize=8)
-        said.append(f"{title}: at the end {' and '.join(ends)} nats")
+        said.append(f"{title}: at the end {', '.join(ends)} nats")
+    panels[0].legend(frameon=False, fontsize=8)
     show(axes, alt=f"Gains over the reference during DPO. {'; '.join(said)}.")
 
 

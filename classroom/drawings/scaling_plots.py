@@ -1,6 +1,4 @@
-"""Figures for notebook 12: the roofline, number lines of formats, a law of scaling, its best line."""
-
-import math
+"""Figures for notebook 12: the roofline, formats as number lines, scaling laws and best splits."""
 
 from helpers.plots import COLORS, INK, PAPER, new_axes, show
 
@@ -12,7 +10,9 @@ def plot_roofline(peak, bandwidth, points):
     """
     ax = new_axes(7, 3.6)
     ridge = peak / bandwidth
-    ax.plot([ridge / 300, ridge, ridge * 30], [peak / 300, peak, peak], color=INK)
+    intensities = [intensity for intensity, _ in points.values()]
+    left, right = min(ridge / 300, *intensities), max(ridge * 30, 2 * max(intensities))
+    ax.plot([left, ridge, right], [left * bandwidth, peak, peak], color=INK)
     ax.annotate("memory decides", (ridge / 8, peak / 4), color=INK, fontsize=9, ha="right")
     ax.annotate("arithmetic decides", (ridge * 2, peak * 1.3), color=INK, fontsize=9)
     said = []
@@ -21,7 +21,8 @@ def plot_roofline(peak, bandwidth, points):
         share = reached / min(peak, intensity * bandwidth)
         said.append(f"{name}: {intensity:.1f} operations per byte, {share:.0%} of what is possible")
     ax.set(xscale="log", yscale="log", xlabel="operations per byte", ylabel="operations per second")
-    ax.set_ylim(peak / 400, peak * 3)
+    lowest = min(left * bandwidth, *(reached for _, reached in points.values()))
+    ax.set_ylim(lowest / 1.5, peak * 3)
     ax.legend(frameon=False, loc="lower right", fontsize=9)
     show(ax, alt=f"Roofline with its corner at {ridge:.0f} operations per byte; {'; '.join(said)}.")
 
@@ -70,46 +71,52 @@ def plot_scaling(rows, law, entropy, larger=None):
     )
 
 
-def plot_best_line(law, budgets):
-    """Show the best number of parameters and of tokens for budgets of operations."""
-    ax = new_axes(7, 3.2)
-    best = [law.best_split(operations) for operations in budgets]
-    names = ("parameters", "tokens")
-    for place, (name, color) in enumerate(zip(names, COLORS, strict=False)):
-        ax.plot(budgets, [pair[place] for pair in best], "o-", color=color, label=name)
-    ax.set(xscale="log", yscale="log", xlabel="operations, 6 N D", ylabel="best number")
-    ax.legend(frameon=False)
-    slope = math.log(best[-1][0] / best[0][0]) / math.log(budgets[-1] / budgets[0])
-    show(
-        ax,
-        alt=f"Best parameters and tokens for {len(budgets)} budgets; with ten times the operations "
-        f"the parameters grow {10**slope:.1f} times.",
+def plot_best_splits(laws, budgets, models=()):
+    """Show the best tokens per parameter against the budget, a line for each law.
+
+    `laws` maps a name to a law with `best_split(operations)`; `models` are real ones, each a name,
+    its operations and its tokens per parameter.
+    """
+    ax = new_axes(7, 3.4)
+    said = []
+    for (name, law), color in zip(laws.items(), COLORS, strict=False):
+        splits = [law.best_split(operations) for operations in budgets]
+        shares = [n_tokens / n_parameters for n_parameters, n_tokens in splits]
+        ax.plot(budgets, shares, color=color, label=name)
+        said.append(f"{name} from {shares[0]:,.0f} to {shares[-1]:,.0f}")
+    for name, operations, share in models:
+        ax.plot(operations, share, "*", color=INK, markersize=13, label=name)
+        said.append(f"a star for {name} at {share:,.0f}")
+    ax.set(
+        xscale="log", yscale="log", xlabel="operations, 6 N D", ylabel="best tokens per parameter"
     )
+    ax.legend(frameon=False, fontsize=9)
+    show(ax, alt=f"Best tokens per parameter over {len(budgets)} budgets: {'; '.join(said)}.")
 
 
 def plot_timeline(texts, slots, continuous):
-    """Show which place writes which text at which step, one batch at a time or continuously.
+    """Show which slot writes which text at which step, one batch at a time or continuously.
 
-    `texts` are lengths in order of arrival.
+    `texts` are lengths in order of arrival. Both ways are drawn over the same steps.
     """
     ax = new_axes(7, 2.2)
     free_at, ends = [0] * slots, []
     for number, length in enumerate(texts):
         if continuous:
-            place = free_at.index(min(free_at))
+            slot = free_at.index(min(free_at))
         else:
-            place = number % slots
-            if place == 0:
+            slot = number % slots
+            if slot == 0:
                 free_at = [max(free_at)] * slots
-        begin = free_at[place]
-        color = COLORS[number % len(COLORS)]
-        ax.barh(place, length, left=begin, color=color, edgecolor=PAPER, height=0.8)
+        begin = free_at[slot]
+        ax.barh(slot, length, left=begin, color=COLORS[0], edgecolor=PAPER, height=0.8)
         ax.annotate(
-            str(number), (begin + length / 2, place), ha="center", va="center", color="white"
+            str(number), (begin + length / 2, slot), ha="center", va="center", color="white"
         )
-        free_at[place] = begin + length
+        free_at[slot] = begin + length
         ends.append(begin + length)
-    way = "a free place takes the next text" if continuous else "a batch waits for its longest text"
-    ax.set(xlabel="step", ylabel="place", title=way)
+    way = "a free slot takes the next text" if continuous else "a batch waits for its longest text"
+    in_batches = sum(max(texts[first : first + slots]) for first in range(0, len(texts), slots))
+    ax.set(xlabel="step", ylabel="slot", title=way, xlim=(0, in_batches + 0.5))
     ax.set_yticks(range(slots))
-    show(ax, alt=f"{len(texts)} texts in {slots} places, {way}: {max(ends)} steps.")
+    show(ax, alt=f"{len(texts)} texts in {slots} slots, {way}: {max(ends)} of {in_batches} steps.")

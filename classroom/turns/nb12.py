@@ -11,7 +11,7 @@ def _accepted(p, q):
 
 def _rest(p, q):
     left = (p - q).clamp(min=0)
-    return left / left.sum()
+    return left / left.sum().clamp(min=1e-30)
 
 
 def _same(found, expected):
@@ -27,14 +27,16 @@ def speculative_sampling(parts):
     p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
     found = attempted(parts(p, q))
     if not isinstance(found, tuple) or len(found) != 2:
-        wrong("return two tensors: the chance that a guess is kept, and what to draw from if not")
+        wrong(
+            "return two tensors: the probability that a guess is kept, and what to draw from if not"
+        )
     accepted, rest = found
     if _same(accepted, _accepted(q, p)) and not _same(accepted, _accepted(p, q)):
         wrong("the ratio is the other way around: the model's probability over the draft's")
     if _same(accepted, p / q):
-        wrong("a chance is at most 1: a guess that the model likes better is always kept")
+        wrong("a probability is at most 1: a guess that the model likes better is always kept")
     if not _same(accepted, _accepted(p, q)):
-        wrong("a guess is kept with the chance p / q, at most 1")
+        wrong("a guess is kept with probability p / q, at most 1")
     if _same(rest, p):
         wrong(
             "after a refusal p itself would count twice what the draft proposes: take what is left"
@@ -53,6 +55,9 @@ def speculative_sampling(parts):
     p, q = torch.tensor([0.4, 0.6, 0.0]), torch.tensor([0.0, 0.5, 0.5])
     if not all(bool(part.isfinite().all()) for part in parts(p, q)):
         wrong("a token that the draft never guesses has q = 0, and nothing may become inf or NaN")
+    p = torch.tensor([0.25, 0.75])
+    if not all(bool(part.isfinite().all()) for part in parts(p, p.clone())):
+        wrong("where p = q every guess is kept and no rest is left: do not divide 0 by 0")
     return "whatever the draft, the text follows the model's own distribution exactly."
 
 

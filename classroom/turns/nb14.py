@@ -62,8 +62,8 @@ def how_long_answers_are_averaged(averages):
     if abs(first - 3.0) > 1e-5 or abs(second - 2.0) > 1e-5:
         wrong("it differs for other losses: the means are 4 and 2, the sums 8 and 8")
     moving = losses.clone().requires_grad_()
-    first, _ = averages(moving, mask, 4)
-    if not isinstance(first, torch.Tensor) or not first.requires_grad:
+    both = averages(moving, mask, 4)
+    if not all(isinstance(each, torch.Tensor) and each.requires_grad for each in both):
         wrong("return tensors: a loss needs its gradient")
     return (
         "a token of a long answer weighs less in the first, and as much as any other in the second."
@@ -95,4 +95,9 @@ def clip_higher(loss):
     wide = -torch.minimum(ratio * column, ratio.clamp(0.6, 1.4) * column)
     if not _same(loss(advantages, new, old, 0.4, 0.4), wide):
         wrong("low and high are arguments")
-    return "a rare token may now rise by 28 percent a step, so answers stay varied for longer."
+    moving = new.clone().requires_grad_()
+    if not loss(advantages, moving, old).requires_grad:
+        wrong("the loss has no gradient, so nothing would be learned")
+    return (
+        "a rare token may rise further before the clip holds it, so answers stay varied for longer."
+    )

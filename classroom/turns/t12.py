@@ -1,13 +1,16 @@
 """The turns of notebook 12: costs, number formats, guessing ahead, many processes, scaling laws.
 
-Shapes: R rows of a matrix or runs of a fit, C columns, N blocks of 32 weights.
+Shapes: R rows of a matrix, blocks of 32 weights, or runs of a fit; C columns.
 """
 
+import numpy as np
 import torch
 from torch import nn
 
+from classroom.turns.trial import is_tensor
 from classroom.turns.turn import Turns
 from helpers.config import GPTConfig
+from helpers.llama.blocks import FORMATS
 
 TURNS = Turns("12")
 your_turn = TURNS.your_turn
@@ -97,15 +100,49 @@ def best_split(size_scale, a, data_scale, b, operations):
     return n, product / n
 
 
+# What the notebook uses beside them
+
+
+def read_q4_0(scales, pairs):
+    """The weights (R, 32) of blocks, as the course's reader of GGUF files reads their bytes.
+
+    >>> read_q4_0(torch.ones(1).half(), torch.full((1, 16), 0x98, dtype=torch.uint8))[0, 15:17]
+    tensor([0., 1.])
+    """
+    q4_0 = next(each for each in FORMATS.values() if each.name == "Q4_0")
+    blocks = np.zeros(len(scales), q4_0.layout)
+    blocks["scale"], blocks["pairs"] = scales.numpy(), pairs.numpy()
+    return torch.from_numpy(q4_0.unpack(blocks)).view(-1, 32)
+
+
 # The checks
 
-SMALL = GPTConfig(100, 64, 8, 2, 3, dropout=0.0)
+
+class _Small(GPTConfig):
+    """A configuration that a message shows with the three numbers that the cost depends on."""
+
+    def __repr__(self):
+        return f"width {self.embedding_dim}, {self.n_layers} layers, vocabulary {self.vocab_size}"
+
+
+SMALL = _Small(100, 64, 8, 2, 3, dropout=0.0)
+
+
+def _cost(trial, *arguments, **options):
+    """Compare a cost, which may be a list as well as a tuple."""
+
+    def attempt(*given):
+        found = trial.attempt(*given)
+        return tuple(found) if isinstance(found, list) else found
+
+    trial.equal(*arguments, **options, function=attempt)
 
 
 def _check_many_tokens(trial, matrices, unit):
     """The cost of several new tokens, as of a prompt."""
     whole = 2 * 4 * matrices + 4 * unit * 10, 2 * (matrices + 2 * unit * 4)
-    trial.equal(
+    _cost(
+        trial,
         SMALL,
         4,
         0,
@@ -133,7 +170,8 @@ def _check_many_tokens(trial, matrices, unit):
 def check_pass_cost(trial):
     matrices, unit = 12 * 3 * 64 + 800, 3 * 8  # of all blocks and the head; layers times width
     right = 2 * matrices + 4 * unit * 6, 4 * (matrices + 2 * unit * 6)
-    trial.equal(
+    _cost(
+        trial,
         SMALL,
         1,
         5,
@@ -168,7 +206,8 @@ def check_pass_cost(trial):
     )
     _check_many_tokens(trial, matrices, unit)
     for new, known in ((3, 7), (1, 0), (64, 0)):
-        trial.equal(
+        _cost(
+            trial,
             SMALL,
             new,
             known,
@@ -176,8 +215,9 @@ def check_pass_cost(trial):
             gives=pass_cost(SMALL, new, known, 1),
             why=f"{new} new tokens after {known}: each sees the known ones and the new ones up to itself",
         )
-    other = GPTConfig(50, 64, 16, 4, 5, dropout=0.0)
-    trial.equal(
+    other = _Small(50, 64, 16, 4, 5, dropout=0.0)
+    _cost(
+        trial,
         other,
         2,
         3,
@@ -220,6 +260,23 @@ def _half_weights():
     ]
 
 
+def _check_skipped_steps(trial, inputs):
+    """inf or NaN in any gradient gives None."""
+    for place in (0, 1):
+        large = [x.clone() for x in inputs]
+        large[place].mul_(100)
+        weights = _half_weights()
+        found = trial.call(_half_loss(weights, large, 1.0), weights, 2.0**14)
+        trial.that(
+            found is None,
+            "a gradient of 100 times 16,384 is inf in half precision: such a step must be "
+            "skipped, so return None, whichever weight it is",
+        )
+    lost, weights = [inputs[0], torch.full_like(inputs[1], torch.nan)], _half_weights()
+    found = trial.call(_half_loss(weights, lost, 1.0), weights, 1024.0)
+    trial.that(found is None, "a gradient that is NaN spoils the step like inf does: return None")
+
+
 @TURNS.turn(scaled_gradients)
 def check_scaled_gradients(trial):
     inputs = [torch.tensor([1.0, 0.5], dtype=torch.half), torch.tensor([[-2.0]], dtype=torch.half)]
@@ -244,7 +301,7 @@ def check_scaled_gradients(trial):
         mistakes=[
             (
                 tuple(torch.zeros_like(part) for part in right),
-                "all zero: they vanished in half precision. Scale the loss first, and turn the "
+                "all zero: they underflowed in half precision. Scale the loss first, and turn the "
                 "gradients to float32 before dividing",
             ),
             (
@@ -257,18 +314,17 @@ def check_scaled_gradients(trial):
     trial.same(
         one, tuple(x.float() for x in inputs), "with scale 1024", "the scale must not change them"
     )
-    for place in (0, 1):
-        large = [x.clone() for x in inputs]
-        large[place].mul_(100)
-        weights = _half_weights()
-        found = trial.call(_half_loss(weights, large, 1.0), weights, 2.0**14)
-        trial.that(
-            found is None,
-            "a gradient of 100 times 16,384 is inf in half precision: such a step must be left "
-            "out, so return None, whichever weight it is",
-        )
+    _check_skipped_steps(trial, inputs)
     weights = _half_weights()
-    trial.call(_half_loss(weights, inputs, tiny), weights, scale)
+    again = [trial.call(_half_loss(weights, inputs, tiny), weights, scale) for _ in range(2)]
+    trial.that(
+        all(w.grad is None for w in weights),
+        "it leaves scaled gradients in .grad, where the next backward adds to them: "
+        "torch.autograd.grad returns gradients without keeping them",
+    )
+    trial.same(
+        tuple(again[1]), tuple(again[0]), "a second call", "it must give what the first gave"
+    )
     trial.that(
         all(bool(w.isfinite().all()) and float(w.detach().abs().max()) <= 2 for w in weights),
         "it changes the weights; return the gradients alone",
@@ -281,7 +337,8 @@ def _pair(found, name):
 
 @TURNS.turn(quantize)
 def check_quantize(trial):
-    weights = torch.tensor([[1.0, -0.5, 0.02, 0.01], [0.1, 0.3, 4.0, -8.0]])
+    # no weight lies half-way between two numbers, where the order of operations would decide
+    weights = torch.tensor([[1.0, -0.52, 0.02, 0.013], [0.1, 0.3, 4.1, -8.0]])
     before = weights.clone()
     right = quantize(weights, 2)
     found = trial.call(weights, 2)
@@ -320,17 +377,17 @@ def check_quantize(trial):
             gives=quantize(weights, size),
             why="groups lie along a row, side by side; negative numbers count by their size",
         )
-    tiny = torch.tensor([[1e-9, -2e-9]])
-    trial.close(
-        tiny,
-        2,
-        gives=(quantize(tiny, 2)[0], torch.full((1, 1, 1), 2e-9 / 127)),
-        why="small weights have a small scale: whatever guards against 0 must be smaller still",
+    found = trial.call(torch.tensor([[1.2e-9, -2e-9]]), 2)
+    trial.that(_pair(found, call), "quantize(a matrix of tiny weights, 2) must give two values")
+    trial.same(
+        (found[0], found[1] / (2e-9 / 127)),
+        (torch.tensor([[[76, -127]]], dtype=torch.int8), torch.ones(1, 1, 1)),
+        "quantize(the weights 1.2e-9 and -2e-9, 2), with the scale over the right one,",
+        "small weights have a small scale: whatever guards against 0 must be smaller still",
     )
-    zero = torch.zeros(1, 4)
-    found = trial.call(zero, 4)
+    found = trial.call(torch.zeros(1, 4), 4)
     trial.that(
-        bool(torch.as_tensor(found[1]).isfinite().all()) and int(found[0].abs().max()) == 0,
+        bool((torch.as_tensor(found[1]) == 0).all()) and int(found[0].abs().max()) == 0,
         "a group of zeros has scale 0, by which nothing can be divided: its numbers are 0",
     )
 
@@ -358,11 +415,6 @@ def check_dequantize(trial):
         trial.close(
             numbers, scales, gives=dequantize(numbers, scales), why="each group has its own scale"
         )
-
-
-def _read_q4_0(scales, pairs):
-    numbers = torch.cat([pairs & 15, pairs >> 4], dim=1).float() - 8
-    return scales.float()[:, None] * numbers
 
 
 def _blocks_of(trial, found, call):
@@ -492,7 +544,8 @@ def check_speculate(trial):
         }
         ids, right = [3, 1], _greedy(choice, [3, 1], 10)
         for kind, guesser in drafts.items():
-            passes = []
+            passes, least = [], []
+            speculate(_counted(target, least), guesser, ids, 10, 3)
             found = trial.call(_counted(target, passes), guesser, ids, 10, 3)
             trial.that(found is not None, f"{name} returned None: is there a return?")
             trial.that(ids == [3, 1], f"{name} changes the list of ids; copy it first")
@@ -511,11 +564,11 @@ def check_speculate(trial):
                 "a guess is kept only if the target chooses the same, and after the first "
                 "difference the target's own token comes",
             )
-            most = {"one that is right": 3, "one that is always wrong": 10}.get(kind, 10)
             trial.that(
-                len(passes) <= most,
+                len(passes) <= len(least),
                 f"with a draft, {kind}, the target is called {len(passes)} times, and should be "
-                f"at most {most} times: one pass checks all guesses, and adds a token of its own",
+                f"at most {len(least)} times: a pass keeps all guesses before the first that "
+                "differs, and adds a token of its own",
             )
     target, choice, draft = _models(7)
     for n_new, ahead in ((1, 4), (7, 1), (5, 0)):
@@ -537,11 +590,11 @@ def check_continuous_steps(trial):
         [5, 1, 1, 3],
         2,
         gives=5,
-        why="beside the 5 the other place writes 1, then 1, then 3 tokens",
+        why="beside the 5 the other slot writes 1, then 1, then 3 tokens",
         mistakes=[
-            (8, "that waits for a whole batch: a free place takes the next text at once"),
+            (8, "that waits for a whole batch: a free slot takes the next text at once"),
             (10, "that is one text after another"),
-            (6, "a text that ends frees its place for the very next step"),
+            (6, "a text that ends frees its slot for the very next step"),
         ],
     )
     for lengths, slots in (
@@ -556,9 +609,28 @@ def check_continuous_steps(trial):
             given,
             slots,
             gives=continuous_steps(lengths, slots),
-            why=f"{slots} places, texts of {lengths} tokens, in this order",
+            why=f"{slots} slots, texts of {lengths} tokens, in this order",
         )
         trial.that(given == lengths, "it changes the list of lengths; copy it first")
+
+
+IN_PLACE = (
+    "all_reduce changes its tensor in place and returns nothing: go on with the tensor itself"
+)
+
+
+def _or_in_place(trial):
+    """The attempt; where it computes with what `all_reduce` returns, it gives that message."""
+
+    def attempt(*arguments):
+        try:
+            return trial.attempt(*arguments)
+        except TypeError as error:
+            if "NoneType" in str(error):
+                return IN_PLACE
+            raise
+
+    return attempt
 
 
 @TURNS.turn(average_gradients)
@@ -574,9 +646,10 @@ def check_average_gradients(trial):
 
         def all_reduce(tensor, sent=sent, total=total):
             sent.append(tensor.numel())
-            return tensor.detach().mul_(total)  # the sum over all processes, in place
+            tensor.detach().mul_(total)  # the sum over all processes, in place
 
-        trial.call(model, all_reduce, n_processes)
+        used_nothing = trial.call(model, all_reduce, n_processes, function=_or_in_place(trial))
+        trial.that(used_nothing is not IN_PLACE, IN_PLACE)
         found = [p.grad for p in model.parameters() if p.grad is not None]
         trial.that(
             all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True)),
@@ -585,8 +658,9 @@ def check_average_gradients(trial):
         trial.that(
             bool(sent), "all_reduce was not called: each process would go on with its own gradients"
         )
+        trial.that(len(found) >= len(own), IN_PLACE)
         trial.that(
-            len(found) == len(own), "a frozen parameter has no gradient, and must be left out"
+            len(found) == len(own), "a frozen parameter has no gradient, and must be skipped"
         )
         trial.same(
             tuple(found),
@@ -597,7 +671,7 @@ def check_average_gradients(trial):
                 (tuple(part * total for part in own), "that is the sum; divide by n_processes"),
                 (
                     tuple(part / n_processes for part in own),
-                    "all_reduce changes a tensor in place, and its result is not used here",
+                    "all_reduce changes a tensor in place, and that tensor is not used here",
                 ),
                 (tuple(own), "the gradients are those of one process"),
             ],
@@ -624,8 +698,9 @@ def check_fit_parts(trial):
         found = trial.call(n, d, losses, a, b)
         trial.that(found is not None, "fit_parts returned None: is there a return?")
         trial.that(
-            hasattr(found, "shape") and tuple(found.shape) == (3,),
-            f"fit_parts must give a tensor of three numbers, not {found!r:.80}",
+            is_tensor(found) and tuple(found.shape) == (3,),
+            f"fit_parts must give a tensor of three numbers, not a {type(found).__name__} "
+            f"{tuple(getattr(found, 'shape', ()))}",
         )
         trial.same(
             found.double() / right,

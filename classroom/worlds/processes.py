@@ -18,6 +18,7 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 N_PROCESSES, SECONDS = 2, 600
@@ -35,6 +36,24 @@ def source_without_decorators(function):
     return ast.unparse(defined)
 
 
+def imports_of(function):
+    """The imports that a function uses, as lines; its module or cell has them above it.
+
+    >>> imports_of(source_without_decorators)
+    ['import ast as ast', 'import inspect as inspect', 'import textwrap as textwrap']
+    """
+    tree = ast.parse(source_without_decorators(function))
+    lines = []
+    for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
+        thing = function.__globals__.get(name)
+        home, own = getattr(thing, "__module__", None), getattr(thing, "__name__", None)
+        if isinstance(thing, ModuleType):
+            lines.append(f"import {own} as {name}")
+        elif home in sys.modules and home != "__main__" and hasattr(sys.modules[home], str(own)):
+            lines.append(f"from {home} import {own} as {name}")
+    return lines
+
+
 def in_two_processes(average_gradients):
     """Run `average_gradients(model, all_reduce, n_processes)` in two processes that talk by gloo.
 
@@ -44,8 +63,9 @@ def in_two_processes(average_gradients):
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        written = source_without_decorators(average_gradients)
-        (place / "written.py").write_text(f"import torch\n{written}\n", encoding="utf-8")
+        source = source_without_decorators(average_gradients)
+        written = "\n".join(["import torch", *imports_of(average_gradients), source, ""])
+        (place / "written.py").write_text(written, encoding="utf-8")
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "classroom.worlds.processes", folder]
         started = [

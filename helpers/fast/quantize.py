@@ -1,8 +1,10 @@
-"""Eight bits a weight: a quarter of the memory to read, and so nearly four times as fast a token.
+"""Eight bits per weight: a quarter of the memory to read for each token, and often a faster one.
 
 Each row of a matrix is divided by its largest number and rounded to whole numbers from -127 to
 127; the divisor, its scale, is kept beside it. While one token is generated, every weight is read
-once and used once: reading takes all the time, and an 8-bit weight takes a quarter of it.
+once and used once, so memory sets the bound, and eight bits raise it nearly fourfold. What is gained
+is less: x is rounded as well, and the many small products of a pass cost time of their own.
+`course.py bench generation` measures it.
 Source: Dettmers et al. 2022 (LLM.int8()), section 2, describes scales by rows.
 
 Shapes: N rows of x, C numbers in, V numbers out.
@@ -23,7 +25,7 @@ SMALLEST_SCALE = 1e-30  # a row of zeros has scale 0, by which PyTorch's product
 
 
 class QuantizedLinear(nn.Module):
-    """A linear layer whose weights have eight bits and a scale a row; (..., C) to (..., V).
+    """A linear layer whose weights have eight bits and one scale per row; (..., C) to (..., V).
 
     It is made from a linear layer, for use alone: nothing in it can be trained. Where PyTorch
     multiplies bytes on this processor, each row of x is rounded to bytes as well; elsewhere the
@@ -115,7 +117,7 @@ def bits_of_x() -> int | None:
 def quantize_int8(model: nn.Module) -> nn.Module:
     """Put a `QuantizedLinear` in the place of every linear layer of a GPT; return the model.
 
-    The embeddings stay as they are: of them only a row a token is read. A head that was tied to
+    The embeddings stay as they are: of them only one row per token is read. A head that was tied to
     them becomes its own. Raises TypeError for what is no module, and ValueError where there is no
     linear layer to replace.
 

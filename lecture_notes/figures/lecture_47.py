@@ -7,6 +7,7 @@ from classroom.whiteboard import Board
 PEAK, BANDWIDTH = 400e9, 20e9  # the example of the note: operations and bytes per second
 LAW = 0.4, 9.0, 0.35, 1500.0, 0.6  # the example of the note: floor, size and data
 SIZE = 271_000  # parameters of the figure
+CHATS = 9.6  # operations per byte of GPT-2 for 64 texts of 256 tokens, in 32 bits
 
 
 def roofline():
@@ -14,8 +15,8 @@ def roofline():
     board = Board(
         800, 400, "The roofline",
         "A line rises with slope one and becomes flat at its corner, at 20 operations per byte. One "
-        "token of a chat lies far left under the slope; 64 chats at once lie right of the corner, a "
-        "prompt of 256 tokens further right, both under the flat roof.",
+        "token of a chat lies far left under the slope; 64 chats at once, with 256 tokens each in their "
+        "caches, lie left of the corner, too; a prompt of 256 tokens lies right of it, under the roof.",
     )  # fmt: skip
     chart = board.chart(
         110, 90, 560, 220, (-1, 3), (8.5, 12), x_label="operations per byte",
@@ -28,14 +29,16 @@ def roofline():
     chart.curve([-1, corner], [math.log10(BANDWIDTH) - 1, peak], "ink")
     chart.curve([corner, 3], [peak, peak], "ink")
     chart.curve([corner, corner], [8.5, peak], "gray", dashed=True, thickness=1.2)
-    for name, intensity, color, away in (
-        ("one token", 0.5, "red", 24), ("64 chats", 32, "green", 46), ("a prompt", 128, "blue", 24),
+    for name, intensity, color, (right, below) in (
+        ("one token", 0.5, "red", (8, 24)), ("64 chats", CHATS, "green", (-8, -8)),
+        ("a prompt", 128, "blue", (8, 24)),
     ):  # fmt: skip
         x = math.log10(intensity)
         y = min(peak, math.log10(intensity * BANDWIDTH)) - 0.02
         chart.dots([x], [y], color, radius=6)
         place = chart.at(x, y)
-        board.text(place[0] + 8, place[1] + away, name, 15, color, align="left", bold=True)
+        side = "left" if right > 0 else "right"
+        board.text(place[0] + right, place[1] + below, name, 15, color, align=side, bold=True)
     board.text(chart.at(0.2, 11.1)[0] - 60, chart.at(0.2, 11.1)[1], "memory decides", 15)
     board.text(chart.at(2.2, 11.9)[0], chart.at(2.2, 11.85)[1], "arithmetic decides", 15)
     return board
