@@ -179,6 +179,19 @@ COLUMNS = {
 }
 
 
+def _judges(record):
+    """Return a row for each reward model: its accuracy, and that by what decides."""
+    return [
+        f"| {n} pairs | "
+        + " | ".join(
+            spread([run[name][what] for run in record["runs"]])
+            for what in ("accuracy", "by_manners", "by_right")
+        )
+        + " |"
+        for name, n in (("many", PAIRS), ("few", FEW))
+    ]
+
+
 def section(record):
     """Return the README's section, as lines."""
     rows = [
@@ -201,15 +214,6 @@ def section(record):
                 spread([each[what] for each in curve]) for what in ("reward", "true", "right")
             ]
         curves.append(f"| {n} | " + " | ".join(cells) + " |")
-    judges = [
-        f"| {n} pairs | "
-        + " | ".join(
-            spread([run[name][what] for run in record["runs"]])
-            for what in ("accuracy", "by_manners", "by_right")
-        )
-        + " |"
-        for name, n in (("many", PAIRS), ("few", FEW))
-    ]
     suffix, known = record["controls"]["suffix"], record["controls"]["rules"]
     return [
         *_record.made_by("preferences", record),
@@ -239,7 +243,7 @@ def section(record):
         "",
         "| reward model of | accuracy | where both or neither are right | where one is right |",
         "|---|---|---|---|",
-        *judges,
+        *_judges(record),
         "",
         f"Best of n by these two; {PROMPTS} prompts, the same for all seeds. The true score is the win rate "
         f"against all {N} answers to the prompt:",
