@@ -60,7 +60,7 @@ def ratios(times, ours, others):
 
 
 def matrix_peak(precision, device="cpu", repeats=5):
-    """The most operations a second of a large square matrix product in this precision.
+    """The most operations per second of a large square matrix product in this precision.
 
     It is made in both ways that `helpers` has; the faster counts.
     """
@@ -75,7 +75,7 @@ def matrix_peak(precision, device="cpu", repeats=5):
 
 
 def read_bandwidth(device="cpu", repeats=5):
-    """The most bytes a second that are read from memory when a long row of numbers is summed."""
+    """The most bytes per second that are read from memory when a long row of numbers is summed."""
     row = torch.ones(ROW_BYTES[device] // 4, device=device)
     row.sum()
     return row.nbytes / min(seconds_of(row.sum, device) for _ in range(repeats))

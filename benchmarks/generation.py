@@ -1,4 +1,4 @@
-"""Generation at 124M: tokens a second of ours and of transformers, and of 8-bit weights.
+"""Generation at 124M: tokens per second of ours and of transformers, and of 8-bit weights.
 
     python3 course.py bench generation            about five minutes on two quiet cores
     python3 course.py bench generation --quick    a toy size in seconds; nothing is written
@@ -106,7 +106,7 @@ def models(config, device):
 
 
 def measure(config, n_prompt, n_new, rounds, device="cpu", batches=BATCHES):
-    """Tokens a second of every form at every batch size, the ratios, and the shares of the limit."""
+    """Tokens per second of every form at every batch size, the ratios, and the shares of the limit."""
     forms, limit = models(config, device), _speed.read_bandwidth(device)
     found = {"read_bytes_a_second": limit, "batches": {}}
     for batch_size in batches:
@@ -142,9 +142,9 @@ def targets_of(found):
     for precision, limit in TARGETS.items():
         forms = [form for form in (precision + PACKED, precision) if form in measured]
         for form in forms[:1]:
-            what = f"{form}, batch 1: tokens a second, times transformers'"
+            what = f"{form}, batch 1: tokens per second, times transformers'"
             rows.append(_record.target(what, measured[form]["median"], "at least", limit))
-    what = "int8 weights, batch 1: tokens a second, times our faster fp32"
+    what = "int8 weights, batch 1: tokens per second, times our faster fp32"
     return [*rows, _record.target(what, measured["int8"]["median"], "at least", INT8_TARGET)]
 
 

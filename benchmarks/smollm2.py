@@ -1,4 +1,4 @@
-"""SmolLM2 writing: tokens a second of ours, of transformers and of llama.cpp, from the same file.
+"""SmolLM2 writing: tokens per second of ours, of transformers and of llama.cpp, from the same file.
 
     python3 course.py bench smollm2            about five minutes on two quiet cores
     python3 course.py bench smollm2 --quick    few tokens, one round; nothing is written
@@ -132,7 +132,7 @@ def forms(path, context):
 
 
 def measure(path, n_prompt, n_new, rounds):
-    """Tokens a second of every form, reading and writing, and how ours compares."""
+    """Tokens per second of every form, reading and writing, and how ours compares."""
     _, tokenizer = load_gguf(path)
     ids = torch.tensor([tokenizer.encode_ordinary(load_corpus("story"))[:n_prompt]])
     every, limit = forms(path, n_prompt + n_new), _speed.read_bandwidth()

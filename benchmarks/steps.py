@@ -1,4 +1,4 @@
-"""Training steps: tokens a second of a 10.7M GPT, beside transformers and llms-from-scratch.
+"""Training steps: tokens per second of a 10.7M GPT, beside transformers and llms-from-scratch.
 
     python3 course.py bench steps              about a quarter of an hour on two quiet cores
     python3 course.py bench steps --quick      a toy size in seconds; nothing is written
@@ -134,7 +134,7 @@ def others():
 
 
 def measure(config, batch_size, rounds, precision, device="cpu", compiled=False):
-    """Tokens a second of every model in one precision, our ratios, and the share of the peak."""
+    """Tokens per second of every model in one precision, our ratios, and the share of the peak."""
     torch.manual_seed(0)
     shape = batch_size, config.context_length
     inputs, targets = torch.randint(config.vocab_size, (2, *shape), device=device)
@@ -177,7 +177,7 @@ def targets_of(found):
     for precision, each in found.items():
         for key, words in (("ratio", ""), ("ours_compiled", ", ours compiled")):
             if ratio := each.get(key):
-                what = f"{precision}{words}: tokens a second, times those of {ratio['beside']}"
+                what = f"{precision}{words}: tokens per second, times those of {ratio['beside']}"
                 what += ", the best other"
                 rows.append(_record.target(what, ratio["median"], "at least", TARGET))
     return rows
@@ -209,7 +209,7 @@ def section(record):
         f"A GPT of {record['parameters']:,} parameters, batches of {record['batch_size']} times "
         f"{record['context_length']} tokens, {record['threads']} threads; medians of "
         f"{record['rounds']} interleaved rounds. The peak of a matrix product: "
-        + ", ".join(f"{peak:,.0f} billion operations a second in {p}" for p, peak in peaks.items())
+        + ", ".join(f"{peak:,.0f} billion operations per second in {p}" for p, peak in peaks.items())
         + ".",
         "", *_record.target_table(record["targets"]), "", *table(record["cpu"]),
     ]  # fmt: skip
