@@ -49,7 +49,7 @@ CODE = [
     *(f"helpers/fast/{name}.py" for name in ("products", "attention", "packing", "quantize")),
 ]
 CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
-TOY = GPTConfig(97, 32, 16, 2, 2, dropout=0.0)
+TOY = GPTConfig(300, 32, 32, 2, 2, dropout=0.0)
 PEERS = ("transformers", "llama_cpp")
 THEIRS, LLAMA_CPP, PACKED = "transformers", "llama.cpp Q8_0", ", packed"
 SHARES = {"fp32": 0.85, "bf16": 0.70, "int8": 0.55}  # of the memory's limit, at batch 1
