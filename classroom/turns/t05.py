@@ -515,14 +515,8 @@ def _wrong_layers(x, state):
 @TURNS.turn(MultiHeadAttention)
 def check_multi_head_attention(trial):
     _check_names(trial)
-    torch.manual_seed(0)
-    reference = package.MultiHeadAttention(SMALL).eval()
-    state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
-    reference.load_state_dict(state)
-    layer = trial.call(SMALL).eval()
-    layer.load_state_dict(state)
-    x = _random(2, 5, 6)
-
+    layer, reference = _with_equal_weights(trial, SMALL)
+    state, x = reference.state_dict(), _random(2, 5, 6)
     trial.close(
         x,
         gives=reference(x).detach(),
@@ -549,6 +543,17 @@ def check_multi_head_attention(trial):
     needs_dropout_of_weights(trial, trial.call(DROPPING), DROPPING.n_heads)
     layer = trial.call(SMALL).to("meta")
     needs_any_device(trial, lambda: layer(torch.zeros(1, 3, 6, device="meta")))
+
+
+def _with_equal_weights(trial, config):
+    """The learner's layer and helpers' with the same weights, doubled so that softmax is not flat."""
+    torch.manual_seed(0)
+    reference = package.MultiHeadAttention(config).eval()
+    state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
+    reference.load_state_dict(state)
+    layer = trial.call(config).eval()
+    layer.load_state_dict(state)
+    return layer, reference
 
 
 def _check_learning(trial, layer, reference, x):
@@ -591,12 +596,7 @@ def _check_names(trial):
 
 def _check_other_sizes(trial):
     """Sizes come from the config: another width, more heads, and biases."""
-    torch.manual_seed(1)
-    reference = package.MultiHeadAttention(WIDER).eval()
-    state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
-    reference.load_state_dict(state)
-    layer = trial.call(WIDER).eval()
-    layer.load_state_dict(state)
+    layer, reference = _with_equal_weights(trial, WIDER)
     x = _random(2, 5, 8)
     trial.close(
         x,
