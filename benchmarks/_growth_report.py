@@ -13,7 +13,7 @@ TITLES = {
     "corpus": "Against the size of the corpus: 3.7 million parameters, context 256, streamed",
 }
 PICTURE = (
-    "Six curves: tokens a second above, peak memory below. Left: with a longer "
+    "Six curves: tokens per second above, peak memory below. Left: with a longer "
     "context, speed falls. Middle: with a larger model, speed falls and memory rises. Right: with a "
     "larger corpus, both stay where they are."
 )
@@ -87,6 +87,6 @@ def draw(curves, path):
                 ax.set_yscale("log")
             else:
                 ax.set_ylim(0, 1.1 * ax.get_ylim()[1])  # what is flat is to look flat
-    axes[0, 0].set_ylabel("tokens a second")
+    axes[0, 0].set_ylabel("tokens per second")
     axes[1, 0].set_ylabel("peak memory, MB")
     path.write_bytes(png_bytes(axes))

@@ -60,7 +60,7 @@ def ratios(times, ours, others):
 
 
 def matrix_peak(precision, device="cpu", repeats=5):
-    """The most operations a second of a large square matrix product in this precision.
+    """The most operations per second of a large square matrix product in this precision.
 
     It is made in both ways that `helpers` has; the faster counts.
     """
@@ -75,10 +75,17 @@ def matrix_peak(precision, device="cpu", repeats=5):
 
 
 def read_bandwidth(device="cpu", repeats=5):
-    """The most bytes a second that are read from memory when a long row of numbers is summed."""
+    """The most bytes per second that are read from memory: the best of three public ways.
+
+    A long row of numbers is summed, multiplied with itself, and taken as a matrix times a vector.
+    """
     row = torch.ones(ROW_BYTES[device] // 4, device=device)
-    row.sum()
-    return row.nbytes / min(seconds_of(row.sum, device) for _ in range(repeats))
+    matrix = row.view(-1, 1024)
+    vector, best = torch.ones(1024, device=device), []
+    for run in (row.sum, partial(row.dot, row), partial(matrix.mv, vector)):
+        run()
+        best += [seconds_of(run, device) for _ in range(repeats)]
+    return row.nbytes / min(best)
 
 
 def rate(summary):

@@ -1,4 +1,4 @@
-"""Generation at 124M: tokens a second of ours and of transformers, and of 8-bit weights.
+"""Generation at 124M: tokens per second of ours and of transformers, and of 8-bit weights.
 
     python3 course.py bench generation            about five minutes on two quiet cores
     python3 course.py bench generation --quick    a toy size in seconds; nothing is written
@@ -7,44 +7,53 @@ GPT-2's smallest shape with random weights (no word depends on the speed, and no
 words), 128 tokens after 32, greedy, with a key-value cache; batches of 1 and 8. Ours is
 `helpers.generate.generate`; transformers' is `model.generate` with PyTorch's fused attention. Both
 stop at nothing. Ours is measured after `helpers.fast.speed_up.speed_up`, and with its options
-`generation` (packed weights) and `eight_bits` (from fp32 weights).
+`generation` (packed weights) and `eight_bits` (from fp32 weights). llama.cpp writes one text with
+the same weights, exported as Q8_0. Programs that are missing are installed first, where they can be.
 
 To make a token, every weight but the embeddings' has to be read once, whatever the batch: the bytes
 of all blocks and of the output head. The share of the limit is that number over what the memory can
-deliver in the time of a step, measured in the same run by summing half a gigabyte.
+deliver in the time of a step, measured in the same run by reading half a gigabyte in three ways.
 """
 
 import argparse
 import copy
 import json
 import sys
+import tempfile
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from benchmarks import _record, _speed
+from benchmarks import _peers, _record, _speed
+from benchmarks._llama_cpp import LlamaCpp
+from helpers.bpe import BPETokenizer
 from helpers.config import PRESETS, GPTConfig
 from helpers.device import use_every_core
 from helpers.fast import speed_up
 from helpers.fast.packing import can_pack
 from helpers.fast.quantize import QuantizedLinear, bits_of_x
 from helpers.generate import generate
+from helpers.interchange import export_gguf
 from helpers.model import GPT
+from helpers.tokenizer import END_OF_TEXT
 
 COMMAND = "python3 course.py bench generation"
 CODE = [
     "benchmarks/generation.py",
     "benchmarks/_speed.py",
+    "benchmarks/_llama_cpp.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
     *(f"helpers/fast/{name}.py" for name in ("products", "attention", "packing", "quantize")),
 ]
 CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
-TOY = GPTConfig(97, 32, 16, 2, 2, dropout=0.0)
-THEIRS, PACKED = "transformers", ", packed"
-TARGETS = {"fp32": 1.3, "bf16": 1.5}  # times transformers' speed, at batch 1
-INT8_TARGET = 2.0  # times our own faster fp32 speed, at batch 1
+TOY = GPTConfig(300, 32, 32, 2, 2, dropout=0.0)
+PEERS = ("transformers", "llama_cpp")
+THEIRS, LLAMA_CPP, PACKED = "transformers", "llama.cpp Q8_0", ", packed"
+SHARES = {"fp32": 0.85, "bf16": 0.70, "int8": 0.55}  # of the memory's limit, at batch 1
+LLAMA_CPP_TARGET = 1.0  # times llama.cpp's speed, with int8 weights, at batch 1
 
 
 def bytes_a_step(model):
@@ -87,7 +96,16 @@ def their_run(model, token_ids, n_new):
     assert found.shape[1] == token_ids.shape[1] + n_new
 
 
-def models(config, device):
+def llama_cpp_run(model, context):
+    """llama.cpp's way to generate with the weights of a GPT in Q8_0, and the bytes of a step."""
+    tokenizer = BPETokenizer.train("abc", 257, (END_OF_TEXT,))  # its words do not matter here
+    with tempfile.TemporaryDirectory() as place:
+        path = export_gguf(model, tokenizer, Path(place) / "model.gguf", "Q8_0")
+        writer = LlamaCpp(path, context)
+    return writer.run, bytes_a_step(model) // 4 * 34 // 32  # 32 numbers and their scale: 34 bytes
+
+
+def models(config, device, context):
     """Every form that is measured: name to (function that generates, bytes of a step)."""
     torch.manual_seed(0)
     ours, found = GPT(config).to(device).eval(), {}
@@ -100,18 +118,25 @@ def models(config, device):
         if find_spec("transformers"):
             theirs = transformers_model(config, dtype, device)
             found[f"{THEIRS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
+    if device == "cpu" and find_spec("llama_cpp"):
+        found[LLAMA_CPP] = llama_cpp_run(ours, context)
     small = speed_up(ours, eight_bits=True)
     found["helpers int8"] = partial(our_run, small), bytes_a_step(small)
     return found
 
 
 def measure(config, n_prompt, n_new, rounds, device="cpu", batches=BATCHES):
-    """Tokens a second of every form at every batch size, the ratios, and the shares of the limit."""
-    forms, limit = models(config, device), _speed.read_bandwidth(device)
+    """Tokens per second of every form at every batch size, the ratios, and the shares of the limit."""
+    forms = models(config, device, n_prompt + n_new)
+    limit = _speed.read_bandwidth(device)
     found = {"read_bytes_a_second": limit, "batches": {}}
     for batch_size in batches:
         ids = torch.randint(config.vocab_size, (batch_size, n_prompt), device=device)
-        runs = {name: partial(run, ids, n_new) for name, (run, _) in forms.items()}
+        runs = {
+            name: partial(run, ids, n_new)
+            for name, (run, _) in forms.items()
+            if batch_size == 1 or name != LLAMA_CPP
+        }
         times = _speed.paired(runs, rounds, device)
         limit = max(limit, _speed.read_bandwidth(device))
         rows = {}
@@ -125,9 +150,11 @@ def measure(config, n_prompt, n_new, rounds, device="cpu", batches=BATCHES):
 
 
 def ratios(times):
-    """How many times faster ours is than transformers', and 8 bits than our faster fp32."""
+    """How many times faster ours is than the others', and 8 bits than our faster fp32."""
     plain = [name for name in times if name.startswith("helpers fp32")]
     found = {"int8": _speed.ratios(times, "helpers int8", plain)}
+    if LLAMA_CPP in times:
+        found["int8 (Q8_0)"] = _speed.ratios(times, "helpers int8", [LLAMA_CPP])
     for precision in _speed.DTYPES:
         others = [f"{THEIRS} {precision}"]
         for form in (precision, precision + PACKED):
@@ -137,15 +164,18 @@ def ratios(times):
 
 
 def targets_of(found):
-    """The targets of batch 1: of the packed form, where there is one."""
-    measured, rows = found["batches"]["1"]["ratios"], []
-    for precision, limit in TARGETS.items():
-        forms = [form for form in (precision + PACKED, precision) if form in measured]
-        for form in forms[:1]:
-            what = f"{form}, batch 1: tokens a second, times transformers'"
-            rows.append(_record.target(what, measured[form]["median"], "at least", limit))
-    what = "int8 weights, batch 1: tokens a second, times our faster fp32"
-    return [*rows, _record.target(what, measured["int8"]["median"], "at least", INT8_TARGET)]
+    """The targets of batch 1: each precision's faster form against the memory, int8 against llama.cpp."""
+    measured, targets = found["batches"]["1"], []
+    for precision, limit in SHARES.items():
+        names = (f"helpers {precision}", f"helpers {precision}{PACKED}")
+        shares = [row["share_of_limit"] for name, row in measured["rows"].items() if name in names]
+        what = f"{precision}, batch 1: share of the memory's limit"
+        targets.append(_record.target(what, max(shares), "at least", limit))
+    if "int8 (Q8_0)" in measured["ratios"]:
+        what = "int8 weights, batch 1: tokens per second, times llama.cpp's with Q8_0"
+        ratio = measured["ratios"]["int8 (Q8_0)"]["median"]
+        targets.append(_record.target(what, ratio, "at least", LLAMA_CPP_TARGET))
+    return targets
 
 
 def table(found):
@@ -163,7 +193,7 @@ def table(found):
     lines += ["", "| batch | compared | times as fast (quartiles) |", "|---|---|---|"]
     for batch_size, each in found["batches"].items():
         for name, ratio in each["ratios"].items():
-            ours = f"helpers {name} beside {ratio['beside']}"
+            ours = f"helpers {name.split(' (')[0]} beside {ratio['beside']}"
             lines.append(f"| {batch_size} | {ours} | {_speed.times_faster(ratio)} |")
     return lines
 
@@ -206,8 +236,9 @@ def main(arguments=None):
         print("\n".join(table(run(TOY, 4, 8, 2)["cpu"])))
         return 0
     use_every_core()
-    libraries = ["torch", "transformers"] if find_spec("transformers") else ["torch"]
-    path = _record.write("generation", COMMAND, CODE, libraries, run(CONFIG, PROMPT, NEW, ROUNDS))
+    _peers.install(*PEERS)
+    found = run(CONFIG, PROMPT, NEW, ROUNDS)
+    path = _record.write("generation", COMMAND, CODE, _peers.libraries(*PEERS), found)
     record = json.loads(path.read_text("utf-8"))
     _record.write_section("Generation", section(record))
     print("\n".join(section(record)))

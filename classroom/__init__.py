@@ -14,7 +14,7 @@ drawings: drawings.attention_drawings drawings.attention_plots drawings.anatomy 
 figures: drawings.ground_plots drawings.token_plots drawings.bpe_plots drawings.embedding_plots drawings.architecture_plots
 beyond: drawings.llama_plots drawings.scaling_plots drawings.family_plots drawings.classifier_plots drawings.instruction_plots drawings.training_plots
 preferences: drawings.preference_plots
-progress: study.progress turns.registry turns.guard turns.source turns.imports turns.kept turns.trial turns.rescue turns.turn turns
+progress: study.progress turns.registry turns.guard turns.source turns.imports turns.kept turns.trial turns.rescue turns.turn turns.layer_checks turns
 knobs: pages.knobs pages.sampling_view pages.tokenizer_view pages.merge_view
 talk: pages.chat_server pages.talkers pages.chat_window pages.chat_stream
 explorers: pages.training_view pages.landscape_view pages.embedding_explorer

@@ -109,9 +109,9 @@ def save_checkpoint(
     Raises OSError (a full disk, say) with the older checkpoints untouched.
     """
     tensors, training_tensors = _model_tensors(model), _training_tensors(model, optimizer)
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    _remove(checkpoints(folder)[:-keep], folder)  # a kill before the last line left one too many
     with replacing(folder / checkpoint_name(state["step"])) as unfinished:
         _write_model(unfinished, model, tensors, tokenizer)
         _save_tensors(training_tensors, unfinished / "training.safetensors")

@@ -57,7 +57,7 @@ def penalize_repetition(
     """Lower the logits (B, V) of every token already in `token_ids` (B, T) by a factor.
 
     Positive scores are divided by `penalty`, negative ones multiplied. Raises ValueError for a
-    penalty of 0 or less. Source: Keskar et al. 2019 (CTRL), section 4.1.
+    penalty of 0 or less. Sources: Keskar et al. 2019 (CTRL), who always divide; transformers.
 
     >>> penalize_repetition(torch.tensor([[2.0, 2.0]]), torch.tensor([[1]]), 2.0).tolist()
     [[2.0, 1.0]]

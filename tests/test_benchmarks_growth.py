@@ -129,7 +129,7 @@ def test_the_section_of_time_to_loss_shows_medians_and_targets():
         name: report.summary(recipes[name], runs[name], runs["ours"], 64) for name in runs
     }
     share, loss, reported = record["targets"]
-    assert share[1:] == [pytest.approx(0.1), "at most 0.2", True]
+    assert share[1:] == [pytest.approx(0.1), "at most 0.125", True]
     assert loss[1:] == [pytest.approx(1.86), "at most 1.85", False]
     assert reported[1:] == [pytest.approx(1.86), "at most 1.88", True]
     text = "\n".join(report.section(record | {"threads": 2}))

@@ -42,9 +42,25 @@ def test_the_table_by_hand():
     speed = {"median": 50.0, "quartiles": [45.0, 55.0]}
     row = {"reads": speed, "writes": speed, "bytes_a_step": 538e6, "share_of_limit": 0.5}
     ratio = {"median": 2.0, "quartiles": [1.5, 2.5], "beside": "b", "ours": "a"}
-    lines = smollm2.table({"rows": {"helpers fp32": row}, "ratios": {"transformers": ratio}})
+    ratios = {"writes": {"transformers": ratio}, "reads": {}}
+    lines = smollm2.table({"rows": {"helpers fp32": row}, "ratios": ratios})
     assert "| helpers fp32 | 50.0 (45.0–55.0) | 50.0 (45.0–55.0) | 538 | 50% |" in lines
-    assert "| a beside b | 2.00 (1.50–2.50) |" in lines
+    assert "| writes | a beside b | 2.00 (1.50–2.50) |" in lines
+
+
+def test_the_targets_are_of_the_programs_that_are_there():
+    ratios = {
+        "writes": {"transformers": {"median": 2.5}},
+        "reads": {"transformers": {"median": 1.0}},
+    }
+    found = smollm2.targets_of({"ratios": ratios})
+    assert [(what, met) for what, *_, met in found] == [
+        ("writes: tokens per second, times those of transformers", True)
+    ]
+    for each in ratios.values():
+        each[smollm2.LLAMA_CPP] = {"median": 1.5}
+    met = [met for *_, met in smollm2.targets_of({"ratios": ratios})]
+    assert met == [True, True, False]
 
 
 def test_without_the_file_it_says_so(tmp_path, monkeypatch, capsys):

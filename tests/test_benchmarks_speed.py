@@ -107,7 +107,7 @@ def test_steps_compiled_stand_beside(monkeypatch):
         assert found["limit"]["beside"] == "other"
         assert found["ours_compiled"]["beside"] == "other"
         assert found["both_compiled"]["beside"] == "other, compiled"
-    assert ["compiled" in what for what, *_ in record["targets"]] == [False, True] * 2
+    assert ["compiled" in what for what, *_ in record["targets"]] == [False, False, True] * 2
     lines = steps.section(record | {"command": "", "machine": _record.machine(["torch"])})
     assert sum(line.startswith("Both compiled") for line in lines) == 2
 
@@ -116,10 +116,25 @@ def test_a_missing_package_says_so(monkeypatch):
     monkeypatch.setattr(steps, "find_spec", lambda name: None)
     monkeypatch.setattr(generation, "find_spec", lambda name: None)
     record = steps.run(steps.TOY, steps.TOY_BATCH, 1)
-    assert record["targets"] == []
+    assert [what[:4] for what, *_ in record["targets"]] == ["fp32", "bf16"]
     assert sum("not installed" in line for line in steps.table(record["cpu"])) == 4
     small = generation.run(generation.TOY, 4, 3, 1)
-    assert [what[:4] for what, *_ in small["targets"]] == ["int8"]
+    assert [what[:4] for what, *_ in small["targets"]] == ["fp32", "bf16", "int8"]
+
+
+def test_targets_of_generation_take_the_faster_form():
+    shares = {
+        "helpers fp32": 0.8,
+        "helpers fp32, packed": 0.9,
+        "helpers bf16": 0.5,
+        "helpers int8": 0.6,
+    }
+    rows = {name: {"share_of_limit": share} for name, share in shares.items()}
+    ratios = {"int8 (Q8_0)": {"median": 1.5}}
+    targets = generation.targets_of({"batches": {"1": {"rows": rows, "ratios": ratios}}})
+    assert [(round(measured, 2), met) for _, measured, _, met in targets] == [
+        (0.9, True), (0.5, False), (0.6, True), (1.5, True),
+    ]  # fmt: skip
 
 
 def test_bytes_of_a_step_by_hand():
@@ -141,7 +156,7 @@ def test_generation_record(tmp_path):
         assert "int8" in found["ratios"]
         for row in found["rows"].values():
             assert row["tokens_a_second"]["median"] > 0 and row["share_of_limit"] > 0
-    assert len(record["targets"]) == 1 + 2 * bool(generation.find_spec("transformers"))
+    assert len(record["targets"]) == 3 + bool(generation.find_spec("llama_cpp"))
     record |= {"command": generation.COMMAND, "machine": _record.machine(["torch"])}
     _record.write_section("Generation", generation.section(record), tmp_path / "README.md")
     text = (tmp_path / "README.md").read_text("utf-8")

@@ -164,12 +164,16 @@ def test_exercises_are_taken_apart():
     html = (
         "<section id='n-exercises'><h1>Exercises</h1><section id='n-exercises--lecture-07'><h2>Lecture 07</h2>"
         "<p><strong>07a</strong> How many?</p><details><summary>Answer</summary><p>It is 4.</p>"
+        "</details></section><section id='n-exercises--note-44'><h2>Note 44</h2>"
+        "<p><strong>44a</strong> How far?</p><details><summary>Answer</summary><p>It is 5.</p>"
         "</details></section></section>"
     )
     page = BeautifulSoup(html, "html.parser").section
     questions, answers = book_pdf.take_exercises(page)
     assert questions["07"].get_text() == "07a How many?"
-    assert answers.get_text() == "Answers to the exercisesLecture 0707a It is 4."
+    assert questions["44"].get_text() == "44a How far?"
+    text = "Answers to the exercisesLecture 0707a It is 4.Note 4444a It is 5."
+    assert answers.get_text() == text
 
 
 def test_the_settings_name_no_other_host():

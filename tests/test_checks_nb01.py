@@ -75,7 +75,7 @@ MISTAKES = [
     ("01.1", "\n(tired 4\n ((0) (Why 2?)))", "In its line 3: there is no piece 2"),
     ("01.1", GOOD_ENTRY.replace("tired", "sleepy"), "no entry for the word tired"),
     ("01.1", GOOD_ENTRY.replace("tired 4", "tired"), "its rank is 0, not 4"),
-    ("01.1", GOOD_ENTRY.replace("0 tired of 0", "0 i am tired of 0"), "Put the words behind 'of'"),
+    ("01.1", GOOD_ENTRY.replace("0 tired of 0", "0 i am tired of 0"), "Put the words after 'of'"),
     ("01.1", "(tired 4 ((0 i am tired of 0) (A 6?) (B 6?)))", "after the swap"),
     ("01.1", "(tired 4 ((0 tired of your 0) (Why 4?) (How 4?)) ((0) (A.) (B.)))", "tired of"),
     ("01.1", "(tired 4 ((0) (So 1?) (Why 1?)))", "no piece of their own"),

@@ -40,6 +40,11 @@ def no_dash(text):
     return [piece for piece in re.split(pattern, text) if piece.strip()]
 
 
+def at_other_marks(text):
+    pattern = r'([:;?_!"()\'\[\]=]|(?<!\d)[,.]|[,.](?!\d)|--|\s)'
+    return [piece for piece in re.split(pattern, text) if piece.strip()]
+
+
 def rate(tokenizer, text):
     tokens = tokenizer.split(text)
     return sum(token not in tokenizer.vocab for token in tokens) / len(tokens) if tokens else 0.0
@@ -53,6 +58,11 @@ def rate_of_distinct(tokenizer, text):
 def rate_by_id(tokenizer, text):
     ids = tokenizer.encode(text)
     return ids.count(tokenizer.vocab["<|unk|>"]) / len(ids) if ids else 0.0
+
+
+def rate_of_words(tokenizer, text):
+    tokens = split_words(text)
+    return sum(token not in tokenizer.vocab for token in tokens) / max(len(tokens), 1)
 
 
 def rate_of_empty(tokenizer, text):
@@ -174,9 +184,11 @@ def test_right_answers(name, attempt):
         ("02.1", digits_before, "'In 1923, we' should give"),
         ("02.1", one_comma, "'1,400,000 letters' should give"),
         ("02.1", no_dash, "exactly as before"),
+        ("02.1", at_other_marks, "'known[word] a=b' has no numbers"),
         ("02.2", rate_of_distinct, "'fell' occurs twice"),
         ("02.2", percent, "percentage"),
         ("02.2", rate_by_id, "without <|unk|>"),
+        ("02.2", rate_of_words, "split with tokenizer.split"),
         ("02.2", rate_of_empty, "divides by zero"),
         ("02.2", lambda tokenizer, text: 2, "divide by the number"),
         ("02.3", join_between, "the last document has no end"),

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 
+from helpers.config import GPTConfig
+from helpers.model import GPT
 from tools.figures import FOLDER, ROOT, figure_functions, figure_modules, main
 
 LARGEST = 80_000  # bytes: a page shows several
@@ -80,6 +83,19 @@ def test_a_function_draws_one_figure_and_takes_nothing():
     for name, function in EVERY.items():
         assert function.__code__.co_argcount == 0, f"{name}: hide helpers behind an underscore"
         assert function.__doc__, f"{name}: say in a docstring what it shows"
+
+
+def test_the_figure_of_gpt2s_file_gives_each_layer_the_shape_that_it_has():
+    with torch.device("meta"):
+        weights = GPT(GPTConfig()).state_dict()
+    layers = {name.split(".")[-2]: tuple(w.shape) for name, w in weights.items() if w.ndim == 2}
+    written = {}
+    for words in EVERY["32_names_and_shapes.svg"]().ledger.words:
+        match = re.fullmatch(r"([a-z_, ]+?)  (?:each  )?\((\d+), (\d+)\)", words.content)
+        if match:
+            written |= dict.fromkeys(match[1].split(", "), (int(match[2]), int(match[3])))
+    assert set(written) == {"query", "key", "value", "output", "expand", "project"}
+    assert {name: layers[name] for name in written} == written
 
 
 def test_an_unknown_lecture_is_refused():

@@ -42,12 +42,13 @@ def test_lens(shown):
 
 
 def test_changes(shown):
-    above = {"GPT": [1.0, 1.2, 1.1], "norm": [0.9, 1.0, 1.1], "gate": [1.0, 1.2, 1.1]}
+    gpt = [1.0, 1.2, 1.1, 1.0, 1.2]
+    above = {"GPT": gpt, "norm": [0.9, 1.0, 1.1, 0.9, 1.1], "gate": gpt}
     plots.plot_changes(above, "GPT")
     ((ax, alt),) = shown
     assert [label.get_text() for label in ax.get_yticklabels()] == ["norm", "gate"]
-    assert ax.get_lines()[1].get_xdata().tolist() == pytest.approx([-0.1, -0.2, 0.0])
-    assert "norm -0.10 ± 0.12" in alt and "gate +0.00 ± 0.00" in alt
+    assert ax.get_lines()[1].get_xdata().tolist() == pytest.approx([-0.1, -0.2, 0.0, -0.1, -0.1])
+    assert "norm -0.10 ± 0.09" in alt and "gate +0.00 ± 0.00" in alt
 
 
 def test_loads(shown):

@@ -23,14 +23,18 @@ def test_boards_have_no_faults(draw):
     assert draw().faults() == [] and "<svg" in draw().svg()
 
 
-def test_the_field_map_puts_one_ring_inside_the_other():
+def test_the_field_map_puts_one_ring_inside_the_other_and_generative_ai_across():
     board = draw_field_map()
     rings = [solid.box for solid in board.ledger.solids if solid.frame]
-    assert len(rings) == 4 and "Large language\nmodels: GPT, Llama" in [
-        words.content for words in board.ledger.words
-    ]
+    assert len(rings) == 3
     for outer, inner in zip(rings, rings[1:], strict=False):
         assert outer.contains(inner)
+    words = {words.content: words.box for words in board.ledger.words}
+    learning, deep = rings[1:]
+    assert deep.contains(words["large language models:\nGPT, Llama"])
+    counts = words["tables of counts that write"]
+    assert learning.contains(counts) and not deep.contains(counts)
+    assert not learning.contains(words["Generative AI"])
 
 
 @pytest.mark.parametrize("n_stages", [2, 3, 4])

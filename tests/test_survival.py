@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+import helpers.checkpoint
 from helpers.checkpoint import (
     checkpoints,
     load_checkpoint,
@@ -164,6 +165,22 @@ def test_a_kill_while_an_old_checkpoint_is_removed_leaves_no_half_one(tmp_path, 
         load_checkpoint(path, model, optimizer)
     save_checkpoint(tmp_path, model, optimizer, {"step": 4})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000003", "step-00000004"]
+
+
+def test_kills_before_the_old_checkpoint_is_removed_do_not_fill_the_folder(tmp_path, monkeypatch):
+    model, optimizer = trained()
+    remove = helpers.checkpoint._remove
+
+    def kill_at_the_end(old, folder):
+        if (folder / f"step-{step:08d}").exists():
+            raise Killed
+        remove(old, folder)
+
+    monkeypatch.setattr("helpers.checkpoint._remove", kill_at_the_end)
+    for step in range(6):
+        with pytest.raises(Killed):
+            save_checkpoint(tmp_path, model, optimizer, {"step": step})
+    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["3", "4", "5"]
 
 
 def test_the_log_of_a_resumed_run_says_each_step_once(tmp_path):

@@ -151,6 +151,34 @@ WRONG = [
         ),
         "OverflowError",
     ),
+    (
+        function(
+            "softmax(scores)",
+            "mean = sum(scores) / len(scores)",
+            "powers = [math.exp(s - mean) for s in scores]",
+            "return [p / sum(powers) for p in powers]",
+            imports=MATH,
+        ),
+        "OverflowError",
+    ),
+    (
+        function(
+            "softmax(scores)",
+            "powers = [math.exp(s - scores[-1]) for s in scores]",
+            "return [p / sum(powers) for p in powers]",
+            imports=MATH,
+        ),
+        "OverflowError",
+    ),
+    (
+        function(
+            "softmax(scores)",
+            "powers = [math.exp(s - max(map(abs, scores))) for s in scores]",
+            "return [p / sum(powers) for p in powers]",
+            imports=MATH,
+        ),
+        "ZeroDivisionError",
+    ),
     (function("matmul(a, b)", "return [[dot(row, other) for other in b] for row in a]"), "not its"),
     (
         function(

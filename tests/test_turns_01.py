@@ -308,7 +308,7 @@ WRONG = [
     ),
     (fill(*changed(FILL, r"(\d+)", r"(\d)")), "12 is one number"),
     (fill(r"return re.sub(r' ?(\d+)', lambda n: ''.join(' ' + w for w in pieces[int(n[1]) - 1]), answer)"), "come first"),
-    (kept(*changed(KEPT, "text.lower()", "text")), "small letters"),
+    (kept(*changed(KEPT, "text.lower()", "text")), "lower case"),
     (
         kept(
             r"for part in re.split(r'\.|\bbut\b', text.lower()):",
@@ -345,6 +345,7 @@ WRONG = [
         "it is sorted",
     ),
     (stack(*changed(STACK, "ranks[word] > ", "ranks[word] >= ")), "equal ranks"),
+    (stack(*changed(STACK, "if word in ranks", "if word in ranks and word not in stack")), "each time"),
     (stack(*changed(STACK, "if word in ranks", "if ranks.get(word)")), "counts 0 as false"),
     (
         stack("best = max((w for w in words if w in ranks), key=ranks.get)", "return [best]"),
@@ -427,6 +428,16 @@ WRONG = [
             "return followers",
         ),
         "forgets how often",
+    ),
+    (
+        count(
+            "followers = {}",
+            "for a, b in zip(words, words[1:]):",
+            "    found = followers.setdefault(a, {})",
+            "    found[b] = found.get(b, 0) + 1",
+            "return followers",
+        ),
+        "must be a Counter",
     ),
     (
         count(

@@ -107,6 +107,10 @@ WRONG = [
     (split_with(r"""([,.:;?!"()']|--|\s)"""), "the mark _"),
     (split_with(r"""([,.:;?_!"()']|--| )"""), "line breaks"),
     (split(r"""return re.findall(r'''--|[,.:;?_!"()']|[a-zA-Z-]+(?<!-)''', text)"""), "be lost"),
+    (
+        split(r"""return re.findall(r'''--|[^\W_]+(?:-[^\W_]+)*|[^\w\s]|_''', text)"""),
+        "stays in its",
+    ),
     (split_with(PATTERN).replace("text) if", "text or ' . ') if"), "empty text"),
     (number("return {t: i + 1 for i, t in enumerate(sorted(set(tokens)))}"), "first id is 0"),
     (number("return dict(enumerate(sorted(set(tokens))))"), "wrong way around"),
@@ -138,6 +142,9 @@ WRONG = [
     (decode(TURNED, "return [back[i] for i in token_ids]"), "to one text"),
     (decode(TURNED, JOINED, MARKS_BACK.replace("!", "")), "no space before !"),
     (decode(TURNED, JOINED, MARKS_BACK.replace(",.:", "-(,.:")), "keep their spaces"),
+    (decode(TURNED, JOINED, MARKS_BACK.replace("text)", """text.replace('" ', '"'))""")), 'mark "'),
+    (decode(TURNED, JOINED, MARKS_BACK.replace(",.:", "',.:")), "mark ' keeps its spaces"),
+    (decode(TURNED, JOINED, MARKS_BACK.replace(",.:", "_,.:")), "mark _ keeps its spaces"),
     (
         decode(
             "back = list(vocabulary)", "text = ' '.join(back[i] for i in token_ids)", MARKS_BACK

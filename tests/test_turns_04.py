@@ -232,6 +232,10 @@ WRONG = [
     ),
     (windows_of("ids[s : s + T]", "ids[s + 1 : s + T + 1]", step="1"), "start at every token"),
     (
+        windows_of("ids[s : s + T]", "ids[s + 1 : s + T + 1]").replace("torch.long", "torch.int"),
+        "only (torch.long)",
+    ),
+    (
         windows_of("ids[s : s + T]", "ids[s + 1 : s + T + 1]", step="min(stride, T)"),
         "may skip tokens",
     ),

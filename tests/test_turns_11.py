@@ -56,8 +56,10 @@ RIGHT = [
     ),
     changed(ATTENTION, ("self.output(grouped_attention(queries, keys, values).transpose(1, 2).flatten(2))", "self.output(grouped_attention(queries, keys, values).transpose(1, 2).reshape(x.shape[0], x.shape[1], -1))")),
     changed(BLOCK, (FIRST, "change = self.attention(self.norm_attention(x), angles, cache=cache, layer=layer)"), (SECOND, "x = change + x\n        return self.feed_forward(self.norm_feed_forward(x)) + x")),
+    changed(BLOCK, (FIRST, "x = x + self.attention(self.norm_attention(x), angles, layer=layer, cache=cache)")),
     changed("Llama", (TIE, "        if config.tie_weights:\n            self.token_embedding.weight = self.output_head.weight\n")),
     changed(STATES, ("x = self.token_embedding(token_ids)", "x = self.token_embedding.weight[token_ids]"), ("for layer, block in enumerate(self.blocks):", "for layer in range(len(self.blocks)):"), ("x = block(x, angles, cache, layer)", "x = self.blocks[layer](x, angles, cache=cache, layer=layer)")),
+    changed(STATES, ("x = block(x, angles, cache, layer)", "x = block(x, angles, layer=layer, cache=cache)")),
     function(
         "gguf_name(name)",
         "outer = {'token_embedding.weight': 'token_embd.weight', 'output_head.weight': 'output.weight', 'final_norm.scale': 'output_norm.weight'}",
@@ -140,7 +142,8 @@ WRONG = [
     (changed(ATTENTION, ("keys, values = cache.extend(layer, keys, values)", "keys, values = cache.extend(layer, keys, values)\n            cache.extend(layer, keys, values)")), "called once"),
     (changed(ATTENTION, ("size, bias=False", "size")), "besides"),
     (changed(ATTENTION, ("config.kv_heads", "config.n_heads")), "of shape"),
-    (changed(ATTENTION, ("size = config.head_dim", "size = config.embedding_dim // config.n_heads")), "with head_size=16"),
+    (changed(ATTENTION, ("size = config.head_dim", "size = config.embedding_dim // config.n_heads")), "with head_size=2"),
+    (changed(ATTENTION, ("(-1, self.head_dim)", "(-1, x.shape[-1] // 4)")), "D need not be C // H"),
     (changed(ATTENTION, ("self.value(x)", "self.value(x.detach())")), "training goes through"),
     (changed(BLOCK, (FIRST, FIRST.replace("x + self", "self"))), "the first shortcut"),
     (changed(BLOCK, (SECOND, SECOND.replace("x + self", "self"))), "the second shortcut"),
@@ -148,6 +151,7 @@ WRONG = [
     (changed(BLOCK, ("self.norm_feed_forward(x))", "x)")), "begins with its normalization"),
     (changed(BLOCK, ("self.norm_attention(x)", "x")), "x + attention(normalized x)"),
     (changed(BLOCK, (", config.norm_epsilon", "")), "models differ"),
+    (changed(BLOCK, ("self.norm_feed_forward = RMSNorm(config.embedding_dim, config.norm_epsilon)", "self.norm_feed_forward = RMSNorm(config.embedding_dim)")), "models differ"),
     (changed(BLOCK, ("angles, cache, layer)\n", "angles)\n")), "must call self.attention"),
     (changed("Llama", (TIE, "")), "one tensor"),
     (changed("Llama", ("if config.tie_weights", "if True")), "a weight of its own"),
@@ -179,7 +183,7 @@ WRONG = [
     (changed(UNPACK, (".astype(np.float32)", "")), "should be float32"),
     (changed(UNPACK, ("return least", "blocks['scale'] *= 2\n    return least")), "changes the blocks"),
     (changed(UNPACK, ("return least + scale * numbers", "return (least + scale * numbers).reshape(-1)")), "(3, 32) weights"),
-    (changed(UNPACK, ("    numbers", "    if not len(blocks): return np.zeros(0, np.float32)\n    numbers")), "no blocks"),
+    (changed(UNPACK, ("    numbers", "    if not len(blocks): return np.zeros(0, np.float32)\n    numbers")), "an array of shape (0, 32)"),
     (changed(CHAT, ('[*ids, begin, *tokenizer.encode_ordinary("assistant\\n")]', "ids")), "must be opened at the end"),
     (changed(CHAT, ('"assistant\\n")]', '"assistant\\n"), end]')), "the model writes its end"),
     (changed(CHAT, ("text.strip()", "text")), "strip the text"),
@@ -207,6 +211,14 @@ WRONG = [
     test_mistakes_have_their_own_message,
     test_every_turn_has_mistakes_and_another_right_answer,
 ) = turn_tests(TURNS, RIGHT, WRONG)
+
+
+def test_a_norm_may_keep_its_epsilon_under_any_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLM_COURSE_STATE", str(tmp_path / "state.json"))
+    names = {name: turn.course for name, turn in TURNS.turns.items()} | TURNS.given
+    names |= {"your_turn": TURNS.your_turn, "__name__": "__main__"}
+    for source in (changed(NORM, ("self.epsilon", "self.eps")), changed(BLOCK), changed("Llama")):
+        assert ": right, " in turn_cells.run_cell(source, names)
 
 
 def test_the_whole_llama_writes_what_helpers_writes():

@@ -79,7 +79,7 @@ def take_exercises(page):
 
     make = BeautifulSoup("", "html.parser").new_tag
     questions = {}
-    for section in page.select("section[id*='--lecture-']"):
+    for section in page.select("section[id*='--lecture-'], section[id*='--note-']"):
         number = section["id"][-2:]
         asked = questions[number] = make("div", attrs={"class": "exercises"})
         for child in list(section.children):

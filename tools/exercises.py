@@ -1,8 +1,9 @@
 """The pencil exercises of the notes, lecture_notes/exercises.md, and what is wrong with them.
 
-The page is written as a reader sees it: a section a lecture, an exercise a paragraph that begins
-with its number, its answer folded below it. The result in an answer is bold, and every number with
-a decimal point has a marker with the expression that gives it, as in the notes' worked examples.
+The page is written as a reader sees it: a section for each note, an exercise in a paragraph that
+begins with its number, its answer folded below it. The result in an answer is bold, and every
+number with a decimal point has a marker with the expression that gives it, as in the notes' worked
+examples.
 """
 
 import re
@@ -11,9 +12,8 @@ from dataclasses import dataclass
 from tools.note_numbers import NO_PROSE, check_numbers
 
 PAGE = "exercises.md"
-LETTERS = "abc"  # of the exercises of a lecture
-LAST = 43  # the lecture of the series after which notes may come without exercises
-SECTION = re.compile(r"^## Lecture (\d\d)\n", re.MULTILINE)
+LETTERS = "abc"  # of the exercises of a note
+SECTION = re.compile(r"^## (?:Lecture|Note) (\d\d)\n", re.MULTILINE)
 EXERCISE = re.compile(
     r"^\*\*(?P<number>\d\d[a-z])\*\* (?P<question>.+?)\n\n<details>\n<summary>Answer</summary>\n\n"
     r"(?P<answer>.+?)\n\n</details>$",
@@ -33,10 +33,10 @@ class Exercise:
 
 
 def lectures_of(text: str) -> list[str]:
-    """The lectures that have a section, in its order.
+    """The lectures, and the notes beyond them, that have a section, in its order.
 
-    >>> lectures_of("# Exercises\\n\\n## Lecture 07\\n\\n**07a** How many?\\n")
-    ['07']
+    >>> lectures_of("# Exercises\\n\\n## Lecture 43\\n\\n**43a** How many?\\n\\n## Note 44\\n")
+    ['43', '44']
     """
     return SECTION.findall(text)
 
@@ -66,7 +66,7 @@ def find_problems(text: str) -> list[str]:
     problems = []
     if [exercise.number for exercise in exercises] != wanted:
         off = set(wanted) ^ {exercise.number for exercise in exercises}
-        problems.append(f"there should be three a lecture, in order; look at {sorted(off)}")
+        problems.append(f"there should be three per note, in order; look at {sorted(off)}")
     if text.count("<details>") != len(exercises):
         problems.append(f"{text.count('<details>')} answers, {len(exercises)} exercises")
     for exercise in exercises:

@@ -102,7 +102,7 @@ INTRODUCTION = """# The 43 lectures
 Where each lecture of *Building LLMs from scratch* is taught: its note, its section in a notebook,
 and the modules that hold the finished code. The notes after them, without a video, go with the
 notebooks beyond the lectures. Terms are explained in the [glossary](glossary.md), symbols in the
-[notation](notation.md), and there are [exercises](exercises.md) for a pencil.
+[notation](notation.md), and there are [exercises](exercises.md) for pencil and paper.
 
 | # | Note | Video | Notebook | Modules |
 |---|---|---|---|---|

@@ -95,7 +95,7 @@ def _to_exercises(lecture, root):
     page = notes_folder(root) / PAGE
     if not page.is_file() or lecture.number not in lectures_of(page.read_text("utf-8")):
         return ""
-    return f"With a pencil: [three exercises]({PAGE}#lecture-{lecture.number})"
+    return f"With a pencil: [three exercises]({PAGE}#{anchor_of(lecture.name)})"
 
 
 def _to_notebook(lecture, root):

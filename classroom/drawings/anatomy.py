@@ -89,7 +89,8 @@ def flops_per_token(config, context):
     Matrix products only: a multiplication and an addition for each weight of a matrix and for each
     component of the keys and values. Everything else is small in comparison. Raises ValueError if
     `context` is not from 1 to the context length.
-    Source: the counting of Kaplan et al. 2020, section 2.1.
+    Sources: Kaplan et al. 2020, section 2.1, for the matrices; Chowdhery et al. 2022, appendix B, for
+    the look at other tokens, of which Kaplan et al. count half.
 
     >>> from helpers.config import PRESETS
     >>> flops_per_token(PRESETS["tiny"], context=1)["output head"] == 2 * 64 * 512

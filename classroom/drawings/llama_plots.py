@@ -6,6 +6,8 @@ import statistics
 from classroom.whiteboard import Board
 from helpers.plots import COLORS, INK, new_axes, plot_matrix, show
 
+T_95 = 2.776  # Student's t: standard errors to each side of a mean of five, for 95 percent
+
 
 def plot_turning(angles, pairs):
     """Show the cosine of some pairs' angles (T, D / 2) at every position."""
@@ -45,9 +47,9 @@ def plot_lens(probabilities):
 
 
 def plot_changes(above, base):
-    """Show how far each change moves a loss from that of `base`: each seed, the mean, its error.
+    """Show how far each change moves a loss from that of `base`: each seed, the mean, its interval.
 
-    `above` maps a name to one loss per seed. Bars are two standard errors to each side.
+    `above` maps a name to the losses of five seeds. Bars are 95 percent intervals of the mean.
     """
     names = [name for name in above if name != base]
     ax = new_axes(7, 0.33 * len(names) + 1)
@@ -55,14 +57,14 @@ def plot_changes(above, base):
     said = []
     for row, name in enumerate(names):
         gaps = [one - other for one, other in zip(above[name], above[base], strict=True)]
-        mean, error = statistics.mean(gaps), statistics.stdev(gaps) / len(gaps) ** 0.5
+        mean, bar = statistics.mean(gaps), T_95 * statistics.stdev(gaps) / len(gaps) ** 0.5
         ax.plot(gaps, [row] * len(gaps), "o", color=COLORS[7], markersize=3, alpha=0.7)
-        ax.errorbar(mean, row, xerr=2 * error, fmt="D", color=COLORS[0], markersize=5, capsize=3)
-        said.append(f"{name} {mean:+.2f} ± {2 * error:.2f}")
+        ax.errorbar(mean, row, xerr=bar, fmt="D", color=COLORS[0], markersize=5, capsize=3)
+        said.append(f"{name} {mean:+.2f} ± {bar:.2f}")
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set(xlabel=f"difference to {base} in nats per token (to the left is better)")
-    show(ax, alt=f"Differences to {base}, mean and two standard errors: {'; '.join(said)}.")
+    show(ax, alt=f"Differences to {base}, mean and 95 percent interval: {'; '.join(said)}.")
 
 
 def plot_loads(loads):
@@ -84,7 +86,7 @@ def plot_loads(loads):
 
 
 def draw_picture_as_tokens():
-    """Draw how a picture becomes vectors that stand before those of the words; returns a board.
+    """Draw how a picture becomes vectors that come before those of the words; returns a board.
 
     >>> draw_picture_as_tokens().faults()
     []
@@ -92,7 +94,7 @@ def draw_picture_as_tokens():
     board = Board(
         820, 330, "A picture becomes tokens",
         "A picture is cut into nine patches. A vision transformer turns them into nine vectors, a "
-        "small network projects them to the width of the language model, and they stand in one row "
+        "small network projects them to the width of the language model, and they form one row "
         "with the embeddings of the words: Is it a cat? All go through the same Llama.",
     )  # fmt: skip
     for row in range(3):

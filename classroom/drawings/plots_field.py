@@ -8,37 +8,38 @@ import math
 from classroom.whiteboard import Board
 from helpers.plots import COLORS, INK, new_axes, plot_losses, show
 
-RINGS = (  # name, what it is, an example; each is part of the one before
-    ("Artificial intelligence", "programs that do what seems to need a mind", "ELIZA, chess"),
-    ("Machine learning", "rules learned from examples", "spam filters"),
-    ("Deep learning", "neural networks of many layers", "image recognition"),
+RINGS = (  # place, color, name, an example; each is part of the one before
+    ((20, 62, 780, 372), "gray", "Artificial intelligence", "a script such as ELIZA's"),
+    ((50, 132, 720, 284), "blue", "Machine learning", "a decision tree, a spam filter"),
+    ((80, 204, 660, 194), "teal", "Deep learning", "recognizing digits"),
 )
 
 
 def draw_field_map():
-    """Draw the map of the field: AI, machine learning, deep learning, and generative AI inside."""
+    """Draw the map of the field: AI, machine learning, deep learning; generative AI cuts across."""
     board = Board(
         820,
-        430,
+        450,
         "The map of the field",
         "Artificial intelligence holds machine learning, which holds deep learning, which holds "
-        "large language models. Generative AI lies inside deep learning and takes in large "
-        "language models, image and sound generators.",
+        "large language models. A dashed box, generative AI, cuts across: it takes in large language "
+        "models and generators of pictures inside deep learning, tables of counts that write inside "
+        "machine learning, and templates that write outside of both.",
     )
-    places = [(20, 62, 780, 350), (50, 122, 720, 275), (80, 184, 660, 198)]
-    for (name, what, example), place, fill in zip(
-        RINGS, places, ("gray", "blue", "teal"), strict=False
-    ):
+    for place, fill, name, example in RINGS:
         box = board.box(*place, fill=fill, frame=True)
-        words = board.text(box.x + 18, box.y + 22, name, 16, align="left", bold=True)
-        board.text(words.x_end + 14, box.y + 22, what, 14, align="left")
-        board.text(box.x + 18, box.y + 44, f"for example {example}", 13, "gray", align="left")
-    generative = board.box(300, 250, 425, 118, fill="orange", frame=True, dashed=True)
-    board.text(generative.x + 16, 271, "Generative AI", 16, align="left", bold=True)
-    board.text(generative.x_end - 14, 271, "makes new text, pictures, sound", 13, align="right")
-    board.box(318, 292, 190, 64, "Large language\nmodels: GPT, Llama", fill="yellow", bold=True)
-    board.box(524, 292, 186, 64, "Generators of pictures,\nsound, video", fill="paper", size=14)
-    board.box(98, 270, 180, 86, "Networks that only\nlabel: is this a cat?", fill="paper", size=14)
+        board.text(box.x + 18, box.y + 24, name, 16, align="left", bold=True)
+        board.text(box.x + 18, box.y + 48, f"for example {example}", 13, "gray", align="left")
+    around = [(372, 76), (722, 76), (722, 382), (372, 382), (372, 76)]
+    board.line(around, "orange", dashed=True, thickness=3.2)
+    board.text(388, 100, "Generative AI", 16, "orange", align="left", bold=True)
+    board.text(708, 100, "makes something new", 13, align="right")
+    board.text(388, 168, "tables of counts that write", 13, align="left")
+    board.box(390, 226, 314, 62, "large language models:\nGPT, Llama", fill="yellow", bold=True)
+    board.box(
+        390, 302, 314, 62, "generators of pictures, sound,\nvideo, 3D models", fill="paper", size=14
+    )
+    board.text(98, 326, "networks that only label:\nis this a cat?", 14, align="left")
     return board
 
 
@@ -117,20 +118,21 @@ def plot_counts(models, ax=None, what="parameters", ours=None):
     The scale is logarithmic: each step is a factor of ten. Years may be fractions. `ours` draws a
     dashed line at the count of your own model.
     """
-    ax = ax if ax is not None else new_axes(8, 4)
+    ax = ax if ax is not None else new_axes(8, 4.4)
     years, counts = [row[1] for row in models], [row[2] for row in models]
     ax.scatter(years, counts, color=COLORS[0], s=46, zorder=3)
     ax.set_yscale("log")
     for name, year, count, *_ in models:
+        left = year > max(years) - 1  # the newest are named on their left: there is no room beyond
         ax.annotate(
-            f"{name} {short_count(count)}", (year, count), xytext=(7, -3),
-            textcoords="offset points", fontsize=9, color=INK,
+            f"{name} {short_count(count)}", (year, count), xytext=(-7 if left else 7, -3),
+            ha="right" if left else "left", textcoords="offset points", fontsize=9, color=INK,
         )  # fmt: skip
     if ours is not None:
         ax.axhline(ours, color=COLORS[1], linestyle="--", linewidth=1)
-        end = max(years) + 1.8
+        end = max(years) + 0.9
         ax.text(end, ours * 1.15, f"our GPT {short_count(ours)}", color=COLORS[1], ha="right")
-    ax.set(xlim=(min(years) - 0.3, max(years) + 1.9), ylabel=what)
+    ax.set(xlim=(min(years) - 0.3, max(years) + 1), ylabel=what)
     ax.set_ylim(top=max(counts) * 3)
     ax.set_xticks(range(math.floor(min(years)), math.ceil(max(years)) + 1))
     return ax

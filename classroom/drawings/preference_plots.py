@@ -85,7 +85,7 @@ def plot_gains(watched):
         ax.set(title=title, xlabel="step", ylabel="gain in log-probability (nats)")
         ax.title.set_fontsize(10)
         said.append(f"{title}: at the end {', '.join(ends)} nats")
-    panels[0].legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, fontsize=8)  # of the last panel, which has room
     show(axes, alt=f"Gains over the reference during DPO. {'; '.join(said)}.")
 
 

@@ -46,13 +46,13 @@ def _tired_of(script):
         )
     if "long days" not in first:
         wrong(
-            f"to 'I am tired of my long days' it says {first!r}. Put the words behind 'of' into "
+            f"to 'I am tired of my long days' it says {first!r}. Put the words after 'of' into "
             "the answer, and let the pattern for any sentence, (0), come last."
         )
     pieces = eliza.trace.steps[-1].pieces
     if len(pieces) < 3 or not any(piece == ["your", "long", "days"] for piece in pieces):
         wrong(
-            f"it says {first!r}. The words behind 'of' are no piece of their own: let the pattern "
+            f"it says {first!r}. The words after 'of' are no piece of their own: let the pattern "
             "name 'tired of' between two zeros."
         )
     numbers = [part for part in eliza.trace.steps[-1].answer.parts if isinstance(part, int)]

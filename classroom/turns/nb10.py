@@ -101,15 +101,15 @@ def put_together(together):
     found = attempted(together(vision.patches(picture, 2), 2, 4, 4))
     _needs_shape(found, (1, 4, 4))
     if torch.equal(found, vision.patches(picture, 2).reshape(1, 4, 4)):
-        wrong("the squares lie one after the other: bring their rows side by side first")
+        wrong("the patches lie one after the other: bring their rows side by side first")
     if torch.equal(found, picture.mT):
-        wrong("the picture lies on its side: height and width are exchanged")
+        wrong("the picture is transposed: height and width are exchanged")
     for shape, size in (((2, 6, 4), 2), ((1, 4, 6), 2), ((3, 6, 9), 3), ((1, 4, 4), 4)):
         pictures = torch.randn(*shape)
         found = together(vision.patches(pictures, size), size, *shape[1:])
         _needs_shape(found, shape)
         if not torch.equal(found, pictures):
             wrong(
-                f"it differs for {shape[0]} pictures of {shape[1]} by {shape[2]}, squares of {size}"
+                f"it differs for {shape[0]} pictures of {shape[1]} by {shape[2]}, patches of {size}"
             )
-    return "cutting loses nothing: the squares hold the whole picture."
+    return "cutting loses nothing: the patches hold the whole picture."

@@ -209,9 +209,11 @@ def check_softmax(trial):
     found = trial.call([1000.0, 1001.0])
     gives = [0.2689414, 0.7310586]
     _numbers(trial, found, gives, "softmax([1000, 1001])", "subtract the largest score first")
-    found = trial.call([-1000.0, 1000.0, 1000.0])
     why = "subtract the largest score, wherever it is in the list"
-    _numbers(trial, found, [0.0, 0.5, 0.5], "softmax([-1000, 1000, 1000])", why)
+    found = trial.call([-1000.0, 3000.0, 0.0])
+    _numbers(trial, found, [0.0, 1.0, 0.0], "softmax([-1000, 3000, 0])", why)
+    found = trial.call([-1000.0, -1000.0, -3000.0])
+    _numbers(trial, found, [0.5, 0.5, 0.0], "softmax([-1000, -1000, -3000])", why)
     _numbers(trial, trial.call([5.0]), [1.0], "softmax([5])", "a single choice is certain")
 
 
@@ -377,7 +379,7 @@ def check_backward(trial):
     for _ in range(40):
         chain = made(1.0, (chain, chain), (0.5, 0.5))
     trial.call(function=chain.backward, name="backward of 40 doublings")
-    trial.that(chain.grad == 1.0, "each value must be visited once, not once a path")
+    trial.that(chain.grad == 1.0, "each value must be visited once, not once per path")
 
 
 @TURNS.turn(tanh)

@@ -319,9 +319,9 @@ def check_kept_words(trial):
         why="the first part with a keyword counts, whatever comes later",
         mistakes=[
             (["my", "dog", "ate", "it"], "the first part with a keyword counts, not the best"),
-            (["I", "am", "late"], "in small letters, so that I and i are one keyword"),
+            (["I", "am", "late"], "in lower case, so that I and i are one keyword"),
             ("i am late", "return the list of its words"),
-            ([], "look the words up in small letters: I is the keyword i"),
+            ([], "look the words up in lower case: I is the keyword i"),
             (["i", "am", "late", "my", "dog", "ate", "it"], "cut at punctuation: one part only"),
         ],
     )
@@ -381,6 +381,9 @@ def check_stack_keywords(trial):
     )
     trial.equal(
         ["b", "a"], {"a": 1, "b": 1}, gives=["b", "a"], why="on equal ranks, the first stays on top"
+    )
+    trial.equal(
+        ["my", "i", "my"], ranks, gives=["my", "i", "my"], why="a repeated keyword counts each time"
     )
     trial.equal(["hello"], ranks, gives=[], why="a word without a rank is no keyword")
     trial.equal(
@@ -569,6 +572,11 @@ def check_count_followers(trial):
     trial.equal(["a", "a"], gives={"a": Counter({"a": 1})}, why="a word may follow itself")
     trial.equal(["a"], gives={}, why="one word has no follower")
     trial.equal([], gives={}, why="no words have no followers")
+    trial.that(
+        isinstance(trial.call(["a", "b"])["a"], Counter),
+        "the followers of each word must be a Counter, not a plain dictionary: the notebook asks it "
+        "for words that never followed",
+    )
 
 
 @TURNS.turn(next_word_pairs)

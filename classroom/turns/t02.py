@@ -104,6 +104,11 @@ def check_text_to_tokens(trial):
         why="line breaks and tabs separate words as spaces do",
     )
     trial.equal("naïve 7 %", gives=["naïve", "7", "%"], why="no other character may be lost")
+    trial.equal(
+        "known[word] 50%",
+        gives=["known[word]", "50%"],
+        why="only the marks of the list are cut off; any other character stays in its word",
+    )
     trial.equal("", gives=[], why="an empty text has no tokens")
 
 
@@ -184,6 +189,13 @@ def check_decode(trial):
     trial.equal(
         [0, 1, 0], {"(": 0, "--": 1}, gives="( -- (", why="other tokens keep their spaces here"
     )
+    for mark in "\"'_":
+        trial.equal(
+            [1, 0, 1, 0, 1],
+            {mark: 0, "so": 1},
+            gives=f"so {mark} so {mark} so",
+            why=f"the mark {mark} keeps its spaces here",
+        )
     trial.equal([], _SMALL, gives="", why="no ids are an empty text")
 
 

@@ -5,6 +5,8 @@ A token is a `bytes` object, a word is a tuple of tokens, and a merge is a pair 
 
 import functools
 import inspect
+import itertools
+import sys
 from collections import Counter
 from itertools import pairwise
 
@@ -351,6 +353,44 @@ def _all_merges_of_the_story(version):
     return version(dict(_story_counts()), 5_000)
 
 
+class _TooManySteps(BaseException):
+    """The steps that were allowed are over; no `except Exception` catches it."""
+
+
+def _steps(work, most=10**9):
+    """How many lines of Python a call runs, and one more than `most` where it runs more."""
+    count, before = 0, sys.gettrace()
+
+    def step(frame, event, argument):
+        nonlocal count
+        count += 1
+        if count > most:
+            raise _TooManySteps
+        return step
+
+    sys.settrace(step)
+    try:
+        work()
+    except _TooManySteps:
+        pass
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def _check_visits(trial):
+    """Twenty rounds whose merges change four of many words must not go through all of them."""
+    words = {"".join(letters): 1 for letters in itertools.product("abc", repeat=7)}
+    most = 20 * len(words) // 2
+    words |= dict.fromkeys(("klmnopqr", "stuvwxyz", "zxvtrpnl", "ywusqomk"), 10**6)
+    start = _steps(lambda: trial.call(words, 1))
+    trial.that(
+        _steps(lambda: trial.call(words, 21), start + most) <= start + most,
+        f"20 merges that change only 4 of {len(words):,} words take as many steps as going through "
+        "all of them in each round: visit only the words that hold the pair",
+    )
+
+
 @TURNS.turn(
     train_merges_fast,
     slow=Slow(
@@ -370,6 +410,7 @@ def check_train_merges_fast(trial):
         gives=train_merges(pretokens, 40),
         why="the merges must be exactly those of train_merges",
     )
+    _check_visits(trial)
 
 
 @TURNS.turn(encode_word)
@@ -516,7 +557,7 @@ def _check_decode(trial, tokenizer):
     trial.equal(
         [97, *pieces],
         gives="a語",
-        why="one character may be torn over several tokens: join the bytes first, then decode",
+        why="one character may be split across several tokens: join the bytes first, then decode",
         mistakes=[("a\ufffd\ufffd\ufffd", "join the bytes of all tokens first, then decode")],
         **back,
     )
@@ -526,7 +567,7 @@ def _check_decode(trial, tokenizer):
         why="half a character is shown as the replacement character, and is no error",
         **back,
     )
-    trial.equal([98, 255, 98], gives="b\ufffdb", why="a byte that is no text is replaced", **back)
+    trial.equal([98, 255, 98], gives="b\ufffdb", why="a byte that is not UTF-8 is replaced", **back)
     trial.equal([], gives="", why="no ids are an empty text", **back)
 
 

@@ -116,7 +116,7 @@ def _pair(inputs, targets):
 
 @TURNS.turn(windows)
 def check_windows(trial):
-    trial.close(
+    inputs, targets = trial.close(
         [10, 11, 12, 13, 14, 15, 16, 17, 18],
         4,
         4,
@@ -143,6 +143,11 @@ def check_windows(trial):
                 "the windows start at every token; the stride says how far apart they start",
             ),
         ],
+    )
+    trial.that(
+        inputs.dtype == targets.dtype == torch.long,
+        f"the numbers are of type {inputs.dtype} and {targets.dtype}; the loss takes targets of "
+        "type torch.int64 only (torch.long)",
     )
     ids = torch.tensor([5, 3, 8, 1])
     _must_run(trial, ids, 2, 1, note="here the ids are a tensor, not a list")

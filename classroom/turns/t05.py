@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from classroom.turns.layer_checks import needs_any_device, needs_dropout_of_weights
 from classroom.turns.registry import wrong
 from classroom.turns.turn import Turns
 from helpers import attention as package
@@ -209,6 +210,9 @@ def check_softmax(trial):
     )
 
 
+BY_TWO = "you divide by √2, whatever the size of a key: use keys.shape[-1]"
+
+
 @TURNS.turn(self_attention)
 def check_self_attention(trial):
     x = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0], [2.0, 1.0, 0.0]])
@@ -248,6 +252,14 @@ def check_self_attention(trial):
         wide,
         gives=F.scaled_dot_product_attention(*parts[:2], x @ wide),
         why="values may have another size than keys; D is that of the keys",
+    )
+    given = x, *(_random(3, 5, seed=seed) for seed in (6, 7, 8))
+    q, k, v = (x @ matrix for matrix in given[1:])
+    trial.close(
+        *given,
+        gives=mixed(q @ k.mT / 5**0.5, v),
+        why="keys may have any size, and D is that size",
+        mistakes=[(mixed(q @ k.mT / 2**0.5, v), BY_TWO)],
     )
 
 
@@ -367,6 +379,7 @@ def _attend_with_any_mask(trial, queries, keys, values, mask):
         longer,
         gives=package.attend(*heads, longer),
         why="it works for any dimensions in front, and for more keys than queries",
+        mistakes=[(package.attend(heads[0] * (5 / 2) ** 0.5, *heads[1:], longer), BY_TWO)],
     )
 
     given = {"queries": queries, "keys": keys, "values": values}
@@ -436,6 +449,7 @@ def check_join_heads(trial):
 
 SMALL = GPTConfig(9, 8, embedding_dim=6, n_heads=2, n_layers=1, dropout=0.0, qkv_bias=False)
 DROPPING = GPTConfig(9, 64, embedding_dim=6, n_heads=2, n_layers=1, dropout=0.5)
+WIDER = GPTConfig(9, 8, embedding_dim=8, n_heads=4, n_layers=1, dropout=0.0)
 
 
 def _in_heads(x, weights, way, scale=1.0):
@@ -501,14 +515,8 @@ def _wrong_layers(x, state):
 @TURNS.turn(MultiHeadAttention)
 def check_multi_head_attention(trial):
     _check_names(trial)
-    torch.manual_seed(0)
-    reference = package.MultiHeadAttention(SMALL).eval()
-    state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
-    reference.load_state_dict(state)
-    layer = trial.call(SMALL).eval()
-    layer.load_state_dict(state)
-    x = _random(2, 5, 6)
-
+    layer, reference = _with_equal_weights(trial, SMALL)
+    state, x = reference.state_dict(), _random(2, 5, 6)
     trial.close(
         x,
         gives=reference(x).detach(),
@@ -531,8 +539,21 @@ def check_multi_head_attention(trial):
         "training goes through it; keep to tensor operations",
     )
     _check_learning(trial, layer, reference, x)
-    _check_dropout(trial)
-    _check_device(trial)
+    _check_other_sizes(trial)
+    needs_dropout_of_weights(trial, trial.call(DROPPING), DROPPING.n_heads)
+    layer = trial.call(SMALL).to("meta")
+    needs_any_device(trial, lambda: layer(torch.zeros(1, 3, 6, device="meta")))
+
+
+def _with_equal_weights(trial, config):
+    """The learner's layer and helpers' with the same weights, doubled so that softmax is not flat."""
+    torch.manual_seed(0)
+    reference = package.MultiHeadAttention(config).eval()
+    state = {name: 2 * tensor for name, tensor in reference.state_dict().items()}
+    reference.load_state_dict(state)
+    layer = trial.call(config).eval()
+    layer.load_state_dict(state)
+    return layer, reference
 
 
 def _check_learning(trial, layer, reference, x):
@@ -553,6 +574,12 @@ def _check_names(trial):
             n: tuple(p.shape) for n, p in package.MultiHeadAttention(config).named_parameters()
         }
         found = {n: tuple(t.shape) for n, t in layer.state_dict().items()}
+        kept = [name for name, _ in layer.named_buffers() if name in found and name not in right]
+        trial.that(
+            not kept,
+            f"{kept[0] if kept else ''} is a buffer that would be saved among the weights, and "
+            "trained ones hold none; with persistent=False it stays out of them",
+        )
         different = sorted(set(right.items()) ^ set(found.items()))
         trial.that(
             not different,
@@ -567,57 +594,25 @@ def _check_names(trial):
     )
 
 
-def _check_device(trial):
-    layer = trial.call(SMALL).to("meta")  # a device without memory, there on every machine
-    try:
-        layer(torch.zeros(1, 3, 6, device="meta"))
-        moved = True
-    except RuntimeError as error:
-        moved = "device" not in str(error)
-    trial.that(
-        moved,
-        "on another device (a GPU) it stops, because something it makes stays on the CPU: move "
-        "the mask there with .to(x.device)",
-    )
-
-
-def _check_dropout(trial):
-    """Every value is 1, so the output says how much weight each token has left in each head."""
-    layer = trial.call(DROPPING)
-    with torch.no_grad():
-        for name in ("query", "key", "value"):
-            getattr(layer, name).weight.zero_()
-        layer.value.bias.fill_(1.0)
-        layer.output.weight.copy_(torch.eye(6))
-        layer.output.bias.zero_()
-        torch.manual_seed(0)
-        kept = layer.train()(torch.zeros(8, 64, 6)).view(8, 64, 2, 3)
-        whole = layer.eval()(torch.zeros(8, 64, 6))
-    trial.that(
-        bool((kept - 1).abs().max() > 0.1),
-        "there is no dropout while training: config.dropout of the attention weights are set to 0",
-    )
-    trial.that(
-        bool((kept - kept[..., :1]).abs().max() < 1e-4),
-        "dropout belongs on the attention weights, so that a token is dropped as a whole; yours "
-        "drops single numbers",
-    )
-    trial.that(
-        0.9 < float(kept.mean()) < 1.1 and float((kept[:, 0] - 2).abs().min()) < 1e-4,
-        "the weights that are kept must be divided by 1 - p, and the first token keeps all or none",
-    )
-    trial.that(
-        bool((whole - 1).abs().max() < 1e-4),
-        "after eval() nothing may be dropped; ask self.training, or use nn.Dropout",
+def _check_other_sizes(trial):
+    """Sizes come from the config: another width, more heads, and biases."""
+    layer, reference = _with_equal_weights(trial, WIDER)
+    x = _random(2, 5, 8)
+    trial.close(
+        x,
+        gives=reference(x).detach(),
+        why="with 4 heads of size 2 and with biases it must work too: take sizes from the config",
+        function=layer,
+        name="layer",
     )
 
 
 @TURNS.turn(attention_weights)
 def check_attention_weights(trial):
-    torch.manual_seed(0)
-    layer, x = package.MultiHeadAttention(SMALL), _random(2, 5, 6)
-    q, k, _ = layer.project(x)
-    right = layer.weights(x).detach()
+    layer, reference = _two_layers(SMALL)
+    x = _random(2, 5, 6)
+    q, k, _ = reference.project(x)
+    right = reference.weights(x).detach()
     trial.close(
         layer,
         x,
@@ -647,11 +642,19 @@ def check_attention_weights(trial):
             ),
         ],
     )
-    layer = package.MultiHeadAttention(GPTConfig(9, 8, 8, n_heads=4, n_layers=1))
+    layer, reference = _two_layers(WIDER)
     x = _random(3, 4, 8)
     trial.close(
-        layer, x, gives=layer.weights(x).detach(), why="the layer says how many heads it has"
+        layer, x, gives=reference.weights(x).detach(), why="the layer says how many heads it has"
     )
+
+
+def _two_layers(config):
+    """A layer of this notebook, which has no method `weights`, and the package's, equal."""
+    torch.manual_seed(0)
+    layer, reference = MultiHeadAttention(config), package.MultiHeadAttention(config)
+    reference.load_state_dict(layer.state_dict())
+    return layer, reference
 
 
 class _Watch(TorchDispatchMode):
@@ -713,30 +716,12 @@ def _flat(things):
 @TURNS.turn(attend_in_blocks)
 def check_attend_in_blocks(trial):
     query, keys, values = _random(3), _random(10, 3, seed=1), _random(10, 2, seed=2)
-
-    def exact(*given):
-        return package.attend(given[0][None], *given[1:])[0][0]
-
-    one = query, keys[:4], values[:4]
-    trial.close(
-        *one,
-        4,
-        gives=exact(*one),
-        why="already one block alone differs from attend",
-        mistakes=[
-            ((keys[:4] @ query).softmax(-1) @ values[:4], "divide the scores by √D"),
-            (
-                (keys[:4] @ query / 2).softmax(-1) @ values[:4],
-                "D is the size of the query, here 3; you divide by the root of the block, 4",
-            ),
-            (_unfinished(*one), "divide the mixture by the sum of the powers at the end"),
-        ],
-    )
+    _check_one_block(trial, query, keys[:4], values[:4])
     rising = torch.ones(3), torch.linspace(0, 6, 8)[:, None] * torch.ones(8, 3), values[:8]
     trial.close(
         *rising,
         2,
-        gives=exact(*rising),
+        gives=_exact(*rising),
         why="when a later block brings a larger score, shrink the old sum and the old mixture by "
         "e to the power of (old largest - new largest)",
     )
@@ -744,7 +729,7 @@ def check_attend_in_blocks(trial):
     trial.close(
         *falling,
         2,
-        gives=exact(*falling),
+        gives=_exact(*falling),
         why="here the first block has the largest score, and it stays the largest",
     )
     trial.close(
@@ -752,37 +737,75 @@ def check_attend_in_blocks(trial):
         keys,
         values,
         4,
-        gives=exact(query, keys, values),
+        gives=_exact(query, keys, values),
         why="10 keys in blocks of 4 leave a last block of 2, which counts too",
-        mistakes=[(exact(query, keys[:8], values[:8]), "the last, shorter block is left out")],
+        mistakes=[(_exact(query, keys[:8], values[:8]), "the last, shorter block is left out")],
     )
     for factor, what in ((200, "large"), (-200, "large negative")):
         given = query.abs() * factor, keys.abs() + 1, values
         trial.close(
             *given,
             4,
-            gives=exact(*given),
+            gives=_exact(*given),
             why=f"{what} scores overflow or vanish: subtract the largest score so far, which is "
             "-inf at the start, before the exponential",
         )
-    _check_count(trial, query, exact)
+    _check_count(trial, query)
 
 
-def _check_count(trial, query, exact):
+def _exact(query, keys, values):
+    return package.attend(query[None], keys, values)[0][0]
+
+
+def _check_one_block(trial, *given):
+    """All keys are in a single block."""
+    query, keys, values = given
+    trial.close(
+        *given,
+        4,
+        gives=_exact(*given),
+        why="already one block alone differs from attend",
+        mistakes=[
+            ((keys @ query).softmax(-1) @ values, "divide the scores by √D"),
+            (
+                (keys @ query / 2).softmax(-1) @ values,
+                "D is the size of the query, here 3; you divide by the root of the block, 4",
+            ),
+            (_unfinished(*given), "divide the mixture by the sum of the powers at the end"),
+        ],
+    )
+    query, keys = _random(5, seed=5), _random(4, 5, seed=6)
+    trial.close(
+        query,
+        keys,
+        values,
+        4,
+        gives=_exact(query, keys, values),
+        why="the query may have any size",
+        mistakes=[
+            (
+                (keys @ query / 3**0.5).softmax(-1) @ values,
+                "you divide by √3, whatever the size of the query: use len(query)",
+            )
+        ],
+    )
+
+
+def _check_count(trial, query):
     for n_keys, block in ((40, 4), (7, 3), (5, 8), (3, 1)):
         keys, values = _random(n_keys, 3, seed=3), _random(n_keys, 2, seed=4)
         with _Watch(keys, values) as watch:
             found = trial.call(query, keys, values, block)
         call = f"attend_in_blocks(query, keys, values, {block}) with {n_keys} keys"
-        trial.same(found, exact(query, keys, values), call, "it must equal attend")
+        trial.same(found, _exact(query, keys, values), call, "it must equal attend")
         trial.that(
             len(watch.used) == 2 * n_keys,
             f"{call} does not work on the tensors themselves, so its scores cannot be counted",
         )
         trial.that(
             watch.waiting <= block,
-            f"{call} had made {watch.waiting} scores before their values were used; at most "
-            f"{block} may wait, or the whole table is back in memory",
+            f"{call} had scored {watch.waiting} keys before it used their values; at most {block} "
+            "may wait: go through the blocks once, and take keys and values together",
         )
 
 

@@ -1,7 +1,7 @@
 """The turns of notebook 10: looking across, filling gaps, recurrent cells, patches, a real BERT.
 
 Shapes: B sequences, T tokens, S tokens of the source, C embedding dimensions, H heads, D = C / H,
-V tokens in the vocabulary, N patches of s by s points, or N texts.
+V tokens in the vocabulary, N patches of s by s pixels, or N texts.
 """
 
 import math
@@ -435,6 +435,16 @@ def _first_can_come(trial):
     return bool((inputs == 0).any())
 
 
+def _drawn_anew(trial, inputs, replaced):
+    """In the text, and at the position, with most replaced tokens, many different ids are drawn."""
+    for name, ids, where in (("text", inputs, replaced), ("position", inputs.T, replaced.T)):
+        row = where.sum(dim=1).argmax()
+        trial.that(
+            len(set(ids[row][where[row]].tolist())) > 10,
+            f"one random token is used for a whole {name}: draw a new one for each token",
+        )
+
+
 @TURNS.turn(hide)
 def check_hide(trial):
     run = _hiding(trial)
@@ -483,6 +493,7 @@ def check_hide(trial):
         len(became) > 40,
         "a replaced token becomes any token from 0 to vocab_size - 1, a new draw for each",
     )
+    _drawn_anew(trial, inputs, replaced)
     trial.that(
         max(became) == 49 and _first_can_come(trial),
         "the random tokens are those from 0 to vocab_size - 1; the first or the last never comes",
@@ -517,7 +528,7 @@ def check_fill_gap(trial):
             (seen[2], "the token is still visible: put mask_id there"),
             (logits[2], "these are scores; take log_softmax"),
             (logits[2].softmax(-1), "these are probabilities; take log_softmax"),
-            (logits[1].log_softmax(-1), "BERT answers at the gap itself, not one place before"),
+            (logits[1].log_softmax(-1), "BERT answers at the gap itself, not one position before"),
             (logits.log_softmax(-1), "take the position only, (V,)"),
             (cut, "the text after the gap is missing: BERT reads both sides"),
         ],
@@ -716,17 +727,17 @@ def check_patches(trial):
         picture,
         2,
         gives=right,
-        why="the first row is the square at the top left: points 0, 1, 4, 5",
+        why="the first row is the patch at the top left: pixels 0, 1, 4, 5",
         mistakes=[
             (
                 picture.reshape(1, 4, 4),
-                "these are rows of points, not squares: a square takes two of each of two rows",
+                "these are rows of pixels, not squares: a patch takes two of each of two rows",
             ),
             (
                 right[:, [0, 2, 1, 3]],
-                "squares come in reading order, along the rows of squares",
+                "patches come in reading order, along the rows of patches",
             ),
-            (right[:, :, [0, 2, 1, 3]], "the points of a square come in reading order"),
+            (right[:, :, [0, 2, 1, 3]], "the pixels of a patch come in reading order"),
         ],
     )
     torch.manual_seed(0)

@@ -459,14 +459,31 @@ def check_attention(trial):
         name="attention",
     )
     trial.that(cache.asked == [1], "cache.extend must be called once, with the layer it is given")
-    wide = replace(TINY, head_size=16, n_kv_heads=1)
-    _fits(trial, trial.call(wide), model.GroupedQueryAttention(wide), "with head_size=16")
+    _other_sizes(trial, x)
     trial.same(
         _gradient(lambda x: attention(x, angles), x),
         _gradient(lambda x: reference(x, angles), x),
         "the gradient through attention",
         "training goes through queries, keys and values",
     )
+
+
+def _other_sizes(trial, x):
+    """The size and number of heads are those of the config; a size of 2 fits where C // H is taken."""
+    for size, groups in ((2, 4), (16, 1)):
+        config = replace(TINY, head_size=size, n_kv_heads=groups)
+        reference, angles = (
+            _randomized(model.GroupedQueryAttention(config)),
+            rotary_angles(config, 0, 5),
+        )
+        trial.close(
+            x,
+            angles,
+            gives=reference(x, angles),
+            why="take H, G and D from the config: D need not be C // H",
+            function=_fits(trial, trial.call(config), reference, f"with head_size={size}"),
+            name=f"attention with head_size={size}",
+        )
 
 
 class _Recorder(nn.Module):
@@ -476,8 +493,8 @@ class _Recorder(nn.Module):
         super().__init__()
         self.calls = []
 
-    def forward(self, x, *more, **named):
-        self.calls.append((x, *more, *named.values()))
+    def forward(self, x, angles, cache=None, layer=0):
+        self.calls.append((x, angles, cache, layer))
         return x + 1
 
 
@@ -515,10 +532,16 @@ def check_block(trial):
         name="block",
         tolerance=1e-4,
     )
-    epsilons = trial.call(replace(TINY, norm_epsilon=0.25))
-    trial.that(
-        {epsilons.norm_attention.epsilon, epsilons.norm_feed_forward.epsilon} == {0.25},
-        "both normalizations take config.norm_epsilon: models differ in it",
+    config, small = replace(TINY, norm_epsilon=0.25), 0.1 * x
+    other = _randomized(model.LlamaBlock(config))
+    trial.close(
+        small,
+        angles,
+        gives=other(small, angles),
+        why="both normalizations take config.norm_epsilon: models differ in it",
+        function=_fits(trial, trial.call(config), other, "LlamaBlock(config)"),
+        name="block with norm_epsilon=0.25",
+        tolerance=1e-4,
     )
     block.attention = _Recorder()
     cache = object()
@@ -543,9 +566,13 @@ def check_llama(trial):
         )
         _fits(trial, llama, model.Llama(config), f"Llama with tie_weights={config.tie_weights}")
         trial.that(getattr(llama, "config", None) is config, "self.config must keep the config")
-    trial.that(
-        trial.call(replace(TINY, norm_epsilon=0.25)).final_norm.epsilon == 0.25,
-        "the final normalization takes config.norm_epsilon",
+    small = 0.1 * torch.randn(2, 3, 32)
+    trial.close(
+        small,
+        gives=F.rms_norm(small, (32,), eps=0.25),
+        why="the final normalization takes config.norm_epsilon",
+        function=trial.call(replace(TINY, norm_epsilon=0.25)).final_norm,
+        name="final_norm with norm_epsilon=0.25",
     )
     hidden, given = torch.randn(2, 3, 32), []
 
@@ -691,7 +718,7 @@ def check_unpack(trial):
     )
     trial.that(blocks.tobytes() == before, "it changes the blocks it is given")
     empty = trial.call(blocks[:0])
-    trial.that(empty.shape == (0, 32), "no blocks are (0, 32) weights")
+    trial.that(empty.shape == (0, 32), "no blocks give an array of shape (0, 32)")
 
 
 class _Bytes:
@@ -785,7 +812,7 @@ def check_allowed_tokens(trial):
             mistakes=[
                 (alone, "what is written already is not looked at"),
                 (done, "a match need not be complete yet: partial=True"),
-                (empty, "the empty token says nothing: it could be chosen for ever"),
+                (empty, "the empty token says nothing: it could be chosen forever"),
             ],
         )
 

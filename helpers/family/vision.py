@@ -1,11 +1,11 @@
-"""A vision transformer: cut a picture into squares, and read them like words.
+"""A vision transformer: cut a picture into patches, and read them like words.
 
-    picture (24, 24)  ->  36 squares of 4 by 4  ->  36 vectors, and one more that collects  ->  class
+    picture (24, 24)  ->  36 patches of 4 by 4  ->  36 vectors, and one more that collects  ->  class
 
 The blocks are those of the encoder, unchanged. Beside it a small convolutional network, whose
 layers see neighbors first.
 
-Shapes: B pictures, N squares of s by s points, C embedding dimensions, K classes.
+Shapes: B pictures, N patches of s by s pixels, C embedding dimensions, K classes.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from helpers.family.encoder import EncoderBlock, EncoderConfig
 
 
 def patches(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """Cut pictures (B, height, width) into rows of squares, (B, N, size * size).
+    """Cut pictures (B, height, width) into rows of patches, (B, N, size * size).
 
-    Squares come in reading order, and the points of a square, too. Raises ValueError where the
-    squares do not fit.
+    Patches come in reading order, and the pixels of a patch, too. Raises ValueError where the
+    patches do not fit.
 
     >>> patches(torch.arange(16).reshape(1, 4, 4), 2).tolist()
     [[[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]]
@@ -34,10 +34,10 @@ def patches(pictures: torch.Tensor, size: int) -> torch.Tensor:
 
 
 class VisionTransformer(nn.Module):
-    """A class for each picture, by an encoder that reads its squares. (B, side, side) to (B, K).
+    """A class for each picture, by an encoder that reads its patches. (B, side, side) to (B, K).
 
     Of `config`, vocabulary, segments and context are not used: there are no words. A learned vector
-    comes before the squares, and the class is read from it. Source: Dosovitskiy et al. 2020, section 3.1, which
+    comes before the patches, and the class is read from it. Source: Dosovitskiy et al. 2020, section 3.1, which
     normalizes before each layer; this one keeps BERT's blocks.
 
     >>> config = EncoderConfig(dimensions=32, n_heads=4, n_layers=2, hidden=64)

@@ -20,7 +20,7 @@ from helpers.device import PROCESSOR
 HAS_TILES = PROCESSOR.get("amx_tile", False)
 # PyTorch writes a bias to memory before the product, and reads it again, for these bfloat16 kernels.
 BIAS_IS_SLOW = PROCESSOR.get("avx512_bf16", False) and not HAS_TILES
-# MKL reached 180 billion operations a second on such a processor, oneDNN 400.
+# MKL reached 180 billion operations per second on such a processor, oneDNN 400.
 MKL_USES_HALF = "AMD" in PROCESSOR.get("cpu_name", "") and PROCESSOR.get("avx512_f", False)
 # How many rows make PyTorch's own linear layer slow, as measured.
 FEW_ROWS = {

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 
 from classroom.drawings.anatomy import count_parameters
+from classroom.drawings.plots_field import draw_field_map
 from classroom.whiteboard import Board
 from helpers.config import PRESETS
 
@@ -13,33 +14,7 @@ GPT3 = 175e9  # Brown et al. 2020, table 2.1
 
 def field_map():
     """AI, machine learning, deep learning, LLMs; generative AI cuts across the rings."""
-    board = Board(
-        820, 450, "The map of the field",
-        "Artificial intelligence holds machine learning, which holds deep learning, which holds "
-        "large language models. A dashed box, generative AI, cuts across: it takes in large language "
-        "models and generators of pictures inside deep learning, tables of counts that write inside "
-        "machine learning, and templates that write outside of both.",
-    )  # fmt: skip
-    rings = (
-        ((20, 62, 780, 372), "gray", "Artificial intelligence", "a chatbot that follows a script"),
-        ((50, 132, 720, 284), "blue", "Machine learning", "a decision tree, a spam filter"),
-        ((80, 204, 660, 194), "teal", "Deep learning", "recognizing digits"),
-    )  # fmt: skip
-    for place, fill, name, example in rings:
-        box = board.box(*place, fill=fill, frame=True)
-        board.text(box.x + 18, box.y + 24, name, 16, align="left", bold=True)
-        board.text(box.x + 18, box.y + 48, f"for example {example}", 13, "gray", align="left")
-    around = [(372, 76), (722, 76), (722, 382), (372, 382), (372, 76)]
-    board.line(around, "orange", dashed=True, thickness=3.2)
-    board.text(388, 100, "Generative AI", 16, "orange", align="left", bold=True)
-    board.text(708, 100, "makes something new", 13, align="right")
-    board.text(388, 168, "tables of counts that write (this note)", 13, align="left")
-    board.box(390, 226, 314, 62, "large language models:\nGPT, Llama", fill="yellow", bold=True)
-    board.box(
-        390, 302, 314, 62, "generators of pictures, sound,\nvideo, 3D models", fill="paper", size=14
-    )
-    board.text(98, 326, "networks that only label:\nis this a cat?", 14, align="left")
-    return board
+    return draw_field_map()
 
 
 def next_word():

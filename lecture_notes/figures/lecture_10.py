@@ -118,7 +118,7 @@ def company():
 
 
 def which_rows_learn():
-    """The gradient of a lookup: only rows that came, and sums where one came twice."""
+    """The gradient of a lookup: only rows that occur, and sums where one occurs twice."""
     ids = [2, 3, 5, 3]
     gradient = torch.tensor([[0.2, 0.0, -0.1], [0.1, 0.0, -0.2], [0.0, 0.3, 0.1], [0.3, 0.1, 0.0]])
     total = torch.zeros(6, 3).index_add(0, torch.tensor(ids), gradient)
@@ -139,7 +139,7 @@ def which_rows_learn():
     )  # fmt: skip
     board.arrow(left.box.grown(6), (432, left.box.center[1]), "add", color="red")
     board.note(590, 366, "zero: not a token of this batch", "gray")
-    board.note(250, 345, "token 3 came twice: its row gets the sum", "blue")
+    board.note(250, 345, "token 3 occurs twice: its row gets the sum", "blue")
     return board
 
 

@@ -149,7 +149,7 @@ def alignment():
     """Bahdanau's picture: which word of the one language each word of the other looks at."""
     board = Board(
         760, 470, "An alignment: who looked where",
-        "A table of weights, made by hand. The rows are the German words 'Ich habe den alten "
+        "An attention matrix, made by hand. The rows are the German words 'Ich habe den alten "
         "Schlüssel verloren', the columns the English words 'I have lost the old key'. Most weights "
         "lie on a diagonal, except for the last row: 'verloren' looks back at 'lost', three words "
         "earlier in English.",

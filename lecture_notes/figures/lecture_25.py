@@ -74,8 +74,8 @@ def what_it_saves():
     """Work and memory, by how many tokens have been written."""
     board = Board(
         760, 380, "What the cache saves, and what it takes",
-        "Two charts by the number of tokens written after a prompt of four. Left, the tokens sent "
-        "through the model: a steep curve without a cache, a line close to the ground with one. "
+        "Two charts against the number of tokens written after a prompt of four. Left, the tokens "
+        "sent through the model: a steep curve without a cache, a line near the ground with one. "
         "Right, the memory of GPT-2's cache in megabytes, a straight line.",
     )  # fmt: skip
     n_new = [*range(1, 1020, 51), 1020]

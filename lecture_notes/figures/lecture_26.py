@@ -37,9 +37,9 @@ def price_of_surprise():
     """Minus the logarithm of the probability that the right word got."""
     board = Board(
         760, 380, "What a probability costs",
-        "A curve falling from the left to the right: the loss of one step by the probability of "
-        "the right word. It is zero at probability one and rises without limit toward zero. The "
-        "three steps of the example are dots on it.",
+        "A curve falling from the left to the right: the loss of one step against the "
+        "probability of the right word. It is zero at probability one and rises without limit "
+        "toward zero. The three steps of the example are dots on it.",
     )  # fmt: skip
     chart = board.chart(90, 90, 620, 220, (0, 1), (0, 5), x_label="probability of the right word",
                         y_label="loss", x_ticks=[0, 0.5, 1], y_ticks=[0, 1, 2, 3, 4])  # fmt: skip

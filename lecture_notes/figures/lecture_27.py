@@ -67,9 +67,9 @@ def seen_and_unseen():
     train_ids, held_out_ids, _ = _tokens(512)
     board = Board(
         760, 400, "What was learned, and what was memorized",
-        "Two lines by the number of tokens that a counting model looks back, from none to three. "
-        "The loss on the text it counted falls and falls. The loss on held-out text falls once, "
-        "then rises again: the gap between the lines is overfitting.",
+        "Two lines against the number of tokens that a counting model looks back, from none to "
+        "three. The loss on the text it counted falls and falls. The loss on held-out text falls "
+        "once, then rises again: the gap between the lines is overfitting.",
     )  # fmt: skip
     chart = board.chart(110, 100, 480, 230, (0, 3.1), (0, 7), x_ticks=[0, 1, 2, 3],
                         y_ticks=[0, 2, 4, 6], x_label="tokens it looks back",
@@ -96,11 +96,11 @@ def seen_and_unseen():
 
 
 def tokens_or_bytes():
-    """The same counting model with three tokenizers, by token and by byte."""
+    """The same counting model with three tokenizers, per token and per byte."""
     board = Board(
         760, 380, "A token is no fixed measure",
         "Two bar charts of the same counting model with vocabularies of 300, 512 and 1,024 tokens. "
-        "By the token its loss grows with the vocabulary. By the byte the first is the worst.",
+        "Per token its loss grows with the vocabulary. Per byte the first is the worst.",
     )  # fmt: skip
     sizes = (300, 512, 1024)
     by_token, by_byte = [], []

@@ -40,15 +40,15 @@ def the_loop():
 
 
 def narrow_valley():
-    """One narrow valley along the two weights, and the same one turned by 45 degrees."""
+    """One narrow valley along the two weights, and the same one rotated by 45 degrees."""
     board = Board(
-        760, 470, "A narrow valley, and the same one turned",
+        760, 470, "A narrow valley, and the same one rotated",
         "Two panels with the level lines of the same narrow valley and two paths of 37 steps. Left "
         "the valley lies along one weight: gradient descent jumps from wall to wall and gets half "
-        "way, Adam goes straight to the lowest point. Right the valley is turned by 45 degrees: "
-        "gradient descent takes the same path, turned, while Adam hardly moves along the valley.",
+        "way, Adam goes straight to the lowest point. Right the valley is rotated by 45 degrees: "
+        "gradient descent takes the same path, rotated, while Adam hardly moves along the valley.",
     )  # fmt: skip
-    for left, degrees, title in ((60, 0, "along one weight"), (430, 45, "turned by 45 degrees")):
+    for left, degrees, title in ((60, 0, "along one weight"), (430, 45, "rotated by 45 degrees")):
         angle = math.radians(degrees)
         chart = board.chart(left, 110, 280, 280, (-1.5, 1.5), (-1.5, 1.5), x_label="one weight",
                             y_label="the other", x_ticks=[-1, 0, 1], y_ticks=[-1, 0, 1])  # fmt: skip
@@ -90,7 +90,7 @@ def _inside(chart, points, edge=1.5):
 
 
 def _plain(steps, rate=0.45):
-    """The path (a, b) of gradient descent on 2 a² + 0.02 b² from (1, 1); turning changes nothing."""
+    """The path (a, b) of gradient descent on 2 a² + 0.02 b² from (1, 1), however it is rotated."""
     path = [(1.0, 1.0)]
     for _ in range(steps):
         a, b = path[-1]
@@ -129,8 +129,8 @@ def which_would_you_miss():
                         x_ticks=[4.2, 4.4, 4.6, 4.8, 5.0])  # fmt: skip
     for place, name in enumerate(rows):
         height = len(rows) - 1 - place
-        short = name.replace(" (constant rate)", "").replace("4 batches of 4 instead of one of 16",
-                                                             "4 batches of 4")  # fmt: skip
+        short = name.replace(" (constant rate)", "").replace(" instead of one of 16", "")
+        short = short.replace("warm-up", "warmup")
         board.text(218, chart.at(4.1, height)[1], short, 14, align="right")
         for (rate, losses), color in zip(measured.items(), ("blue", "red"), strict=True):
             chart.dots(losses[name], [height + (0.13 if color == "blue" else -0.13)] * 5, color)

@@ -53,8 +53,8 @@ def how_open_the_choice_is():
     """Entropy against the temperature."""
     board = Board(
         760, 380, "How open the choice is",
-        "A rising curve: the entropy of the nine probabilities by the temperature. It starts at "
-        "zero, where only one word is possible, and comes near the logarithm of nine, a dashed "
+        "A rising curve: the entropy of the nine probabilities against the temperature. It starts "
+        "at zero, where only one word is possible, and comes near the logarithm of nine, a dashed "
         "line, where all words are alike.",
     )  # fmt: skip
     chart = board.chart(90, 90, 600, 210, (0, 10), (0, 2.4), x_label="temperature",

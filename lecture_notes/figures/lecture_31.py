@@ -15,7 +15,7 @@ def inside_safetensors():
         760, 370, "A safetensors file from its first byte to its last",
         "A strip of four parts: eight bytes with the length of the header, the header as JSON, and "
         "the bare numbers of two tensors. Below it an entry of the header with type, shape and "
-        "place, pointing to the numbers of its tensor.",
+        "position, pointing to the numbers of its tensor.",
     )  # fmt: skip
     tensors = {"bias": torch.zeros(2), "weight": torch.zeros(2, 2)}
     data = save(tensors)
@@ -48,7 +48,7 @@ def what_a_run_is():
         760, 420, "A model, and a run that can go on",
         "A large frame, the checkpoint, holds a smaller frame, the model, with configuration, "
         "weights and tokenizer, and beside it the two running means of the optimizer, the random "
-        "numbers, the place in the text, and step and losses.",
+        "numbers, the position in the text, and step and losses.",
     )  # fmt: skip
     board.box(30, 74, 700, 320, "a checkpoint: go on", frame=True)
     board.box(56, 122, 300, 246, "a model: use it", frame=True, color="blue")
@@ -56,8 +56,12 @@ def what_a_run_is():
               ("tokenizer.json\nwhat the ids mean", "purple")]  # fmt: skip
     for place, (text, fill) in enumerate(inside):
         board.box(84, 168 + 65 * place, 244, 54, text, fill=fill, size=14)
-    besides = [("AdamW's two means of each weight", "orange"), ("the state of the random numbers", "yellow"),
-               ("the loader's place in the text", "teal"), ("step, learning rate's plan, losses", "gray")]  # fmt: skip
+    besides = [
+        ("AdamW's two means of each weight", "orange"),
+        ("the state of the random numbers", "yellow"),
+        ("the loader's position in the text", "teal"),
+        ("step, learning rate's plan, losses", "gray"),
+    ]
     for place, (text, fill) in enumerate(besides):
         board.box(392, 126 + 62 * place, 306, 48, text, fill=fill, size=14)
     return board
@@ -92,10 +96,10 @@ def where_the_bits_go():
 
 
 def how_often():
-    """The time lost by saving and by failures, over the time between two checkpoints."""
+    """The time lost by saving and by failures, against the time between two checkpoints."""
     board = Board(
         760, 400, "How often to save",
-        "Three curves over the minutes between two checkpoints. The time spent on saving falls, "
+        "Three curves against the minutes between two checkpoints. The time spent on saving falls, "
         "the work lost by failures rises, and their sum has a lowest point at about nineteen "
         "minutes.",
     )  # fmt: skip

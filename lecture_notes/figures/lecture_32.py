@@ -42,7 +42,7 @@ def names_and_shapes():
     for place, (name, ours, fill, label) in enumerate(rows):
         y, shape = 100 + 46 * place, shapes[name]
         left = board.box(24, y, 316, 34, f"{name}  {shape}", fill=fill, size=13)
-        if label.startswith("cut"):
+        if label.startswith("split"):
             ours, shape = f"{ours}  each", (shape[0], shape[1] // 3)
         right = board.box(496, y, 244, 34, f"{ours}  {shape[::-1]}" if label.endswith("transpose")
                           else ours, fill=fill, size=13)  # fmt: skip

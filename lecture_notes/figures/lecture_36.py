@@ -18,7 +18,7 @@ def stairs_and_slope():
     """Accuracy is a staircase in the weights, the loss is a slope."""
     board = Board(
         760, 380, "Why we train the loss and watch the accuracy",
-        "Two charts over the same bias. The share of right answers moves in steps and is flat "
+        "Two charts against the same bias. The share of right answers moves in steps and is flat "
         "between them. The loss is a smooth valley, and its slope points to the bottom everywhere.",
     )  # fmt: skip
     shifts = [-3 + 6 * k / 240 for k in range(241)]
@@ -95,9 +95,10 @@ def precision_and_rarity():
         return recall * share / (recall * share + alarm * (1 - share))
 
     board = Board(
-        760, 380, "The same filter, the rarer the spam the worse its word",
-        "A curve of precision over the share of spam among all messages. At one half it is above "
-        "0.96, at the 13 percent of the collection about 0.81, at one percent below one quarter.",
+        760, 380, "The same filter: the rarer the spam, the lower its precision",
+        "A curve of precision against the share of spam among all messages. At one half it is "
+        "above 0.96, at the 13 percent of the collection about 0.81, at one percent below one "
+        "quarter.",
     )  # fmt: skip
     chart = board.chart(110, 95, 560, 220, (0, 0.6), (0, 1), x_label="share of spam among all",
                         x_ticks=[0, 0.1, 0.2, 0.3, 0.4, 0.5], y_ticks=[0, 0.5, 1],
@@ -118,9 +119,9 @@ def calibration():
     """A reliability diagram: said against true, before and after a temperature."""
     board = Board(
         760, 400, "Does 90 percent mean 90 in 100?",
-        "A chart of the share that is right over the probability that the model says. The diagonal "
-        "is a calibrated model. The curve of an invented model that is too sure lies below it on the right; divided by a "
-        "temperature of 2.5 its answers lie on the diagonal.",
+        "A chart of the share that is right against the probability that the model says. The "
+        "diagonal is a calibrated model. The curve of an invented model that is too sure lies "
+        "below it on the right; with its scores divided by 2.5 it lies on the diagonal.",
     )  # fmt: skip
     chart = board.chart(110, 90, 330, 240, (0, 1), (0, 1), x_label="the model says: spam",
                         x_ticks=[0, 0.5, 1], y_ticks=[0, 0.5, 1], y_label="is spam")  # fmt: skip
@@ -143,9 +144,10 @@ def two_curves():
     """ROC and PR curves of one invented model, with half of the messages spam and with 1 percent."""
     board = Board(
         760, 400, "The same scores, all thresholds, two shares of spam",
-        "Two charts of an invented model. Left, recall over the false alarm rate: one curve, close "
-        "to the upper left corner, for both shares of spam. Right, precision over recall: near one "
-        "everywhere where half is spam, and far lower where one message in a hundred is.",
+        "Two charts of an invented model. Left, recall against the false alarm rate: one curve, "
+        "close to the upper left corner, for both shares of spam. Right, precision against "
+        "recall: it falls from one to one half where half is spam, and is far lower at one in a "
+        "hundred.",
     )  # fmt: skip
     thresholds = [-4 + 0.1 * k for k in range(101)]
     recall = [0.5 * math.erfc((t - 2) / math.sqrt(2)) for t in thresholds]  # spam: N(2, 1)

@@ -5,6 +5,7 @@ import math
 import statistics
 from pathlib import Path
 
+from classroom.drawings.llama_plots import T_95
 from classroom.whiteboard import Board
 
 RECORD = Path(__file__).resolve().parents[2] / "benchmarks" / "llama.json"
@@ -139,20 +140,20 @@ def experts():
 
 
 def what_pays():
-    """How far each change moved the loss of a small GPT, with two standard errors."""
+    """How far each change moved the loss of a small GPT, with 95 percent intervals."""
     record = json.loads(RECORD.read_text("utf-8"))
     base, rows = record["above"]["GPT"], []
     for name, values in list(record["above"].items())[1:]:
         gaps = [one - other for one, other in zip(values, base, strict=True)]
-        error = statistics.stdev(gaps) / len(gaps) ** 0.5
-        rows.append((name, statistics.mean(gaps), 2 * error))
-    low = math.floor(10 * min(mean - error for _, mean, error in rows)) / 10
-    high = math.ceil(10 * max(mean + error for _, mean, error in rows)) / 10
-    said = "; ".join(f"{name} {mean:+.2f} ± {error:.2f}" for name, mean, error in rows)
+        bar = T_95 * statistics.stdev(gaps) / len(gaps) ** 0.5
+        rows.append((name, statistics.mean(gaps), bar))
+    low = math.floor(10 * min(mean - bar for _, mean, bar in rows)) / 10
+    high = math.ceil(10 * max(mean + bar for _, mean, bar in rows)) / 10
+    said = "; ".join(f"{name} {mean:+.2f} ± {bar:.2f}" for name, mean, bar in rows)
     board = Board(
         800, 150 + 27 * len(rows), "What a change was worth to a small GPT",
-        f"One row per change: difference to the GPT in nats per token, mean of five seeds and two "
-        f"standard errors. {said}.",
+        f"One row per change: difference to the GPT in nats per token, mean of five seeds and "
+        f"its 95 percent interval. {said}.",
     )  # fmt: skip
     ticks = [tick / 2 for tick in range(math.ceil(2 * low), math.floor(2 * high) + 1)]
     chart = board.chart(
@@ -160,10 +161,10 @@ def what_pays():
         x_ticks=[(tick, f"{tick:+.1f}" if tick else "0") for tick in ticks],
         x_label="nats per token more than the GPT (to the left is better)",
     )  # fmt: skip
-    for row, (name, mean, error) in enumerate(rows):
+    for row, (name, mean, bar) in enumerate(rows):
         y = row + 0.5
-        color = "gray" if abs(mean) < 1.4 * error else "green" if mean < 0 else "red"
+        color = "gray" if abs(mean) < bar else "green" if mean < 0 else "red"
         board.text(240, chart.at(low, y)[1], name, 13, align="right")
-        chart.curve([mean - error, mean + error], [y, y], color, thickness=2)
+        chart.curve([mean - bar, mean + bar], [y, y], color, thickness=2)
         chart.dots([mean], [y], color)
     return board
