@@ -23,7 +23,9 @@ from tools.makers.course_rows import CUT
 def is_there():
     """Whether the chat model is made, and by the present command."""
     report = CHAT_MODEL / "report.json"
-    return report.is_file() and "forum" in json.loads(report.read_text("utf-8"))
+    if not report.is_file():
+        return False
+    return {"forum", "before_in_own_layout"} <= json.loads(report.read_text("utf-8")).keys()
 
 
 there = pytest.mark.skipif(
@@ -48,11 +50,13 @@ def base(tmp_path, monkeypatch):
     for module in (chat_model, chat_measures.course_qa):
         monkeypatch.setattr(module, "foreign_questions", lambda split: [f"Why {split}?"] * 2)
     monkeypatch.setattr(chat_measures, "ANSWER_TOKENS", 12)
+    monkeypatch.setattr(chat_measures, "PAGE_TOKENS", 12)
     monkeypatch.setattr(chat_model, "BEFORE", {"n_tasks": 8, "n_late": 2})
     monkeypatch.setattr(chat_model, "VALIDATION", {"n_tasks": 8, "n_late": 2})
     monkeypatch.setattr(
         chat_measures.measure, "__defaults__", ("test", None, 20, 3)
     )  # split, questions, tasks, late ones
+    monkeypatch.setattr(chat_measures.measure_in_own_layout, "__defaults__", ("test", 20))
     torch.set_num_threads(1)  # the runs are compared to the last bit
     torch.manual_seed(0)
     text = " ".join(question + " " + answer for question, answer in few["train"])
@@ -75,7 +79,8 @@ def test_it_runs_and_resumes_to_the_same(base, tmp_path):
 
 def test_it_asks_the_test_data_in_a_step_of_its_own(base, tmp_path):
     chosen = chat_model.run(tmp_path / "a", QUICK, base, n_tasks=30)
-    assert not {"after", "forum"} & chosen.keys() and "test" not in chosen["refusal"]
+    assert not {"after", "forum", "before_in_own_layout"} & chosen.keys()
+    assert "test" not in chosen["refusal"]
     folder = tmp_path / "a" / "difference"
     assert not (folder / "README.md").exists()
     whole = chat_model.finish(tmp_path / "a", base)
@@ -88,6 +93,29 @@ def test_it_asks_the_test_data_in_a_step_of_its_own(base, tmp_path):
     assert load_refusal(folder).below == whole["refusal"]["below"]
     answers = json.loads((tmp_path / "a" / "answers.json").read_text())
     assert len(answers["questions"]) == len(answers["forum"]) == 6 and len(answers["tasks"]) == 20
+    alone = whole["before_in_own_layout"]
+    assert alone["questions"]["asked"] == len(answers["before"]) == 6
+    assert alone["tasks"]["asked"] == 20 and "| before, own layout |" in card
+
+
+def test_in_its_own_layout_the_last_line_of_a_page_counts_and_the_first_after_a_task(
+    base, monkeypatch
+):
+    asked, items = course_qa.questions("test"), tasks.sample(20, chat_measures.TASKS_SEED, "test")
+    written = {f" {words}\n": f"the same asked again\n {answer}" for words, answer in asked}
+    for task in items:
+        layout = chat_measures.own_layout(task.instruction, task.input)
+        written[layout] = f"{task.output}\n\n The next task.\n"
+    monkeypatch.setattr(
+        chat_measures,
+        "answer_all",
+        lambda model, tokenizer, prompts, n: [written[p] for p in prompts],
+    )
+    found = chat_measures.measure_in_own_layout(None, None)
+    assert found["questions"] == {"asked": 6, "right": 1}
+    assert found["tasks"]["right"] == 1 and set(found["tasks"]["by_kind"].values()) == {1}
+    written |= {f" {words}\n": f"{answer}\n the same asked again" for words, answer in asked}
+    assert chat_measures.measure_in_own_layout(None, None)["questions"]["right"] == 0
 
 
 def test_what_is_learned_from_is_the_training_part():

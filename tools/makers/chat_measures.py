@@ -1,6 +1,7 @@
 """What the course's chat model is asked after its training: what it never saw, and what it cannot know.
 
-`measure` asks held-out wordings of the questions and of tasks. `measure_forum` asks questions in the manner
+`measure` asks held-out wordings of the questions and of tasks. `measure_in_own_layout` asks a GPT the same
+without fine-tuning, in the layout of its texts. `measure_forum` asks questions in the manner
 of public forums and says how near they are to wordings of the training. `choose_refusal` takes a
 threshold from the scores of validation questions; `refused` counts what it turns away elsewhere.
 """
@@ -19,6 +20,7 @@ from helpers.assistant.refusal import (
 )
 from helpers.chat import ChatModel
 from helpers.evaluate import (
+    answer_all,
     answer_together,
     exact_match,
     is_right_answer,
@@ -31,6 +33,7 @@ from helpers.tokenizer import end_of_text_id
 
 N_TASKS, N_LATE, TASKS_SEED = 1200, 100, 2
 ANSWER_TOKENS, TASK_TOKENS, BATCH = 90, 40, 64
+PAGE_TOKENS = 120  # a page of questions may go on with other wordings before its answer
 # Less than the 5 percent allowed: a threshold that is chosen on some questions may refuse more of others.
 MOST_KNOWN_REFUSED = 0.035
 REFUSED = -1e6  # below every score and every threshold
@@ -84,22 +87,55 @@ def measure(model, tokenizer, split="test", n_questions=None, n_tasks=N_TASKS, n
     items = tasks.sample(n_tasks, TASKS_SEED, split)
     prompts = [format_chat(task.instruction, task.input) for task in items]
     said, sure_of_tasks = ask(model, tokenizer, prompts, TASK_TOKENS)
-    exact = [exact_match(answer, task.output) for answer, task in zip(said, items, strict=True)]
     late = measure_late(model, tokenizer, course_qa.questions(split), n_late)
     overlap = mean(token_f1(said, own) for said, (_, own) in zip(answers, asked, strict=True))
     return {
         "questions": {"asked": len(asked), "right": mean(right), "token_f1": overlap},
         "late_questions": {"asked": n_late, "right": late},
-        "tasks": {
-            "asked": len(items),
-            "right": mean(exact),
-            "by_kind": share_by_kind([task.kind for task in items], exact),
-        },
+        "tasks": accuracies_of_tasks(items, said),
         "answers": {
             "questions": [(*pair, a, r) for pair, a, r in zip(asked, answers, right, strict=True)],
             "tasks": [(*task, answer) for task, answer in zip(items, said, strict=True)],
         },
         "scores": {"questions": sure, "tasks": sure_of_tasks},
+    }
+
+
+def accuracies_of_tasks(items, said):
+    """How many tasks were asked, and the accuracy of what was said to them, in all and by kind."""
+    exact = [exact_match(answer, task.output) for answer, task in zip(said, items, strict=True)]
+    return {
+        "asked": len(items),
+        "right": mean(exact),
+        "by_kind": share_by_kind([task.kind for task in items], exact),
+    }
+
+
+def own_layout(instruction, input=""):
+    """A question or a task as the texts of pretraining begin with it: each part a line after a space.
+
+    >>> own_layout("Add up.", "2 and 3")
+    ' Add up.\\n 2 and 3\\n'
+    """
+    return "".join(f" {part}\n" for part in (instruction, input) if part)
+
+
+def measure_in_own_layout(model, tokenizer, split="test", n_tasks=N_TASKS):
+    """What a GPT gets right in the layout in which its texts have questions and tasks.
+
+    A page of questions has one to four wordings and ends with their answer, so the last line counts. Of
+    a task it is the first line, since the next task follows.
+    """
+    asked = course_qa.questions(split)
+    pages = answer_all(model, tokenizer, [own_layout(words) for words, _ in asked], PAGE_TOKENS)
+    right = right_answers([page.split("\n")[-1].strip() for page in pages], asked)
+    items = tasks.sample(n_tasks, TASKS_SEED, split)
+    prompts = [own_layout(task.instruction, task.input) for task in items]
+    said = [text.split("\n")[0] for text in answer_all(model, tokenizer, prompts, TASK_TOKENS)]
+    return {
+        "questions": {"asked": len(asked), "right": mean(right)},
+        "tasks": accuracies_of_tasks(items, said),
+        "answers": [(*pair, page, r) for pair, page, r in zip(asked, pages, right, strict=True)],
     }
 
 

@@ -146,12 +146,17 @@ class InPieces:
 
 
 def finish(folder, base=BASE_MODEL):
-    """Ask the model of a folder what is held out, once, when all is chosen; return the whole report."""
+    """Ask the model of a folder what is held out, once, when all is chosen; return the whole report.
+
+    The GPT that it was made from is asked the same in the layout of its own texts: what it gets right
+    there, fine-tuning did not teach.
+    """
     folder = Path(folder)
     saved = folder / "difference"
     report = read_json(saved / "report.json")
     model, tokenizer = load_chat_model(saved, base)
     after = chat_measures.measure(model, tokenizer)
+    alone = chat_measures.measure_in_own_layout(load_model(base)[0], tokenizer)
     forum = chat_measures.measure_forum(model, tokenizer)
     said, foreign = chat_measures.ask_foreign(model, tokenizer, "test")
     scores = {
@@ -161,34 +166,21 @@ def finish(folder, base=BASE_MODEL):
         "tasks": after["scores"]["tasks"],
     }
     report |= {"after": _figures(after), "forum": _figures(forum)}
+    report["before_in_own_layout"] = _figures(alone)
     report["controls"] = {
         split: accuracies(questions("train"), questions(split))
         for split in ("validation", "test", "forum")
     }
     report["refusal"]["test"] = chat_measures.refused(load_refusal(saved), scores)
-    answers = {"forum": forum["answers"], "foreign": said, **after["answers"]}
+    answers = {"forum": forum["answers"], "foreign": said, "before": alone["answers"]}
+    answers |= after["answers"]
     (saved / "README.md").write_text(card(report), "utf-8")
     return _write(folder, report, answers)
 
 
 def card(report):
     """The model card of a report, in Markdown."""
-    before, after, forum = report["before"], report["after"], report["forum"]
-    refused, config = report["refusal"]["test"], report["train_config"]
-    rows = [
-        (f"course questions ({after['questions']['asked']})", "questions"),
-        (f"the same, asked as third ({after['late_questions']['asked']})", "late_questions"),
-        (f"tasks ({after['tasks']['asked']}), exact match", "tasks"),
-    ]
-    table = [
-        f"| {what} | {before[part]['right']:.1%} | {after[part]['right']:.1%} |"
-        for what, part in rows
-    ]
-    table += [
-        f"| {kind} | {before['tasks']['by_kind'].get(kind, 0.0):.0%} | {share:.0%} |"
-        for kind, share in after["tasks"]["by_kind"].items()
-    ]
-    asked = ", ".join(str(before[part]["asked"]) for _, part in rows)
+    forum, refused, config = report["forum"], report["refusal"]["test"], report["train_config"]
     return "\n".join(
         [
             "# The course's chat model",
@@ -206,12 +198,7 @@ def card(report):
             f"- SHA-256 of the difference: `{report['sha256']}`",
             f"- SHA-256 of the GPT it belongs to: `{report['base_sha256']}`",
             "",
-            "Asked in wordings and about items that it never saw, the untouched GPT fewer of them "
-            f"({asked}):",
-            "",
-            "| | before | after |",
-            "|---|---|---|",
-            *table,
+            *_before_and_after(report),
             "",
             f"Of {forum['asked']} questions in the manner of public forums it answers "
             f"{forum['right']:.1%}; their nearest wording of the training overlaps by "
@@ -240,6 +227,36 @@ def card(report):
             "",
         ]
     )
+
+
+def _before_and_after(report):
+    """The accuracies of the GPT, in the chat layout and in its own, and of the chat model, as lines."""
+    before, alone, after = (report[n] for n in ("before", "before_in_own_layout", "after"))
+    rows = {
+        "questions": f"course questions ({after['questions']['asked']})",
+        "late_questions": f"the same, asked as third ({after['late_questions']['asked']})",
+        "tasks": f"tasks ({after['tasks']['asked']}), exact match",
+    }
+    lines = []
+    for part, what in rows.items():
+        own = f"{alone[part]['right']:.1%}" if part in alone else ""
+        shares = f"{before[part]['right']:.1%} | {own} | {after[part]['right']:.1%}"
+        lines.append(f"| {what} | {shares} |")
+    by_kind, own = (figures["tasks"]["by_kind"] for figures in (before, alone))
+    lines += [
+        f"| {kind} | {by_kind.get(kind, 0.0):.0%} | {own.get(kind, 0.0):.0%} | {share:.0%} |"
+        for kind, share in after["tasks"]["by_kind"].items()
+    ]
+    asked = ", ".join(str(before[part]["asked"]) for part in rows)
+    return [
+        "Asked in wordings and about items that it never saw. Before, in the chat layout, the untouched "
+        f"GPT was asked fewer of them ({asked}). Its own layout is that of its texts, in which a question or",
+        "a task is followed by its answer: what it gets right there, fine-tuning did not teach.",
+        "",
+        "| | before, chat layout | before, own layout | after |",
+        "|---|---|---|---|",
+        *lines,
+    ]
 
 
 def _turn(instruction, output, input=""):
