@@ -1,7 +1,9 @@
 """The checks of notebook 12: right answers pass, each typical mistake has its own message."""
 
+import pytest
 import torch
 
+from classroom.turns.registry import judge
 from tests.turn_cells import exercise_tests
 
 
@@ -34,6 +36,7 @@ WRONG = [
     ("12.1", lambda p, q: (sampling(p, q)[0], torch.relu(p - q)), "add up to 1"),
     ("12.1", lambda p, q: (sampling(p, q)[0], (p - q).abs() / (p - q).abs().sum()), "max(p − q, 0)"),
     ("12.1", lambda p, q: ((p / q).clamp(max=1), sampling(p, q)[1] + 0 * (p / q)), "inf or NaN"),
+    ("12.1", lambda p, q: ((p / q).clamp(max=1), sampling(p, q)[1]), "inf or NaN"),
     ("12.1", lambda p, q: (sampling(p, q)[0], torch.relu(p - q) / torch.relu(p - q).sum()), "0 by 0"),
     ("12.2", lambda n, b, p, s: 2 * n * b, "(n − 1) / n"),
     ("12.2", lambda n, b, p, s: ring(n, b, p, s) / 2, "twice around"),
@@ -52,3 +55,8 @@ WRONG = [
 
 
 test_right, test_mistake, test_stub = exercise_tests(RIGHT, WRONG)
+
+
+@pytest.mark.parametrize(("name", "attempt"), [("12.1", sampling), ("12.3", adapt)])
+def test_a_list_is_as_good_as_a_tuple(name, attempt):
+    assert judge(name, lambda *given: list(attempt(*given))).startswith("Right: ")

@@ -277,6 +277,25 @@ def _check_skipped_steps(trial, inputs):
     trial.that(found is None, "a gradient that is NaN spoils the step like inf does: return None")
 
 
+def _check_what_was_in_grad(trial, inputs):
+    """Gradients that were there before the call count for nothing, and stay."""
+    weights = _half_weights()
+    for w in weights:
+        w.grad = torch.ones_like(w)
+    found = trial.call(_half_loss(weights, inputs, 1.0), weights, 1024.0)
+    trial.same(
+        found,
+        tuple(x.float() for x in inputs),
+        "with gradients in .grad before the call, it",
+        "what was in .grad before does not belong to this loss; torch.autograd.grad leaves it alone",
+    )
+    trial.that(
+        all(w.grad is not None and bool((w.grad == 1).all()) for w in weights),
+        "it changes gradients that were in .grad before the call, and they should stay as they "
+        "are: torch.autograd.grad leaves them alone",
+    )
+
+
 @TURNS.turn(scaled_gradients)
 def check_scaled_gradients(trial):
     inputs = [torch.tensor([1.0, 0.5], dtype=torch.half), torch.tensor([[-2.0]], dtype=torch.half)]
@@ -329,6 +348,7 @@ def check_scaled_gradients(trial):
         all(bool(w.isfinite().all()) and float(w.detach().abs().max()) <= 2 for w in weights),
         "it changes the weights; return the gradients alone",
     )
+    _check_what_was_in_grad(trial, inputs)
 
 
 def _pair(found, name):
@@ -466,7 +486,7 @@ def check_quantize_q4_0(trial):
     )
     for value, why in ((8.0, "an extreme weight above 0 has a negative scale"), (-8.0, "")):
         block = torch.full((1, 32), value / 2)
-        block[0, 5], block[0, 21] = value, -value
+        block[0, 5], block[0, 21] = value, -0.99 * value  # a tie would leave the scale open
         trial.close(
             block,
             gives=quantize_q4_0(block),
@@ -525,6 +545,21 @@ def _counted(function, calls):
     return counting
 
 
+def _check_passes(trial, name, kind, passes, least):
+    """The passes of a call with the ids [3, 1] and three guesses: how many, and what the first reads."""
+    trial.that(
+        len(passes) <= len(least),
+        f"with a draft, {kind}, the target is called {len(passes)} times, and should be "
+        f"at most {len(least)} times: a pass keeps all guesses before the first that "
+        "differs, and adds a token of its own",
+    )
+    n_guesses = len(passes[0]) - 2 if passes else 0
+    trial.that(
+        n_guesses == 3,
+        f"the first pass of {name} reads {n_guesses} guesses, and should read 3, as ahead says",
+    )
+
+
 @TURNS.turn(speculate)
 def check_speculate(trial):
     name = "speculate(target, draft, [3, 1], 10, 3)"
@@ -564,12 +599,7 @@ def check_speculate(trial):
                 "a guess is kept only if the target chooses the same, and after the first "
                 "difference the target's own token comes",
             )
-            trial.that(
-                len(passes) <= len(least),
-                f"with a draft, {kind}, the target is called {len(passes)} times, and should be "
-                f"at most {len(least)} times: a pass keeps all guesses before the first that "
-                "differs, and adds a token of its own",
-            )
+            _check_passes(trial, name, kind, passes, least)
     target, choice, draft = _models(7)
     for n_new, ahead in ((1, 4), (7, 1), (5, 0)):
         trial.equal(
