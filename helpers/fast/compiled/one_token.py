@@ -52,18 +52,20 @@ def look_back(
 ) -> torch.Tensor:
     """Attention of one query (1, H, 1, D) to keys (1, G, S, D) and its own (1, G, 1, D): (1, 1, C).
 
-    The products are written out as sums, which are compiled together with what surrounds them.
+    The products are written out as sums, which are compiled together with what surrounds them. The
+    softmax is one over all S + 1 keys, whose scores are never put side by side.
 
     >>> new, old = torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 3, 2)
     >>> look_back(new, new, new, old, old).tolist()
     [[[0.75, 0.75]]]
     """
-    query = query.float().unflatten(1, (keys.shape[1], -1))  # (1, G, H / G, 1, D)
+    query = query.float().unflatten(1, (keys.shape[1], -1)) * key.shape[-1] ** -0.5
     old = (query * keys[:, :, None]).sum(dim=-1)  # (1, G, H / G, S)
     own = (query * key[:, :, None]).sum(dim=-1)  # (1, G, H / G, 1)
-    weights = (torch.cat([old, own], dim=-1) * key.shape[-1] ** -0.5).softmax(dim=-1)
-    seen = (weights[..., :-1, None] * values[:, :, None]).sum(dim=-2)  # (1, G, H / G, D)
-    return (seen + weights[..., -1:] * value).flatten(1)[:, None]
+    highest = torch.maximum(old.amax(dim=-1, keepdim=True), own)
+    old, own = (old - highest).exp(), (own - highest).exp()
+    seen = (old[..., None] * values[:, :, None]).sum(dim=-2) + own * value  # (1, G, H / G, D)
+    return (seen / (old.sum(dim=-1, keepdim=True) + own)).flatten(1)[:, None]
 
 
 def through_blocks(

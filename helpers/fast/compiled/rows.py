@@ -93,11 +93,12 @@ def product_of_bytes(parts: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
     """
     words = words ^ SIGNS
     worth = torch.tensor([[1.0], [2.0**8], [2.0**16], [2.0**24]])
+    shift = torch.tensor([[128.0], [128 * 2.0**8], [128 * 2.0**16], [0.0]])
     scaled = written_down((parts / worth).contiguous())  # (4, C / 4)
     first, second, third, fourth = (
         (words & mask).float() * scaled[place] for place, mask in enumerate(BYTES)
     )
-    return (first + second + third + fourth).sum(dim=-1) - 128 * parts[:3].sum()
+    return (first + second + third + fourth).sum(dim=-1) - (scaled * shift).sum()
 
 
 def written_down(x: torch.Tensor) -> torch.Tensor:
