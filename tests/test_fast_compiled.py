@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from helpers.config import GPTConfig
 from helpers.fast import speed_up
-from helpers.fast.compiled.one_token import look_back
+from helpers.fast.compiled.one_token import attend_to_past
 from helpers.fast.compiled.rows import RowLinear, by_rows, product_of_row
 from helpers.fast.compiled.training import can_compile
 from helpers.fast.quantize import QuantizedLinear
@@ -86,7 +86,7 @@ def test_looking_back_equals_pytorchs_attention(n_kv_heads):
     keys, values = torch.randn(2, 1, n_kv_heads, 6, 8)
     wanted = F.scaled_dot_product_attention(query, keys, values, enable_gqa=True)
     past = keys[:, :, :5], values[:, :, :5]
-    found = look_back(query, keys[:, :, 5:], values[:, :, 5:], *past)
+    found = attend_to_past(query, keys[:, :, 5:], values[:, :, 5:], *past)
     assert_close(found, wanted.transpose(1, 2).flatten(2))
 
 

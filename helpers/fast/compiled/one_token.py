@@ -38,12 +38,12 @@ def one_token(
     token's own key and value (1, G, 1, D).
     """
     query, key, value = block.attention.project(block.norm_attention(x), *places)
-    context = look_back(query, key, value, keys, values)
+    context = attend_to_past(query, key, value, keys, values)
     x = x + block.attention.output(context.to(x.dtype))
     return x + block.feed_forward(block.norm_feed_forward(x)), key, value
 
 
-def look_back(
+def attend_to_past(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -56,7 +56,7 @@ def look_back(
     softmax is one over all S + 1 keys, whose scores are never put side by side.
 
     >>> new, old = torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 3, 2)
-    >>> look_back(new, new, new, old, old).tolist()
+    >>> attend_to_past(new, new, new, old, old).tolist()
     [[[0.75, 0.75]]]
     """
     query = query.float().unflatten(1, (keys.shape[1], -1)) * key.shape[-1] ** -0.5
@@ -106,11 +106,12 @@ class WritesCompiled(nn.Module):
 
     def hidden_states(self, token_ids: torch.Tensor, cache: KVCache | None = None) -> torch.Tensor:
         """As the plain model's; one token after others, with a cache, goes through compiled blocks."""
-        one = token_ids.numel() == 1 and cache is not None and cache.keys.shape[1] == 1
-        if not one or not LEAST_PAST <= cache.length < cache.max_length or self.training:
-            return super().hidden_states(token_ids, cache)
-        if torch.is_grad_enabled() or token_ids.device.type != "cpu":
-            return super().hidden_states(token_ids, cache)
+        as_before: Any = super()
+        if cache is None or self.training or torch.is_grad_enabled():
+            return as_before.hidden_states(token_ids, cache)
+        one = token_ids.numel() == cache.keys.shape[1] == 1 and token_ids.device.type == "cpu"
+        if not one or not LEAST_PAST <= cache.length < cache.max_length:
+            return as_before.hidden_states(token_ids, cache)
         return self._write(token_ids, cache)
 
     def beginning(self, token_ids: torch.Tensor, past: int) -> tuple[torch.Tensor, tuple]:
@@ -183,7 +184,7 @@ def own_copy(function: Any) -> Any:
     PyTorch keeps compiled code with the code of a function, and asks the inputs whether it fits.
     Since the modules are not asked here, two models must not share it.
 
-    >>> own_copy(look_back).__code__ is look_back.__code__
+    >>> own_copy(attend_to_past).__code__ is attend_to_past.__code__
     False
     """
     return FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
