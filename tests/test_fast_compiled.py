@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from helpers.config import GPTConfig
 from helpers.fast import speed_up
 from helpers.fast.compiled.one_token import attend_to_past
-from helpers.fast.compiled.rows import RowLinear, by_rows, product_of_row
+from helpers.fast.compiled.rows import RowLinear, by_rows, product_of_row, words_of
 from helpers.fast.compiled.training import can_compile
 from helpers.fast.quantize import QuantizedLinear
 from helpers.generate import generate
@@ -68,14 +68,14 @@ def logits(model, ids, n_prompt):
 def test_a_row_times_a_matrix(dtype):
     torch.manual_seed(0)
     x, weight = torch.randn(24), torch.randn(7, 24).to(dtype)
-    found = product_of_row(x, weight.view(torch.float32), 4 // weight.element_size())
+    found = product_of_row(x, words_of(weight), 4 // weight.element_size())
     assert_close(found, weight.float() @ x)
 
 
 def test_a_row_times_all_bytes():
     numbers = torch.arange(-128, 128).to(torch.int8).repeat(5)[: 5 * 248].view(5, 248)
     x = torch.randn(248, dtype=torch.double)
-    found = product_of_row(x.float(), numbers.view(torch.float32), 4)
+    found = product_of_row(x.float(), words_of(numbers), 4)
     assert_close(found.double(), numbers.double() @ x, atol=0.02, rtol=1e-5)
 
 

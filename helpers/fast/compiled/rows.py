@@ -24,9 +24,10 @@ UPPER_HALF = -0x10000
 class RowLinear(nn.Module):
     """A linear layer that makes the product of one row so that it can be compiled; (..., C) to (..., V).
 
-    Several rows, and whatever is not being compiled, go to the layer that it is made from, whose
-    weights it shares: of float32, bfloat16 or, as `QuantizedLinear`, int8. Where C is no multiple
-    of n, all go there. For generating alone, on a little-endian CPU.
+    Several rows, and whatever is not being compiled, go to the layer that it is made from: of
+    float32, bfloat16 or, as `QuantizedLinear`, int8. It shares weights of float32 and keeps a copy
+    of others in its own order. Where C is no multiple of n, all rows go there. For generating
+    alone, on a little-endian CPU.
 
     >>> layer = RowLinear(nn.Linear(3, 2))
     >>> bool((layer(torch.ones(1, 3)) == layer.layer(torch.ones(1, 3))).all())
@@ -40,8 +41,7 @@ class RowLinear(nn.Module):
         numbers = layer.numbers if quantized else layer.weight.detach()
         self.n = 4 // numbers.element_size()
         self.fits = numbers.shape[1] % self.n == 0 and numbers.device.type == "cpu"
-        # Loaded as float32, which compilers do in one piece, and only then seen as bits.
-        self.words = numbers.view(torch.float32) if self.fits else numbers
+        self.words = words_of(numbers) if self.fits else numbers
         self.scales = layer.scales.flatten() if quantized else None
         self.bias = layer.bias
 
@@ -61,18 +61,32 @@ class RowLinear(nn.Module):
         return y.to(x.dtype).view(*x.shape[:-1], -1)
 
 
+def words_of(numbers: torch.Tensor) -> torch.Tensor:
+    """Numbers (V, C) of 32, 16 or 8 bits, n to a word of 32 bits seen as float32: (V, C / n).
+
+    Word i holds the numbers i, i + C / n and so on: each part of x then meets one place in all words.
+    A compiler loads float32 in one piece; they are seen as bits only then.
+
+    >>> words_of(torch.zeros(3, 8, dtype=torch.int8)).shape
+    torch.Size([3, 2])
+    """
+    n = 4 // numbers.element_size()
+    side_by_side = numbers.unflatten(1, (n, -1)).transpose(1, 2).contiguous()  # (V, C / n, n)
+    return side_by_side.flatten(1).view(torch.float32) if n > 1 else numbers
+
+
 def product_of_row(x: torch.Tensor, words: torch.Tensor, n: int) -> torch.Tensor:
     """One row x (C,) times a matrix of n numbers to a word, (V, C / n) seen as float32: (V,).
 
     n is 1 for float32 numbers, 2 for bfloat16, 4 for int8.
 
     >>> numbers = torch.tensor([[1, -2, 3, -128]], dtype=torch.int8)
-    >>> product_of_row(torch.ones(4), numbers.view(torch.float32), 4).item()
+    >>> product_of_row(torch.ones(4), words_of(numbers), 4).item()
     -126.0
     """
     if n == 1:
         return (words * written_down(x)).sum(dim=-1)
-    parts = x.view(-1, n).T  # (n, C / n): what meets the lowest number of each word, and so on
+    parts = x.view(n, -1)  # (n, C / n): what meets the lowest number of each word, and so on
     if n == 2:
         return product_of_halves(parts, words.view(torch.int32))
     return product_of_bytes(parts, words.view(torch.int32))
@@ -80,7 +94,7 @@ def product_of_row(x: torch.Tensor, words: torch.Tensor, n: int) -> torch.Tensor
 
 def product_of_halves(parts: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
     """Words of two bfloat16 numbers: each, with 16 zero bits below it, is a float32."""
-    parts = written_down(parts.contiguous())
+    parts = written_down(parts)
     low, high = (words << 16).view(torch.float32), (words & UPPER_HALF).view(torch.float32)
     return (low * parts[0] + high * parts[1]).sum(dim=-1)
 
@@ -94,7 +108,7 @@ def product_of_bytes(parts: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
     words = words ^ SIGNS
     worth = torch.tensor([[1.0], [2.0**8], [2.0**16], [2.0**24]])
     shift = torch.tensor([[128.0], [128 * 2.0**8], [128 * 2.0**16], [0.0]])
-    scaled = written_down((parts / worth).contiguous())  # (4, C / 4)
+    scaled = written_down(parts / worth)  # (4, C / 4)
     first, second, third, fourth = (
         (words & mask).float() * scaled[place] for place, mask in enumerate(BYTES)
     )
