@@ -1,6 +1,6 @@
 """SmolLM2 writing: tokens per second of ours, of transformers and of llama.cpp, from the same file.
 
-    python3 course.py bench smollm2            about five minutes on two quiet cores
+    python3 course.py bench smollm2            about ten minutes on two quiet cores
     python3 course.py bench smollm2 --quick    few tokens, one round; nothing is written
 
 Needs the file (`course.py data smollm2`); transformers and llama-cpp-python are installed where they
@@ -10,7 +10,8 @@ whose time is taken off; reading is a longer prompt and one token.
 
 llama.cpp computes with the file's packed weights, about five bits each. Ours and transformers unpack
 them to fp32 or bf16; `speed_up(eight_bits=True)` packs them again, into eight bits. So one more
-token reads different amounts of memory, which the table shows.
+token reads different amounts of memory, which the table shows. Where there is a C++ compiler, ours is
+measured with `compiled=True`, too; compiling is done before anything is timed.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from benchmarks._llama_cpp import LlamaCpp, bytes_of_file
 from benchmarks.generation import bytes_a_step, our_run, their_run
 from helpers.device import use_every_core
 from helpers.fast import speed_up
+from helpers.fast.compiled.training import can_compile
 from helpers.fast.packing import can_pack
 from helpers.files import sha256
 from helpers.llama import load_gguf
@@ -40,10 +42,12 @@ CODE = [
     "benchmarks/_llama_cpp.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "llama/model")),
     *(f"helpers/fast/{name}.py" for name in ("products", "llama", "packing", "quantize")),
+    *(f"helpers/fast/compiled/{name}.py" for name in ("rows", "one_token")),
 ]
 PEERS = ("transformers", "llama_cpp")
 PROMPT, NEW, LONG_PROMPT, ROUNDS = 32, 128, 256, 7
-LLAMA_CPP, TRANSFORMERS, PACKED = "llama.cpp Q4_1", "transformers", ", packed"
+LLAMA_CPP, TRANSFORMERS = "llama.cpp Q4_1", "transformers"
+PACKED, COMPILED = ", packed", ", compiled"
 # Times the speed of the other program: (what is done, program, least).
 TARGETS = (
     ("writes", LLAMA_CPP, 1.0), ("writes", TRANSFORMERS, 2.0), ("reads", LLAMA_CPP, 2.0),
@@ -94,11 +98,20 @@ def forms(path, context):
         if can_pack(model.output_head.weight):
             packed = speed_up(copy.deepcopy(model), generation=True)
             found[f"helpers {precision}{PACKED}"] = partial(our_run, packed), bytes_a_step(model)
+        if can_compile():
+            compiled = speed_up(copy.deepcopy(model), compiled=True)
+            found[f"helpers {precision}{COMPILED}"] = (
+                partial(our_run, compiled),
+                bytes_a_step(model),
+            )
         if find_spec("transformers"):
             theirs = transformers_model(ours, dtype)
             found[f"{TRANSFORMERS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
-    small = speed_up(ours, eight_bits=True)
+    small = speed_up(copy.deepcopy(ours), eight_bits=True)
     found["helpers int8"] = partial(our_run, small), bytes_a_step(small)
+    if can_compile():
+        compiled = speed_up(ours, eight_bits=True, compiled=True)
+        found[f"helpers int8{COMPILED}"] = partial(our_run, compiled), bytes_a_step(small)
     if find_spec("llama_cpp"):
         found[LLAMA_CPP] = LlamaCpp(path, context).run, bytes_of_file(path)
     return found

@@ -42,7 +42,7 @@ from benchmarks import _peers, _products, _record, _speed
 from helpers.config import GPTConfig
 from helpers.device import keep_memory, use_every_core
 from helpers.fast import fused_next_token_loss, speed_up
-from helpers.fast.compiled import Compiled, check_compiler
+from helpers.fast.compiled.training import Compiled, can_compile
 from helpers.model import GPT
 from helpers.optim import create_optimizer
 from helpers.train import TrainConfig, training_step
@@ -241,15 +241,6 @@ def run(config, batch_size, rounds, compiled=False):
     if "cuda" in record:
         record["cuda_device"] = torch.cuda.get_device_name()
     return record | {"targets": targets_of(record["cpu"])}
-
-
-def can_compile():
-    """Whether there is a compiler for `torch.compile`."""
-    try:
-        check_compiler()
-    except ValueError:
-        return False
-    return True
 
 
 def main(arguments=None):

@@ -1,6 +1,7 @@
 """The measurements of steps and of generation, at a toy size: what they record, not how fast it is."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -115,6 +116,7 @@ def test_steps_compiled_stand_beside(monkeypatch):
 def test_a_missing_package_says_so(monkeypatch):
     monkeypatch.setattr(steps, "find_spec", lambda name: None)
     monkeypatch.setattr(generation, "find_spec", lambda name: None)
+    monkeypatch.setattr(generation, "can_compile", lambda: False)
     record = steps.run(steps.TOY, steps.TOY_BATCH, 1)
     assert [what[:4] for what, *_ in record["targets"]] == ["fp32", "bf16"]
     assert sum("not installed" in line for line in steps.table(record["cpu"])) == 4
@@ -122,15 +124,16 @@ def test_a_missing_package_says_so(monkeypatch):
     assert [what[:4] for what, *_ in small["targets"]] == ["fp32", "bf16", "int8"]
 
 
-def test_targets_of_generation_take_the_faster_form():
+def test_targets_of_generation_take_the_fastest_form():
     shares = {
         "helpers fp32": 0.8,
         "helpers fp32, packed": 0.9,
         "helpers bf16": 0.5,
-        "helpers int8": 0.6,
+        "helpers int8": 0.4,
+        "helpers int8, compiled": 0.6,
     }
     rows = {name: {"share_of_limit": share} for name, share in shares.items()}
-    ratios = {"int8 (Q8_0)": {"median": 1.5}}
+    ratios = {"int8 (Q8_0)": {"median": 0.5}, "int8, compiled (Q8_0)": {"median": 1.5}}
     targets = generation.targets_of({"batches": {"1": {"rows": rows, "ratios": ratios}}})
     assert [(round(measured, 2), met) for _, measured, _, met in targets] == [
         (0.9, True), (0.5, False), (0.6, True), (1.5, True),
@@ -146,10 +149,16 @@ def test_bytes_of_a_step_by_hand():
     assert generation.bytes_a_step(model.bfloat16()) == weights + 2 * rows
 
 
-def test_generation_record(tmp_path):
+def test_generation_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(generation, "can_compile", lambda: True)
+    monkeypatch.setenv("CXX", sys.executable)
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)  # tested elsewhere
     record = json.loads(json.dumps(generation.run(generation.TOY, 4, 6, 2)))
     assert set(record["cpu"]["batches"]) == {"1", "8"}
     forms = {"helpers fp32", "helpers bf16", "helpers int8"}
+    compiled = {f"{form}{generation.COMPILED}" for form in forms}
+    assert compiled <= set(record["cpu"]["batches"]["1"]["rows"])
+    assert not compiled & set(record["cpu"]["batches"]["8"]["rows"])
     forms |= {f"helpers fp32{generation.PACKED}"} if can_pack(torch.ones(1)) else set()
     for found in record["cpu"]["batches"].values():
         assert forms <= set(found["rows"])

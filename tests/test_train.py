@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from helpers.checkpoint import checkpoints, load_model
 from helpers.config import GPTConfig
 from helpers.fast import fused_next_token_loss
-from helpers.fast.compiled import Compiled, check_compiler
+from helpers.fast.compiled.training import Compiled, can_compile
 from helpers.model import GPT
 from helpers.optim import create_optimizer, learning_rate_at
 from helpers.runs.board import Board
@@ -35,14 +35,6 @@ QUICK = TrainConfig(
     steps=12, batch_size=4, learning_rate=1e-2, warmup_steps=2, evaluate_every=4,
     evaluate_batches=2, checkpoint_every=5, precision="fp32",
 )  # fmt: skip
-
-
-def has_compiler():
-    try:
-        check_compiler()
-    except ValueError:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -390,7 +382,7 @@ def first_checkpoint_alone(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_compiler(), reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(not can_compile(), reason="torch.compile needs a C++ compiler")
 def test_compiled_steps_have_the_same_losses_and_checkpoints(tmp_path, tokens, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
     shape, folders = replace(SHAPE, dropout=0.0), {}

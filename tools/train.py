@@ -23,7 +23,7 @@ from helpers.compression import bits_per_byte, compressor_bits_per_byte
 from helpers.config import PRESETS, get_preset
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.fast import fused_next_token_loss, speed_up
-from helpers.fast.compiled import Compiled, check_compiler
+from helpers.fast.compiled.training import Compiled, check_compiler
 from helpers.fast.processes.group import (
     first_before_others,
     is_first,

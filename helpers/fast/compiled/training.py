@@ -23,6 +23,15 @@ def check_compiler() -> None:
         raise ValueError(f"compiling needs the C++ compiler {wanted!r}, which is not installed")
 
 
+def can_compile() -> bool:
+    """Whether `check_compiler` would raise nothing."""
+    try:
+        check_compiler()
+    except ValueError:
+        return False
+    return True
+
+
 class Compiled(nn.Module):
     """A GPT, or this process's copy of one, whose `hidden_states` are compiled for training.
 

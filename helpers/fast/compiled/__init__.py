@@ -1,0 +1,1 @@
+"""What `torch.compile` makes faster: training steps, and writing one token after another."""
