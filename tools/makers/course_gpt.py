@@ -39,14 +39,14 @@ __all__ = ["HELD_OUT_TALES_SEED", "card", "measure", "prepare", "run"]
 COMMAND = "python -m tools.makers.course_gpt --out runs/course_gpt"
 N_TALES = 60_000
 RECIPE = TrainConfig(
-    steps=3500,
+    steps=3000,
     batch_size=256,
     learning_rate=0.015,
     warmup_steps=50,
     weight_decay=0.01,
-    evaluate_every=350,
+    evaluate_every=400,
     evaluate_batches=64,
-    checkpoint_every=350,
+    checkpoint_every=200,
     optimizer="muon",
     final_share=0.0,
 )

@@ -1,0 +1,327 @@
+"""Train the course's adapter for SmolLM2: `python -m tools.makers.smollm2_adapter`.
+
+LoRA on SmolLM2-135M-Instruct learns the course's questions (the wordings of the training split), a
+share of the tasks of `classroom.worlds.tasks`, and to say that it does not know. The threshold of
+refusing is chosen on the validation wordings; then it is asked, once, the wordings of the test, of
+the forum, and foreign questions. `helpers/assets/smollm2_adapter` is the folder that this wrote.
+"""
+
+import argparse
+import json
+import platform
+import random
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from classroom.worlds import course_qa, tasks
+from helpers.assistant.adapter import (
+    TENSORS,
+    AdapterSettings,
+    corrections_of,
+    save_adapter,
+)
+from helpers.assistant.asking import are_refused, are_right, replies_to, scores_of
+from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
+from helpers.assistant.learning import fit_adapter, with_lora
+from helpers.assistant.making import (
+    Foreign,
+    Recipe,
+    Split,
+    loader_of,
+    mean,
+    measure,
+    references_of,
+    train_config,
+)
+from helpers.assistant.refusal import DO_NOT_KNOW, load_refusal
+from helpers.assistant.rows import Turn, make_row, many_rows
+from helpers.checkpoint import load_weights, read_state
+from helpers.device import keep_memory, use_every_core
+from helpers.evaluate import exact_match, nearest_reference, share_by_kind
+from helpers.fast import speed_up
+from helpers.files import read_json, sha256, write_whole
+from helpers.llama.chat import SYSTEM
+from helpers.runs.run import History, Run, newest_checkpoint
+from helpers.texts.corpora import fetch
+from helpers.train import OPTIMIZERS
+from tools.makers.course_texts import typed
+from tools.terminal import run_command
+
+COMMAND = "python -m tools.makers.smollm2_adapter --out runs/adapter"
+NAME = "SmolLM2 with the course's adapter"
+LICENSE = (
+    "The adapter is part of the course (MIT); SmolLM2-135M-Instruct, which it needs: Apache-2.0."
+)
+RECIPE = Recipe(
+    rank=16, alpha=32.0, learning_rate=1.5e-3, tokens=700_000, most_times=8, batch_tokens=1024
+)
+TASKS_SEED, TEST_TASKS_SEED, VALIDATION_TASKS_SEED = 11, 2, 3
+TASK_SHARE = 0.15  # of the turns
+N_MEASURED_TASKS, N_BEFORE = 448, 128
+REFUSED_TIMES = 8
+COURSE = Foreign(*map(course_qa.foreign_questions, ("train", "validation", "test")))
+
+
+def turns(split):
+    """The course's questions of a split, as turns."""
+    return [Turn(question, answer) for question, answer in course_qa.questions(split)]
+
+
+def course_split(n_questions=None):
+    """What is learned and what is held out; `n_questions` takes the first so many answers only."""
+    kept = [question.answer for question in course_qa.load_course_qa()[:n_questions]]
+    parts = [
+        [turn for turn in turns(name) if turn.answer in kept]
+        for name in ("train", "validation", "test")
+    ]
+    return Split(*parts, by_rule=False)
+
+
+def task_turn(task):
+    """A task as it is asked in a chat: the instruction, and on the next line what it is about."""
+    return Turn("\n".join(part for part in task[1:3] if part), task.output)
+
+
+def course_rows(chat, split, recipe):
+    """All rows to learn from, within the recipe's number of tokens."""
+    once = many_rows(chat, split.train, 1, seed=recipe.seed)
+    a_wording = sum(len(row.ids) for row in once) / len(split.train)
+    times = recipe.tokens * (1 - TASK_SHARE) / (0.75 * a_wording * len(split.train))
+    times = min(max(round(times), 1), recipe.most_times)
+    rows = many_rows(chat, split.train, times, typed, seed=recipe.seed)
+    n_tasks = int(TASK_SHARE * times * len(split.train))
+    drawn = [task_turn(task) for task in tasks.sample(n_tasks, TASKS_SEED, "train")]
+    rows += many_rows(chat, drawn, 1, seed=recipe.seed)
+    refused = [Turn(question, DO_NOT_KNOW) for question in COURSE.train]
+    rows += many_rows(chat, refused, REFUSED_TIMES, course_qa.retype, 0.2, seed=recipe.seed)
+    random.Random(recipe.seed).shuffle(rows)
+    return rows
+
+
+def run(
+    folder,
+    recipe,
+    resume=False,
+    n_questions=None,
+    precision="auto",
+    optimizer="adamw",
+    finish=False,
+):
+    """Train into a folder and return the report, or None where Ctrl-C stopped the run.
+
+    With `finish` nothing is trained: the newest checkpoint is taken as it is.
+    """
+    folder, base = Path(folder), fetch("smollm2")
+    split = course_split(n_questions)
+    model, tokenizer = load_chatml(base)
+    speed_up(model)
+    before = before_training(folder, AssistantChat("", lambda: (model, tokenizer), SYSTEM), split)
+    chat = AssistantChat("", lambda: (model, tokenizer))
+    rows = course_rows(chat, split, recipe)
+    loader = loader_of(rows, recipe)
+    validation = loader_of([make_row(chat, [turn]) for turn in split.validation], recipe, False)
+    config = replace(train_config(rows, recipe, loader), precision=precision, optimizer=optimizer)
+    n_tokens = sum(len(row.ids) for row in rows)
+    print(
+        f"{len(rows):,} rows, {n_tokens:,} tokens, {config.steps:,} steps, {precision}", flush=True
+    )
+    adapted = with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed)
+    speed_up(model)
+    start = time.perf_counter()
+    if finish:
+        history = take_newest(folder, adapted)
+    else:
+        history = fit_adapter(adapted, loader, validation, config, Run(folder, resume))
+    if history.interrupted:
+        print(f"Stopped at step {history.step}; saved. Go on with the same command and --resume.")
+        return None
+    minutes = None if resume or finish else round((time.perf_counter() - start) / 60, 1)
+    about = {
+        "recipe": asdict(recipe),
+        "train_config": asdict(config),
+        "rows": len(rows),
+        "tokens": n_tokens,
+        "steps": history.step,
+        "minutes": minutes,
+        "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
+        "before": before,
+    }
+    return save_and_measure(folder, base, corrections_of(model), split, about, n_questions is None)
+
+
+def save_and_measure(folder, base, corrections, split, about, with_forum):
+    """Save an adapter, its card and its report into `folder/adapter`; return the report."""
+    saved, recipe = folder / "adapter", about["recipe"]
+    settings = AdapterSettings(sha256(base), recipe["rank"], recipe["alpha"], "", NAME, LICENSE)
+    save_adapter(saved, corrections, settings)
+    after, answers = measure_all(load_assistant(saved, base, speed_up), saved, split, with_forum)
+    report = {
+        "base_sha256": settings.base_sha256,
+        "sha256": sha256(saved / TENSORS),
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+        **about,
+        "after": after,
+        "refusal": read_json(saved / "refusal.json"),
+    }
+    write_whole(folder / "answers.json", json.dumps(answers, indent=1) + "\n")
+    write_whole(saved / "report.json", json.dumps(report, indent=1) + "\n")
+    write_whole(saved / "README.md", card(report))
+    print(card(report), flush=True)
+    return report
+
+
+def take_newest(folder, adapted):
+    """Take the corrections of the newest checkpoint; return what its run had seen until then."""
+    newest = newest_checkpoint(folder)
+    load_weights(adapted, load_file(newest / "model.safetensors"))
+    return History(**read_state(newest)["history"] | {"interrupted": False})
+
+
+def before_training(folder, chat, split):
+    """What the untouched model answers in its own format, to a part of the test; asked once."""
+    path = folder / "before.json"
+    if path.is_file():
+        return read_json(path)
+    asked = split.test[:: max(1, len(split.test) // N_BEFORE)]
+    items = tasks.sample(64, TEST_TASKS_SEED, "test")
+    said = {
+        "asked": len(asked),
+        "right": share_right(replies_to(chat, [t.asked for t in asked]), asked, split),
+        "tasks": mean(exact(chat, items)[0]),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(said) + "\n")
+    return said
+
+
+def measure_all(chat, saved, split, with_forum=True):
+    """Choose when to refuse, then ask everything that was held out; return shares, and the answers."""
+    after = measure(chat, saved, split, COURSE, DO_NOT_KNOW)
+    answers, refusal = {"questions": after.pop("answers")}, load_refusal(saved)
+    items = tasks.sample(N_MEASURED_TASKS, TEST_TASKS_SEED, "test")
+    right, replies = exact(chat, items)
+    refused = are_refused(replies, refusal)
+    shown = [r and not no for r, no in zip(right, refused, strict=True)]
+    after["tasks"] = {
+        "asked": len(items),
+        "right": mean(shown),
+        "right_without_refusal": mean(right),
+        "refused": mean(refused),
+        "by_kind": share_by_kind([task.kind for task in items], shown),
+    }
+    if with_forum:
+        forum, trained = turns("forum"), [turn.asked for turn in split.train]
+        replies = replies_to(chat, [turn.asked for turn in forum])
+        refused = are_refused(replies, refusal)
+        right = are_right(replies, forum, references_of(split))
+        near = [nearest_reference(turn.asked, trained)[1] for turn in forum]
+        after["forum"] = {
+            "asked": len(forum),
+            "right_without_refusal": mean(right),
+            "right": mean([r and not no for r, no in zip(right, refused, strict=True)]),
+            "refused": mean(refused),
+            "nearest_wording_f1": round(sum(near) / len(near), 3),
+        }
+        answers["forum"] = [[r.asked, r.answer, ok] for r, ok in zip(replies, right, strict=True)]
+    strangers = replies_to(chat, COURSE.test)
+    scores = scores_of(strangers, refusal.how, DO_NOT_KNOW)
+    answers["foreign"] = [[r.asked, r.answer, s] for r, s in zip(strangers, scores, strict=True)]
+    return after, answers
+
+
+def share_right(replies, asked, split):
+    """The share of replies that are right among all references."""
+    return mean(are_right(replies, asked, references_of(split)))
+
+
+def exact(chat, items):
+    """For each task, whether the answer is exactly right; and the replies."""
+    replies = replies_to(chat, [task_turn(task).asked for task in items], 40)
+    right = [exact_match(r.answer, t.output) for r, t in zip(replies, items, strict=True)]
+    return right, replies
+
+
+def card(report):
+    """The model card of a report, in Markdown."""
+    before, after, recipe = report["before"], report["after"], report["recipe"]
+    forum = after.get("forum", {"asked": 0, "right": 0, "nearest_wording_f1": 0})
+    lines = [
+        "# The course's adapter for SmolLM2",
+        "",
+        f"LoRA of rank {recipe['rank']} on every matrix of the blocks of SmolLM2-135M-Instruct, in eight",
+        "bits per number. With it SmolLM2 answers questions about the course, does small tasks, and says",
+        "that it does not know the rest. It knows no more than that, and it can be wrong.",
+        "",
+        f"- command: `{COMMAND}`, seed {recipe['seed']}"
+        + (f", {report['minutes']} minutes" if report["minutes"] else ", in several parts"),
+        f"- Python {report['python']}, torch {report['torch']}, CPU, "
+        f"{report['train_config']['precision']}, {report['train_config']['optimizer']}",
+        f"- {report['rows']:,} rows, {report['tokens']:,} tokens, {report['train_config']['steps']:,} steps",
+        f"- SHA-256 of the adapter: `{report['sha256']}`",
+        f"- SHA-256 of the file of SmolLM2 it belongs to: `{report['base_sha256']}`",
+        f"- license: {LICENSE}",
+        "",
+        "Asked in wordings that it never saw; what it refuses counts as wrong:",
+        "",
+        "| | before | after |",
+        "|---|---|---|",
+        f"| course questions | {before['right']:.1%} of {before['asked']} | {after['right']:.1%} |",
+        f"| the same without a model, by shared words | | {after['right_by_words']:.1%} |",
+        f"| in the manner of forums ({forum['asked']}) | | {forum['right']:.1%} |",
+        f"| tasks, exact match ({after['tasks']['asked']}) | {before['tasks']:.1%} "
+        f"| {after['tasks']['right']:.1%} |",
+        f"| known questions refused | | {after['known_refused']:.1%} |",
+        f"| foreign questions refused ({after['foreign_asked']}) | | {after['foreign_refused']:.1%} |",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments=None):
+    """Run the command line; return 0, 130 where it was stopped, 1 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.makers.smollm2_adapter", description=__doc__
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/adapter"))
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--finish", action="store_true", help="measure the newest checkpoint")
+    parser.add_argument("--tokens", type=int, default=RECIPE.tokens, help="how much is read")
+    parser.add_argument("--rank", type=int, default=RECIPE.rank)
+    parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
+    parser.add_argument("--optimizer", choices=sorted(OPTIMIZERS), default="adamw")
+    parser.add_argument("--precision", default="auto", help="fp32, bf16 or auto")
+    parser.add_argument("--questions", type=int, help="only the first so many answers, for a trial")
+    options = parser.parse_args(arguments)
+    use_every_core()
+    keep_memory()
+    try:
+        recipe = replace(
+            RECIPE,
+            rank=options.rank,
+            alpha=2.0 * options.rank,
+            learning_rate=options.learning_rate,
+            tokens=options.tokens,
+        )
+        report = run(
+            options.out,
+            recipe,
+            options.resume,
+            options.questions,
+            options.precision,
+            options.optimizer,
+            options.finish,
+        )
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 130 if report is None else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
