@@ -25,8 +25,10 @@ from helpers.model import GPT
 
 MOST_BLOCKS = 5  # compiled together: fewer calls for a token, and longer to compile
 LEAST_PAST = 2  # tokens; PyTorch compiles lengths of 0 and 1 on their own
+# A product and a sum in one instruction, which rounds once: a tenth more speed.
+CONTRACTED: Any = {"cpp.enable_floating_point_contract_flag": "fast"}
 # Otherwise each block of each token is asked whether all its parts are still what they were.
-OPTIONS: Any = {"guard_filter_fn": torch.compiler.skip_guard_on_all_nn_modules_unsafe}
+UNASKED: Any = {"guard_filter_fn": torch.compiler.skip_guard_on_all_nn_modules_unsafe}
 
 
 def one_token(
@@ -86,7 +88,7 @@ class CompiledHead(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
-        self.of_one_row: Any = torch.compile(own_copy(_apply))
+        self.of_one_row: Any = torch.compile(own_copy(_apply), options=CONTRACTED)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.numel() > x.shape[-1] or torch.is_grad_enabled():
@@ -165,7 +167,7 @@ def compile_writing(model: Any) -> Any:
     by_rows(merge_products(model))
     model.output_head = CompiledHead(model.output_head)
     model.__class__ = KINDS[type(model)]
-    model.blocks_of_token = torch.compile(own_copy(through_blocks), options=OPTIONS)
+    model.blocks_of_token = torch.compile(own_copy(through_blocks), options=CONTRACTED | UNASKED)
     n_layers = len(model.blocks)
     model.n_together = max(n for n in range(1, MOST_BLOCKS + 1) if n_layers % n == 0)
     return model
