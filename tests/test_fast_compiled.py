@@ -20,6 +20,7 @@ from helpers.fast.quantize import QuantizedLinear
 from helpers.generate import generate
 from helpers.kv_cache import KVCache
 from helpers.llama import Llama, LlamaConfig
+from helpers.lora import LoRALinear
 from helpers.model import GPT
 
 GPT_SHAPE = GPTConfig(64, 48, 32, 4, 3, dropout=0.0)
@@ -172,6 +173,15 @@ def test_other_models_are_refused(monkeypatch):
     with pytest.raises(TypeError, match="Sequential"):
         speed_up(model, compiled=True)
     assert type(model[0]) is nn.Linear
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_blocks_that_differ_are_refused():
+    model = random_model("GPT")
+    model.blocks[1].attention.query = LoRALinear(model.blocks[1].attention.query, rank=2, alpha=4)
+    with pytest.raises(ValueError, match="differ"):
+        speed_up(model, compiled=True)
+    assert type(model.output_head) is nn.Linear
 
 
 def test_without_a_compiler_it_is_said_and_nothing_changed(monkeypatch):

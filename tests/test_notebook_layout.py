@@ -8,6 +8,7 @@ from functools import cache
 import nbformat
 import pytest
 
+from classroom.study.quiz import Round, questions
 from helpers.texts.corpora import CORPORA
 from tools.lectures import ROOT, beyond, read_map
 from tools.notebook_parts import (
@@ -213,6 +214,15 @@ def test_they_were_run_and_written_by_the_tool(path):
     written = nbformat.writes(clean(again)) + "\n" == path.read_text("utf-8")
     if counts != list(range(1, len(counts) + 1)) or not written:
         yield "run: python3 course.py notebooks"
+
+
+@every_notebook
+def test_quizzes_show_the_bank_as_it_is(path):
+    for cell in code_cells(path):
+        if found := re.fullmatch(r"quiz\(lecture=(\d+)\)", cell.source):
+            page = Round(questions(int(found[1]))).html()
+            if page not in [output.get("data", {}).get("text/html") for output in cell.outputs]:
+                yield f"run it again: {cell.source}"
 
 
 @every_notebook

@@ -161,7 +161,8 @@ def compile_writing(model: Any) -> Any:
 
     The first token takes ten seconds to a minute, in which kernels are written and compiled; PyTorch
     keeps them for the next program. Prompts, and several texts at once, are computed as before.
-    Raises ValueError without a C++ compiler, and TypeError for another kind of model.
+    Raises ValueError without a C++ compiler or where blocks differ in their parts, and TypeError
+    for another kind of model.
     """
     check_writing(model)
     by_rows(merge_products(model))
@@ -178,6 +179,15 @@ def check_writing(model: Any) -> None:
     check_compiler()
     if type(model) not in (*KINDS, Llama):
         raise TypeError(f"only a GPT or a Llama writes compiled, not {type(model).__name__}")
+    first, *others = ([*map(_kind, block.named_modules())] for block in model.blocks)
+    if any(other != first for other in others):
+        raise ValueError("blocks that differ cannot share compiled code; merge LoRA layers first")
+
+
+def _kind(named):
+    name, module = named
+    tensors = module.named_parameters(recurse=False)
+    return name, type(module), [(own, part.shape, part.dtype) for own, part in tensors]
 
 
 def own_copy(function: Any) -> Any:
