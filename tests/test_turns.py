@@ -297,6 +297,26 @@ def test_the_limit_holds_in_every_thread():
         assert pool.submit(limited, lambda: 7, 0.3).result().value == 7
 
 
+def test_after_an_interrupt_from_another_thread_functions_can_be_traced():
+    lines = [
+        "import sys, threading",
+        "from classroom.turns.guard import limited",
+        "def endless():",
+        "    while True: pass",
+        "def work():",
+        "    for seconds in (0.0005, 0.05): limited(lambda: sum(range(20_000)), seconds)",
+        "    limited(endless, 0.1)",
+        "for _ in range(20):",
+        "    thread = threading.Thread(target=work)",
+        "    thread.start()",
+        "    thread.join()",
+        "    sys.settrace(lambda *_: None)",
+        "    (lambda: 7)()",
+        "    sys.settrace(None)",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, check=True, timeout=60)
+
+
 def test_the_readers_own_interrupt_passes_through():
     def stop():
         raise KeyboardInterrupt

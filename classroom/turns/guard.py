@@ -156,27 +156,36 @@ class _Watch:
         self.done = threading.Event()
         self.thread = threading.get_ident()
         self.watcher = threading.Thread(target=self._wait, daemon=True)
+        self.has_rung = False
 
     def _wait(self):
         self.done.wait(self.seconds)
         while not self.done.is_set():
             if _is_inside(sys._current_frames().get(self.thread)):
-                self._raise_there(OutOfTime)
+                self._ring()
             self.done.wait(AGAIN_SECONDS)
 
-    def _raise_there(self, error):
-        raised = ctypes.py_object(error) if error else None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), raised)
+    def _ring(self):
+        self.has_rung = True
+        thread, error = ctypes.c_ulong(self.thread), ctypes.py_object(OutOfTime)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
 
     def __enter__(self):
         self.watcher.start()
 
     def __exit__(self, *_):
+        # One that is called back leaves a flag set, and Python 3.11 then waits without end as soon as
+        # anything traces a function. One that arrives clears it, so the last is sent and awaited.
+        is_last = False
         while True:  # an interrupt may still be under way
             try:
                 self.done.set()
                 self.watcher.join()
-                self._raise_there(None)
-                return
+                if is_last or not self.has_rung:
+                    return
+                is_last = True
+                self._ring()
+                while True:
+                    time.sleep(0)
             except OutOfTime:
                 continue
