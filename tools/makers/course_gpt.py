@@ -127,7 +127,8 @@ def card(report):
             "",
             f"{report['parameters']:,} parameters in the shape of GPT-2 with tied weights (preset",
             "`course`), stored in bfloat16. It has read what this course wrote and the help pages",
-            "of Python. It goes on with a text; it does not answer questions.",
+            "of Python. It goes on with a text: in the layout of its own texts, a question may be followed",
+            "by its answer. It is no chat model.",
             "",
             f"- command: `{COMMAND}`, seed {report['train_config']['seed']}",
             f"- Python {report['python']}, torch {report['torch']}, CPU, "
