@@ -16,7 +16,7 @@ from helpers.difference import NAME
 from helpers.evaluate import answer_all, is_right_answer
 from helpers.model import GPT
 from helpers.train import TrainConfig
-from tools.makers import chat_measures, chat_model
+from tools.makers import chat_measures, chat_model, chat_texts
 from tools.makers.course_rows import CUT
 
 
@@ -45,9 +45,9 @@ def base(tmp_path, monkeypatch):
         split: [(question, answers[place]) for place, (question, _) in enumerate(pairs[:6])]
         for split, pairs in ((split, course_qa.questions(split)) for split in course_qa.SPLITS)
     }
-    for module in (chat_model, chat_measures.course_qa):
+    for module in (chat_model, chat_texts, chat_measures.course_qa):
         monkeypatch.setattr(module, "questions", lambda split: few[split])
-    for module in (chat_model, chat_measures.course_qa):
+    for module in (chat_texts, chat_measures.course_qa):
         monkeypatch.setattr(module, "foreign_questions", lambda split: [f"Why {split}?"] * 2)
     monkeypatch.setattr(chat_measures, "ANSWER_TOKENS", 12)
     monkeypatch.setattr(chat_measures, "PAGE_TOKENS", 12)
@@ -119,13 +119,16 @@ def test_in_its_own_layout_the_last_line_of_a_page_counts_and_the_first_after_a_
 
 
 def test_what_is_learned_from_is_the_training_part():
-    learned = chat_model.conversations(n_tasks=500, question_times=1, seed=5)
-    turns = [turn for turns in learned for turn in turns]
-    asked = {turn.instruction.replace(CUT, "") for turn in turns}
+    learned = chat_texts.conversations(n_tasks=500, whole_times=1, seed=5)
+    parts = chat_texts.broken_off(times=1, seed=6)
+    whole = [turn for turns in learned for turn in turns]
     train = course_qa.questions("train")
-    said = {turn.output.removeprefix(" ") for turn in turns}
-    assert said >= {answer for _, answer in train} | {DO_NOT_KNOW}
-    assert len(asked & {question for question, _ in train}) > 0.05 * len(train)
+    known = {question for question, _ in train}
+    for turns in (whole, parts):
+        said = {turn.output.removeprefix(" ") for turn in turns}
+        assert said >= {answer for _, answer in train} | {DO_NOT_KNOW}
+        assert len({turn.instruction.replace(CUT, "") for turn in turns} & known) > 0.1 * len(train)
+    asked = {turn.instruction.replace(CUT, "") for turn in whole + parts}
     asked = set(map(course_qa.without_marks, asked))
     for split in ("validation", "test", "forum"):
         held_out = {course_qa.without_marks(question) for question, _ in course_qa.questions(split)}
@@ -133,8 +136,49 @@ def test_what_is_learned_from_is_the_training_part():
     for split in ("validation", "test"):
         assert not set(map(course_qa.without_marks, course_qa.foreign_questions(split))) & asked
     held_out = {(task.instruction, task.input) for task in tasks.sample(2000, 1, "test")}
-    assert not held_out & {(turn.instruction, turn.input) for turn in turns}
-    assert {len(turns) for turns in learned} == {1, *chat_model.CONVERSATION_LENGTHS}
+    assert not held_out & {(turn.instruction, turn.input) for turn in whole}
+    assert {len(turns) for turns in learned} == {1, *chat_texts.CONVERSATION_LENGTHS}
+
+
+def test_of_what_is_broken_off_only_the_first_tokens_of_the_answer_are_scored(base):
+    model, tokenizer = load_model(base)
+    turns = [chat_texts.as_turn(*asked) for asked in course_qa.questions("train")[:2]]
+    short = chat_texts.as_turn("Which?", "a")
+    loader = chat_texts.training_loader(tokenizer, [turns], [*turns, short], QUICK, 256)
+    answers = [tokenizer.encode_ordinary(turn.output) for turn in turns]
+    assert min(map(len, answers)) > chat_texts.KEPT
+    scored = [
+        [int(token) for token in targets[targets >= 0]]
+        for place in range(4)
+        for _, targets in [loader.batch([place])]
+    ]
+    end_id = tokenizer.special_tokens["<|endoftext|>"]
+    assert scored[0] == [*answers[0], end_id, *answers[1], end_id]
+    assert scored[1:3] == [answer[: chat_texts.KEPT] for answer in answers]
+    assert scored[3] == [*tokenizer.encode_ordinary(" a"), end_id]
+
+
+def test_a_conversation_too_long_for_the_context_loses_its_end(base):
+    _, tokenizer = load_model(base)
+    turns = [chat_texts.as_turn(*asked) for asked in course_qa.questions("train")[:6]] * 2
+    loader = chat_texts.training_loader(tokenizer, [turns] * 4, [], QUICK, 64)
+    inputs, targets = loader.batch([0])
+    assert inputs.shape == (1, 64) and targets[0, -1] < 0
+
+
+def test_no_wording_is_spliced_from_another_question(monkeypatch):
+    pairs = [("one two three", "A"), ("four five six", "A"), ("red green blue", "B")]
+    monkeypatch.setattr(chat_texts, "questions", lambda split: pairs)
+    monkeypatch.setattr(chat_texts, "foreign_questions", lambda split: ["seven"])
+    monkeypatch.setattr(chat_texts, "typed", lambda question, rng: question)
+    of = {" A": set(), " B": set(), f" {DO_NOT_KNOW}": set()}
+    for turn in chat_texts.broken_off(times=50):
+        of[turn.output] |= set(turn.instruction.replace(CUT, "").split())
+    assert list(of.values()) == [
+        {"one", "two", "three", "four", "five", "six"},
+        {"red", "green", "blue"},
+        {"seven"},
+    ]
 
 
 def test_the_surest_score_is_chosen_for_the_refusal():

@@ -11,7 +11,6 @@ alone. `helpers/assets/chat_model` is the folder that this command wrote.
 import argparse
 import json
 import platform
-import random
 import sys
 import time
 from dataclasses import asdict, replace
@@ -19,66 +18,38 @@ from pathlib import Path
 
 import torch
 
-from classroom.worlds import tasks
-from classroom.worlds.course_qa import foreign_questions, questions
-from helpers.assistant.refusal import DO_NOT_KNOW, load_refusal, save_refusal
+from classroom.worlds.course_qa import questions
+from helpers.assistant.refusal import load_refusal, save_refusal
 from helpers.chat import BASE_MODEL, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.difference import NAME, save_difference
 from helpers.fast import fused_next_token_loss, speed_up
 from helpers.files import read_json, sha256
-from helpers.instructions import Instruction, format_chat, instruction_loader
 from helpers.runs.run import Run
 from helpers.train import TrainConfig, train
-from tools.makers import chat_measures
-from tools.makers.course_rows import cut_words, encode_pieces
-from tools.makers.course_texts import draw_tasks, typed
+from tools.makers import chat_measures, chat_texts
 from tools.makers.wording_controls import accuracies
 from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.chat_model --out runs/chat_model"
-N_TASKS, TASKS_SEED = 60_000, 1
-QUESTION_TIMES, FOREIGN_TIMES = 4, 24
-# Long ones too: a place in the context at which nothing was learned is a place to get lost.
-CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
 BEFORE = {"n_questions": 60, "n_tasks": 160, "n_late": 10}  # asked of the untouched GPT
 VALIDATION = {"n_tasks": 400, "n_late": 20}
 RECIPE = TrainConfig(
-    steps=4000,
-    batch_size=24,
-    learning_rate=0.005,
+    steps=5690,
+    batch_size=128,
+    learning_rate=0.008,
     warmup_steps=50,
     weight_decay=0.0,
     optimizer="muon",
-    evaluate_every=250,
-    evaluate_batches=20,
+    evaluate_every=500,
+    evaluate_batches=15,
     checkpoint_every=250,
     final_share=0.0,
 )
 
 
-def conversations(n_tasks=N_TASKS, question_times=QUESTION_TIMES, seed=TASKS_SEED):
-    """What the chat model learns from: single turns, and some conversations of two to six.
-
-    Every training wording of every question comes `question_times` times, beside `n_tasks` tasks. To
-    foreign questions the answer is that it does not know.
-    """
-    rng = random.Random(seed)
-    foreign = [(question, DO_NOT_KNOW) for question in foreign_questions("train")]
-    asked = questions("train") * question_times + foreign * FOREIGN_TIMES
-    turns = [_turn(cut_words(typed(question, rng), rng), answer) for question, answer in asked]
-    turns += map(_task_turn, draw_tasks(n_tasks, seed, "train"))
-    rng.shuffle(turns)
-    found, place = [], 0
-    while place < len(turns):
-        length = rng.choice(CONVERSATION_LENGTHS) if rng.random() < CONVERSATION_SHARE else 1
-        found.append(turns[place : place + length])
-        place += length
-    return found
-
-
-def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
+def run(folder, config, base=BASE_MODEL, n_tasks=chat_texts.N_TASKS, resume=False):
     """Fine-tune into a folder and ask the validation data; return the report so far.
 
     Returns None where Ctrl-C stopped the run. Everything may be chosen by what this says.
@@ -89,8 +60,10 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     torch.manual_seed(config.seed)
     model, tokenizer = load_model(base)
     before = chat_measures.measure(model, tokenizer, **BEFORE)
-    learned = conversations(n_tasks)
-    loader, validation = loaders(model, tokenizer, learned, config)
+    learned, parts = chat_texts.conversations(n_tasks), chat_texts.broken_off()
+    longest = model.config.context_length
+    loader = chat_texts.training_loader(tokenizer, learned, parts, config, longest)
+    validation = chat_texts.validation_loader(tokenizer, config, longest)
     start = time.perf_counter()
     around.tokenizer, around.loss = tokenizer, fused_next_token_loss
     history = train(speed_up(model), loader, validation, config, around)
@@ -105,6 +78,7 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
         "parameters": model.n_parameters(),
         "questions": {split: len(questions(split)) for split in ("train", "validation", "test")},
         "conversations": len(learned),
+        "broken_off": len(parts),
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
         "train_config": asdict(config),
@@ -120,29 +94,6 @@ def run(folder, config, base=BASE_MODEL, n_tasks=N_TASKS, resume=False):
     save_refusal(saved, refusal)
     report |= {"validation": _figures(asked), "refusal": {**refusal._asdict(), "validation": tried}}
     return _write(folder, report, asked["answers"])
-
-
-def loaders(model, tokenizer, learned, config):
-    """The batches to learn from, and those of the validation data: as many tasks as questions."""
-    options = {"batch_size": config.batch_size, "max_tokens": model.config.context_length}
-    options |= {"prompt_format": format_chat, "round_to": 16}
-    held_out = [_turn(*asked) for asked in questions("validation")]
-    held_out += list(map(_task_turn, tasks.sample(len(held_out), 3, "validation")))
-    loader = instruction_loader(InPieces(tokenizer), learned, seed=config.seed, **options)
-    return loader, instruction_loader(tokenizer, held_out, shuffle=False, **options)
-
-
-class InPieces:
-    """A tokenizer that cuts words where `cut_words` has marked them, and is as before in all else."""
-
-    def __init__(self, tokenizer):
-        self.tokenizer = tokenizer
-
-    def __getattr__(self, name):
-        return getattr(self.tokenizer, name)
-
-    def encode_ordinary(self, text):
-        return encode_pieces(self.tokenizer, text)
 
 
 def finish(folder, base=BASE_MODEL):
@@ -191,8 +142,8 @@ def card(report):
             "",
             f"- command: `{COMMAND}`, seed {config['seed']}, {report['minutes']} minutes",
             f"- Python {report['python']}, torch {report['torch']}, CPU, {config['precision']}",
-            f"- {report['conversations']:,} conversations, {config['steps']:,} steps of "
-            f"{config['batch_size']}",
+            f"- {report['conversations']:,} conversations and {report['broken_off']:,} questions whose "
+            f"answers are broken off, {config['steps']:,} steps of at most {config['batch_size']} rows",
             f"- {report['questions']['train']:,} wordings of {report['questions']['test']} questions "
             "from `classroom.worlds.course_qa`, and the tasks of `classroom.worlds.tasks`",
             f"- SHA-256 of the difference: `{report['sha256']}`",
@@ -259,14 +210,6 @@ def _before_and_after(report):
     ]
 
 
-def _turn(instruction, output, input=""):
-    return Instruction(instruction, input, f" {output}")
-
-
-def _task_turn(task):
-    return _turn(task.instruction, task.output, task.input)
-
-
 def _write(folder, report, answers=None):
     """Write the report, and beside the model's folder all answers for those who read them."""
     (folder / "difference" / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
@@ -286,7 +229,9 @@ def main(arguments=None):
     parser.add_argument("--base", type=Path, default=BASE_MODEL, help="folder of the GPT")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    parser.add_argument("--tasks", type=int, default=N_TASKS, help="how many tasks to learn from")
+    parser.add_argument(
+        "--tasks", type=int, default=chat_texts.N_TASKS, help="how many tasks to learn from"
+    )
     parser.add_argument("--part", choices=("train", "test"), help="one part alone")
     options = parser.parse_args(arguments)
     use_every_core()

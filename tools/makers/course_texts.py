@@ -132,6 +132,11 @@ def typed(question: str, rng: random.Random) -> str:
     changed = vary(question, rng)
     if rng.random() < 0.5:
         changed = retype(changed, rng) or changed
+    return as_learned(question, changed)
+
+
+def as_learned(question: str, changed: str) -> str:
+    """A training wording after a change, or as it was where the change is a held-out wording."""
     return question if without_marks(changed) in _held_out_wordings() else changed
 
 
@@ -141,8 +146,10 @@ def _held_out_wordings():
     return {without_marks(question) for split in held_out for question, _ in questions(split)}
 
 
-def draw_tasks(n: int, seed: int, split: str) -> list[tasks.Task]:
+def draw_tasks(n: int, seed: int, split: str, sums_share: float = SUMS_SHARE) -> list[tasks.Task]:
     """Tasks as a small model needs them: slow kinds twice as often, and sums beyond 20 to learn from.
+
+    Those sums are a share of all, `sums_share`.
 
     >>> draw_tasks(1, 1, "train")[0][1:]
     ('Calculate the result.', '81 - 49', '32')
@@ -151,7 +158,7 @@ def draw_tasks(n: int, seed: int, split: str) -> list[tasks.Task]:
     rng = random.Random(seed)
     if split != "train":
         return drawn
-    return [large_sum(rng) if rng.random() < SUMS_SHARE else task for task in drawn]
+    return [large_sum(rng) if rng.random() < sums_share else task for task in drawn]
 
 
 def _practice(texts, n, few, asks=True):
