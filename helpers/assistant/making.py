@@ -18,7 +18,7 @@ from helpers.assistant.adapter import AdapterSettings, corrections_of, save_adap
 from helpers.assistant.asking import are_refused, are_right, choose_refusal, replies_to
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
 from helpers.assistant.learning import fit_adapter, with_lora
-from helpers.assistant.refusal import save_refusal
+from helpers.assistant.refusal import load_refusal, save_refusal
 from helpers.assistant.rows import Row, RowLoader, Turn, make_row, many_rows
 from helpers.assistant.wordings import rule_wordings, vary
 from helpers.checkpoint import checkpoints
@@ -224,14 +224,34 @@ def make_assistant(
 def measure(
     chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign, says: str
 ) -> dict[str, Any]:
-    """Choose when to refuse on the validation part, save it into `folder`, measure on the test part.
+    """Choose when to refuse on the validation part, save it into `folder`, measure on the test part."""
+    chosen = choose_on_validation(chat, folder, split, foreign, says)
+    return {"validation": chosen, **measure_on_test(chat, folder, split, foreign)}
 
-    `right` counts what the reader sees: an answer that is refused is not right.
-    """
+
+def choose_on_validation(
+    chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign, says: str
+) -> dict[str, float]:
+    """Choose when to refuse and save it into `folder`; return what it comes to on the same part."""
     known = replies_to(chat, [turn.asked for turn in split.validation])
     strangers = replies_to(chat, foreign.validation)
     refusal = choose_refusal(known, strangers, says, MOST_KNOWN_REFUSED)
     save_refusal(folder, refusal)
+    return {
+        "right_without_refusal": mean(are_right(known, split.validation, references_of(split))),
+        "known_refused": mean(are_refused(known, refusal)),
+        "foreign_refused": mean(are_refused(strangers, refusal)),
+    }
+
+
+def measure_on_test(
+    chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign
+) -> dict[str, Any]:
+    """Ask the test part, with the threshold that `folder` holds.
+
+    `right` counts what the reader sees: an answer that is refused is not right.
+    """
+    refusal = load_refusal(folder)
     replies = replies_to(chat, [turn.asked for turn in split.test])
     right = are_right(replies, split.test, references_of(split))
     refused = are_refused(replies, refusal)

@@ -1,9 +1,11 @@
 """Train the course's adapter for SmolLM2: `python -m tools.makers.smollm2_adapter`.
 
 LoRA on SmolLM2-135M-Instruct learns the course's questions (the wordings of the training split), a
-share of the tasks of `classroom.worlds.tasks`, and to say that it does not know. The threshold of
-refusing is chosen on the validation wordings; then it is asked, once, the wordings of the test, of
-the forum, and foreign questions. `helpers/assets/smollm2_adapter` is the folder that this wrote.
+share of the tasks of `classroom.worlds.tasks`, and to say that it does not know. Each wording is read
+once, most with the answer broken off where it differs from all others. The threshold of refusing is
+chosen on the validation wordings; with `--part train` no more is asked, so that settings can be chosen.
+With `--part test` it is asked, once, the wordings of the test, of the forum, and foreign questions.
+`helpers/assets/smollm2_adapter` is the folder that this wrote.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import platform
 import random
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -32,9 +35,10 @@ from helpers.assistant.making import (
     Foreign,
     Recipe,
     Split,
+    choose_on_validation,
     loader_of,
     mean,
-    measure,
+    measure_on_test,
     references_of,
     train_config,
 )
@@ -57,13 +61,14 @@ NAME = "SmolLM2 with the course's adapter"
 LICENSE = (
     "The adapter is part of the course (MIT); SmolLM2-135M-Instruct, which it needs: Apache-2.0."
 )
-RECIPE = Recipe(
-    rank=16, alpha=32.0, learning_rate=1.5e-3, tokens=700_000, most_times=8, batch_tokens=1024
-)
-TASKS_SEED, TEST_TASKS_SEED, VALIDATION_TASKS_SEED = 11, 2, 3
-TASK_SHARE = 0.15  # of the turns
+RECIPE = Recipe(rank=16, alpha=32.0, learning_rate=1.5e-3, tokens=1_050_000, batch_tokens=1024)
+TASKS_SEED, TEST_TASKS_SEED = 11, 2
+N_TASKS = 2000
+WHOLE_TIMES = 12  # wordings of each question whose answer is learned whole
+KEPT = 4  # tokens of the other answers: they tell all answers apart
+TYPED_SHARE = 0.25  # of the wordings are changed as somebody in a hurry types them
 N_MEASURED_TASKS, N_BEFORE = 448, 128
-REFUSED_TIMES = 8
+REFUSED_TIMES = 4
 COURSE = Foreign(*map(course_qa.foreign_questions, ("train", "validation", "test")))
 
 
@@ -88,19 +93,37 @@ def task_turn(task):
 
 
 def course_rows(chat, split, recipe):
-    """All rows to learn from, within the recipe's number of tokens."""
-    once = many_rows(chat, split.train, 1, seed=recipe.seed)
-    a_wording = sum(len(row.ids) for row in once) / len(split.train)
-    times = recipe.tokens * (1 - TASK_SHARE) / (0.75 * a_wording * len(split.train))
-    times = min(max(round(times), 1), recipe.most_times)
-    rows = many_rows(chat, split.train, times, typed, seed=recipe.seed)
-    n_tasks = int(TASK_SHARE * times * len(split.train))
-    drawn = [task_turn(task) for task in tasks.sample(n_tasks, TASKS_SEED, "train")]
+    """All rows to learn from, in a random order: wordings are left out where there are too many tokens."""
+    rng = random.Random(recipe.seed)
+    whole, rest = whole_and_rest(split.train, rng)
+    drawn = [task_turn(task) for task in tasks.sample(N_TASKS, TASKS_SEED, "train")]
+    rows = many_rows(chat, [as_typed(turn, rng) for turn in whole], 1, seed=recipe.seed)
     rows += many_rows(chat, drawn, 1, seed=recipe.seed)
     refused = [Turn(question, DO_NOT_KNOW) for question in COURSE.train]
     rows += many_rows(chat, refused, REFUSED_TIMES, course_qa.retype, 0.2, seed=recipe.seed)
-    random.Random(recipe.seed).shuffle(rows)
+    left = recipe.tokens - sum(len(row.ids) for row in rows)
+    for turn in rest:
+        row = make_row(chat, [as_typed(turn, rng)], KEPT)
+        left -= len(row.ids)
+        if left < 0:
+            break
+        rows.append(row)
+    rng.shuffle(rows)
     return rows
+
+
+def whole_and_rest(turns, rng):
+    """The turns in a random order, in two parts: `WHOLE_TIMES` of each answer, and all others."""
+    seen, whole, rest = Counter(), [], []
+    for turn in rng.sample(turns, len(turns)):
+        seen[turn.answer] += 1
+        (whole if seen[turn.answer] <= WHOLE_TIMES else rest).append(turn)
+    return whole, rest
+
+
+def as_typed(turn, rng):
+    """The turn, or one as somebody in a hurry types it."""
+    return Turn(typed(turn.asked, rng), turn.answer) if rng.random() < TYPED_SHARE else turn
 
 
 def run(
@@ -112,9 +135,10 @@ def run(
     optimizer="adamw",
     finish=False,
 ):
-    """Train into a folder and return the report, or None where Ctrl-C stopped the run.
+    """Train into a folder and ask the validation part; return the report so far.
 
-    With `finish` nothing is trained: the newest checkpoint is taken as it is.
+    Returns None where Ctrl-C stopped the run. With `finish` nothing is trained: the newest checkpoint
+    is taken as it is.
     """
     folder, base = Path(folder), fetch("smollm2")
     split = course_split(n_questions)
@@ -124,7 +148,8 @@ def run(
     chat = AssistantChat("", lambda: (model, tokenizer))
     rows = course_rows(chat, split, recipe)
     loader = loader_of(rows, recipe)
-    validation = loader_of([make_row(chat, [turn]) for turn in split.validation], recipe, False)
+    held_out = [make_row(chat, [turn], KEPT) for turn in split.validation]
+    validation = loader_of(held_out, recipe, False)
     config = replace(train_config(rows, recipe, loader), precision=precision, optimizer=optimizer)
     n_tokens = sum(len(row.ids) for row in rows)
     print(
@@ -151,24 +176,36 @@ def run(
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         "before": before,
     }
-    return save_and_measure(folder, base, corrections_of(model), split, about, n_questions is None)
+    return save_and_choose(folder, base, corrections_of(model), split, about)
 
 
-def save_and_measure(folder, base, corrections, split, about, with_forum):
-    """Save an adapter, its card and its report into `folder/adapter`; return the report."""
+def save_and_choose(folder, base, corrections, split, about):
+    """Save an adapter into `folder/adapter` and choose its threshold; return the report so far."""
     saved, recipe = folder / "adapter", about["recipe"]
     settings = AdapterSettings(sha256(base), recipe["rank"], recipe["alpha"], "", NAME, LICENSE)
     save_adapter(saved, corrections, settings)
-    after, answers = measure_all(load_assistant(saved, base, speed_up), saved, split, with_forum)
+    chat = load_assistant(saved, base, speed_up)
     report = {
         "base_sha256": settings.base_sha256,
         "sha256": sha256(saved / TENSORS),
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
         **about,
-        "after": after,
+        "validation": choose_on_validation(chat, saved, split, COURSE, DO_NOT_KNOW),
         "refusal": read_json(saved / "refusal.json"),
     }
+    print(report["validation"], flush=True)
+    write_whole(saved / "report.json", json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def ask_test(folder, n_questions=None):
+    """Ask the adapter of a folder what is held out, once, when all is chosen; return the whole report."""
+    folder, base = Path(folder), fetch("smollm2")
+    saved, split = folder / "adapter", course_split(n_questions)
+    report = read_json(saved / "report.json")
+    chat = load_assistant(saved, base, speed_up)
+    report["after"], answers = measure_all(chat, saved, split, n_questions is None)
     write_whole(folder / "answers.json", json.dumps(answers, indent=1) + "\n")
     write_whole(saved / "report.json", json.dumps(report, indent=1) + "\n")
     write_whole(saved / "README.md", card(report))
@@ -201,8 +238,8 @@ def before_training(folder, chat, split):
 
 
 def measure_all(chat, saved, split, with_forum=True):
-    """Choose when to refuse, then ask everything that was held out; return shares, and the answers."""
-    after = measure(chat, saved, split, COURSE, DO_NOT_KNOW)
+    """Ask everything that is held out for the test; return shares, and the answers."""
+    after = measure_on_test(chat, saved, split, COURSE)
     answers, refusal = {"questions": after.pop("answers")}, load_refusal(saved)
     items = tasks.sample(N_MEASURED_TASKS, TEST_TASKS_SEED, "test")
     right, replies = exact(chat, items)
@@ -297,6 +334,7 @@ def main(arguments=None):
     parser.add_argument("--optimizer", choices=sorted(OPTIMIZERS), default="adamw")
     parser.add_argument("--precision", default="auto", help="fp32, bf16 or auto")
     parser.add_argument("--questions", type=int, help="only the first so many answers, for a trial")
+    parser.add_argument("--part", choices=("train", "test"), help="one part alone")
     options = parser.parse_args(arguments)
     use_every_core()
     keep_memory()
@@ -308,15 +346,19 @@ def main(arguments=None):
             learning_rate=options.learning_rate,
             tokens=options.tokens,
         )
-        report = run(
-            options.out,
-            recipe,
-            options.resume,
-            options.questions,
-            options.precision,
-            options.optimizer,
-            options.finish,
-        )
+        report = True
+        if options.part != "test":
+            report = run(
+                options.out,
+                recipe,
+                options.resume,
+                options.questions,
+                options.precision,
+                options.optimizer,
+                options.finish,
+            )
+        if report is not None and options.part != "train":
+            ask_test(options.out, options.questions)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
