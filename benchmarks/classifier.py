@@ -95,8 +95,7 @@ def training(task, size, seed):
     """The labeled texts of one run: texts and class numbers."""
     if task == "sms":
         return numbered(split(balance(load_sms(), seed))[0][:size])
-    world, positive = (debts, "she") if task == "debts" else (inbox, "spam")
-    return numbered([(x.label, x.text) for x in world.sample(size, 100 + seed)], positive)
+    return drawn(task, size, 100 + seed)
 
 
 def held_out(task, seed, part):
@@ -104,8 +103,14 @@ def held_out(task, seed, part):
     n = TASKS[task][0]
     if task == "sms":
         return numbered(split(balance(load_sms(), seed))[1 if part == "validation" else 2][:n])
-    world, positive = (debts, "she") if task == "debts" else (inbox, "spam")
-    return numbered([(x.label, x.text) for x in world.sample(n, 1, part)], positive)
+    return drawn(task, n, 1 + seed if task == "debts" else 1, part)
+
+
+def drawn(task, n, seed, part="train"):
+    """Texts of a world and class numbers; before a debt stands a space, so that every name is one token."""
+    if task == "debts":
+        return numbered([(x.label, f" {x.text}") for x in debts.sample(n, seed, part)], "she")
+    return numbered([(x.label, x.text) for x in inbox.sample(n, seed, part)], "spam")
 
 
 def by_counting(name, given, wanted):
@@ -157,8 +162,22 @@ def minilm():
     return load_minilm().vectors
 
 
+def minilm_at_random():
+    """MiniLM's shape and tokenizer with weights drawn at random: what its training is held against."""
+    sentences = load_minilm()
+    torch.manual_seed(0)
+    for weight in sentences.encoder.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.02)
+    return sentences.vectors
+
+
 # By name: makes a function from texts to vectors.
-READERS = {"MiniLM, head alone": minilm, "SmolLM2, head alone": smollm2}
+READERS = {
+    "MiniLM, head alone": minilm,
+    "MiniLM at random, head alone": minilm_at_random,
+    "SmolLM2, head alone": smollm2,
+}
 
 
 def settings():

@@ -10,6 +10,7 @@ stopped goes on.
 """
 
 import json
+import random
 import statistics
 import sys
 import time
@@ -40,6 +41,7 @@ SHOTS = (0, 1, 4)
 RUNS = {
     ("reverse", "masked"): SIZES,
     ("known", "masked"): SIZES,
+    ("reverse", f"{LONG} steps"): (30, 300),
     ("letters", "masked"): (30, 300),
     ("reverse", "prompts scored too"): (30, 100, 300),
     ("reverse", "LoRA"): (300,),
@@ -126,6 +128,12 @@ def kept(model, tokenizer, known):
     }
 
 
+def reworded(learned, seed):
+    """Words of the training in wordings of the test, so that only the words differ from its tasks."""
+    rng, wordings = random.Random(seed), new_tasks.HELD_OUT_WORDINGS["letters"]
+    return [task._replace(instruction=rng.choice(wordings)) for task in learned]
+
+
 def one_run(kind, variant, n, seed, part="test"):
     """Fine-tune once; return accuracies on held-out tasks, and what was forgotten where asked."""
     began = time.process_time()
@@ -133,7 +141,7 @@ def one_run(kind, variant, n, seed, part="test"):
     found = {"kind": kind, "variant": variant, "n": n, "seed": seed}
     found["right"] = in_chat(model, tokenizer, draw(kind, TEST_SIZE, 1, part))
     if kind == "letters":
-        found["right_in_training"] = in_chat(model, tokenizer, learned[:TEST_SIZE])
+        found["right_in_training"] = in_chat(model, tokenizer, reworded(learned[:TEST_SIZE], seed))
     if kind == "known":
         found["others"] = in_chat(model, tokenizer, draw("others", TEST_SIZE, 1, part))
     if kind == "reverse" and n == 300 and variant in ("masked", "LoRA"):
@@ -206,6 +214,7 @@ ROWS = {
     "the same, prompts scored too": ("reverse", "prompts scored too", "right"),
     "the same, LoRA": ("reverse", "LoRA", "right"),
     "the same, the model starts at random": ("reverse", "random start", "right"),
+    f"the same, {LONG} steps": ("reverse", f"{LONG} steps", "right"),
     "the same, at random but for heads set by hand to copy": ("reverse", "copying start", "right"),
     f"the same, at random, {LONG} steps": ("reverse", f"random start, {LONG} steps", "right"),
     f"the same, heads set by hand, {LONG} steps": (

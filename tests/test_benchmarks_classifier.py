@@ -59,7 +59,7 @@ def test_an_advantage_in_standard_errors_by_hand():
 
 FEW, BOOK = [50, 150, 500], [50, 150, 500, 1045]
 HEADS = ("pretrained, head alone", "random start, head alone")
-REAL = ("MiniLM, head alone", "SmolLM2, head alone")
+REAL = ("MiniLM, head alone", "MiniLM at random, head alone", "SmolLM2, head alone")
 LORA = ("pretrained, LoRA", "random start, LoRA")
 SHOWN = {  # in notebook 08: of each task the variants, and the numbers of labels
     "debts": ((*classifier.N_GRAMS, *HEADS, *REAL, *LORA, "pretrained", "random start"), FEW),

@@ -445,6 +445,9 @@ def check_lora_linear(trial):
         name="what requires a gradient in the layer",
     )
     x = torch.randn(4, 5)
+    trial.that(
+        getattr(layer, "scale", None) == 3.0, "keep alpha / rank as self.scale; merged needs it"
+    )
     trial.that(not layer.up.any(), "up must begin with zeros: then nothing changes at the start")
     trial.that(
         layer.down.std() > 0, "down must begin with random numbers: from two zeros nothing learns"
