@@ -452,6 +452,11 @@ def check_lora_linear(trial):
     trial.that(
         layer.down.std() > 0, "down must begin with random numbers: from two zeros nothing learns"
     )
+    wide = _lora(trial, nn.Linear(400, 3))
+    trial.that(
+        wide.down.std() * 400**0.5 < 3,
+        "down begins too large: divide the random numbers by the root of the layer's inputs",
+    )
     with torch.no_grad():
         layer.up.normal_()
         plain, down, up = linear(x), layer.down, layer.up

@@ -188,37 +188,45 @@ def make_assistant(
     split = split_wordings(questions, recipe.seed)
     model, tokenizer = load_chatml(base)
     before = _before(folder, AssistantChat("", lambda: (model, tokenizer), SYSTEM), split, resume)
+    around = Run(folder / "run", resume, progress=progress)
     chat = AssistantChat("", lambda: (model, tokenizer))
     rows = training_rows(chat, split, foreign.train, says, recipe)
+    learned = _learn(chat, split, rows, recipe, precision, around)
+    if learned is None:
+        return None
+    settings = AdapterSettings(sha256(base), recipe.rank, recipe.alpha, "", name, license)
+    save_adapter(folder, corrections_of(model), settings)
+    report = {
+        "questions": len(questions),
+        "learned_wordings": len(split.train),
+        "held_out_by_rule": split.by_rule,
+        **learned,
+        "recipe": asdict(recipe),
+        "before": before,
+        "after": measure(load_assistant(folder, base, speed_up), folder, split, foreign, says),
+    }
+    write_whole(folder / REPORT, json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def _learn(chat, split, rows, recipe, precision, around):
+    """Train LoRA for the model of a chat in place; return what it took, None where it was stopped."""
+    model = chat.load()[0]
     loader = loader_of(rows, recipe)
     validation = loader_of([make_row(chat, [turn]) for turn in split.validation], recipe, False)
     adapted = with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed)
     speed_up(model)
     config = replace(train_config(rows, recipe, loader), precision=precision)
     start = time.perf_counter()
-    history = fit_adapter(
-        adapted, loader, validation, config, Run(folder / "run", resume, progress=progress)
-    )
+    history = fit_adapter(adapted, loader, validation, config, around)
     if history.interrupted:
         return None
-    seconds = time.perf_counter() - start
-    settings = AdapterSettings(sha256(base), recipe.rank, recipe.alpha, "", name, license)
-    save_adapter(folder, corrections_of(model), settings)
-    after = measure(load_assistant(folder, base, speed_up), folder, split, foreign, says)
-    report = {
-        "questions": len(questions),
-        "learned_wordings": len(split.train),
-        "held_out_by_rule": split.by_rule,
+    return {
         "steps": config.steps,
         "tokens": sum(len(row.ids) for row in rows),
-        "minutes": round(seconds / 60, 1),
+        "minutes": round((time.perf_counter() - start) / 60, 1),
         "validation_losses": history.validation_losses,
-        "recipe": asdict(recipe),
-        "before": before,
-        "after": after,
     }
-    write_whole(folder / REPORT, json.dumps(report, indent=1) + "\n")
-    return report
 
 
 def measure(
