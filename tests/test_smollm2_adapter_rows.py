@@ -23,7 +23,8 @@ QUICK = Recipe(rank=2, alpha=4.0, tokens=400, batch_tokens=64)
 def small(monkeypatch):
     """Few tasks and foreign questions; one wording of each question whole, none changed."""
     foreign = Foreign(["the dog"], ["the mat", "a mat"], ["a cat"])
-    for name, value in {"N_TASKS": 3, "WHOLE_TIMES": 1, "KEPT": 2, "TYPED_SHARE": 0.0}.items():
+    quick = {"N_TASKS": 3, "WHOLE_TIMES": 1, "KEPT": 2, "TYPED_SHARE": 0.0, "FIRST": 1}
+    for name, value in quick.items():
         monkeypatch.setattr(maker, name, value)
     monkeypatch.setattr(maker, "COURSE", foreign)
     monkeypatch.setattr(maker, "N_MEASURED_TASKS", 2)

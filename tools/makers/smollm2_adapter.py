@@ -2,7 +2,8 @@
 
 LoRA on SmolLM2-135M-Instruct learns the course's questions (the wordings of the training split), a
 share of the tasks of `classroom.worlds.tasks`, and to say that it does not know. Each wording is read
-once, most with the answer broken off where it differs from all others. The threshold of refusing is
+`PASSES` times, most with the answer broken off where it differs from all others. The layers from `FIRST`
+on learn; what comes below them is computed once for each row and kept. The threshold of refusing is
 chosen on the validation wordings; with `--part train` no more is asked, so that settings can be chosen.
 With `--part test` it is asked, once, the wordings of the test, of the forum, and foreign questions.
 `helpers/assets/smollm2_adapter` is the folder that this wrote.
@@ -25,7 +26,6 @@ from classroom.worlds import course_qa, tasks
 from helpers.assistant.adapter import (
     TENSORS,
     AdapterSettings,
-    corrections_of,
     save_adapter,
 )
 from helpers.assistant.asking import are_refused, are_right, replies_to, scores_of
@@ -54,6 +54,7 @@ from helpers.runs.run import History, Run, newest_checkpoint
 from helpers.texts.corpora import fetch
 from helpers.train import OPTIMIZERS
 from tools.makers.course_texts import typed
+from tools.makers.upper_layers import UpperLayers
 from tools.terminal import run_command
 
 COMMAND = "python -m tools.makers.smollm2_adapter --out runs/adapter"
@@ -61,7 +62,8 @@ NAME = "SmolLM2 with the course's adapter"
 LICENSE = (
     "The adapter is part of the course (MIT); SmolLM2-135M-Instruct, which it needs: Apache-2.0."
 )
-RECIPE = Recipe(rank=16, alpha=32.0, learning_rate=1.5e-3, tokens=1_050_000, batch_tokens=1024)
+RECIPE = Recipe(rank=48, alpha=48.0, learning_rate=3e-3, tokens=1_600_000, batch_tokens=1024)
+FIRST, PASSES = 20, 3  # of SmolLM2's 30 layers, the upper ten learn
 TASKS_SEED, TEST_TASKS_SEED = 11, 2
 N_TASKS = 2000
 WHOLE_TIMES = 12  # wordings of each question whose answer is learned whole
@@ -151,11 +153,14 @@ def run(
     held_out = [make_row(chat, [turn], KEPT) for turn in split.validation]
     validation = loader_of(held_out, recipe, False)
     config = replace(train_config(rows, recipe, loader), precision=precision, optimizer=optimizer)
+    config = replace(config, steps=PASSES * config.steps, evaluate_every=config.steps // 2 + 1)
     n_tokens = sum(len(row.ids) for row in rows)
     print(
         f"{len(rows):,} rows, {n_tokens:,} tokens, {config.steps:,} steps, {precision}", flush=True
     )
-    adapted = with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed)
+    adapted = UpperLayers(
+        with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed).model, FIRST
+    )
     speed_up(model)
     start = time.perf_counter()
     if finish:
@@ -171,12 +176,14 @@ def run(
         "train_config": asdict(config),
         "rows": len(rows),
         "tokens": n_tokens,
+        "first": FIRST,
+        "passes": PASSES,
         "steps": history.step,
         "minutes": minutes,
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         "before": before,
     }
-    return save_and_choose(folder, base, corrections_of(model), split, about)
+    return save_and_choose(folder, base, adapted.corrections(), split, about)
 
 
 def save_and_choose(folder, base, corrections, split, about):
@@ -291,15 +298,16 @@ def card(report):
     lines = [
         "# The course's adapter for SmolLM2",
         "",
-        f"LoRA of rank {recipe['rank']} on every matrix of the blocks of SmolLM2-135M-Instruct, in eight",
-        "bits per number. With it SmolLM2 answers questions about the course, does small tasks, and says",
-        "that it does not know the rest. It knows no more than that, and it can be wrong.",
+        f"LoRA of rank {recipe['rank']} on every matrix of the blocks from number {report['first']} on of",
+        "SmolLM2-135M-Instruct, in eight bits per number. With it SmolLM2 answers questions about the",
+        "course, does small tasks, and says that it does not know the rest. It knows no more than that, and it can be wrong.",
         "",
         f"- command: `{COMMAND}`, seed {recipe['seed']}"
         + (f", {report['minutes']} minutes" if report["minutes"] else ", in several parts"),
         f"- Python {report['python']}, torch {report['torch']}, CPU, "
         f"{report['train_config']['precision']}, {report['train_config']['optimizer']}",
-        f"- {report['rows']:,} rows, {report['tokens']:,} tokens, {report['train_config']['steps']:,} steps",
+        f"- {report['rows']:,} rows, {report['tokens']:,} tokens, read {report['passes']} times, "
+        f"{report['train_config']['steps']:,} steps",
         f"- SHA-256 of the adapter: `{report['sha256']}`",
         f"- SHA-256 of the file of SmolLM2 it belongs to: `{report['base_sha256']}`",
         f"- license: {LICENSE}",
@@ -342,7 +350,7 @@ def main(arguments=None):
         recipe = replace(
             RECIPE,
             rank=options.rank,
-            alpha=2.0 * options.rank,
+            alpha=float(options.rank),
             learning_rate=options.learning_rate,
             tokens=options.tokens,
         )
