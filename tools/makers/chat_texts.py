@@ -22,7 +22,7 @@ from tools.makers.course_texts import as_learned, draw_tasks, typed
 N_TASKS, SEED = 80_000, 1
 TASKS_OF_SUMS = 0.25  # of the tasks, so many are sums beyond those of the grammar
 KEPT = 5
-BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 12, 2, 24
+BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 8, 1, 24
 SPLICED_SHARE, TYPED_SHARE = 0.5, 0.5
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
 CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
@@ -32,8 +32,8 @@ BATCH_TOKENS, ROUND_TO = 3072, 8
 def conversations(n_tasks=N_TASKS, whole_times=WHOLE_TIMES, seed=SEED):
     """What is learned whole: single turns, and some conversations of two to six.
 
-    Every training wording of every question comes `whole_times` times, beside `n_tasks` tasks. To
-    foreign questions the answer is that it does not know.
+    Training wordings come `whole_times` times on average, every question equally often, beside `n_tasks`
+    tasks. To foreign questions the answer is that it does not know.
     """
     rng = random.Random(seed)
     turns = [*_asked(whole_times, FOREIGN_TIMES, rng)]
@@ -49,7 +49,7 @@ def conversations(n_tasks=N_TASKS, whole_times=WHOLE_TIMES, seed=SEED):
 
 
 def broken_off(times=BROKEN_OFF_TIMES, seed=SEED + 1):
-    """The turns whose answers are broken off: every training wording `times` times."""
+    """The turns whose answers are broken off: training wordings `times` times on average."""
     return list(_asked(times, FOREIGN_TIMES if times else 0, random.Random(seed)))
 
 
@@ -124,15 +124,31 @@ def as_turn(instruction, output, input=""):
 
 
 def _asked(times, foreign_times, rng):
-    """Turns of all training wordings, changed anew each time, and of the foreign questions."""
-    known, by_answer = questions("train"), {}
-    for wording, answer in known:
+    """Turns of the training wordings, changed anew each time, and of the foreign questions."""
+    by_answer = {}
+    for wording, answer in questions("train"):
         by_answer.setdefault(answer, []).append(wording)
     foreign = [(question, DO_NOT_KNOW) for question in foreign_questions("train")]
-    for wording, answer in known * times + foreign * foreign_times:
+    for wording, answer in evenly(by_answer, times, rng) + foreign * foreign_times:
         changed = wording
         if answer in by_answer and rng.random() < SPLICED_SHARE:
             changed = as_learned(wording, spliced(wording, rng.choice(by_answer[answer]), rng))
         if rng.random() < TYPED_SHARE:
             changed = typed(changed, rng)
         yield as_turn(cut_words(changed, rng), answer)
+
+
+def evenly(by_answer, times, rng):
+    """Pairs (wording, answer), `times` for each wording on average and as many for each answer.
+
+    An answer with fewer wordings would otherwise be given less often, also to questions of its own.
+
+    >>> evenly({"yes": ["a", "b", "c"], "no": ["d"]}, 1, random.Random(0))
+    [('b', 'yes'), ('c', 'yes'), ('d', 'no'), ('d', 'no')]
+    """
+    share = times * sum(map(len, by_answer.values())) // max(1, len(by_answer))
+    pairs = []
+    for answer, known in by_answer.items():
+        rounds, rest = divmod(share, len(known))
+        pairs += ((wording, answer) for wording in known * rounds + rng.sample(known, rest))
+    return pairs
