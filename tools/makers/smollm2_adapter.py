@@ -62,7 +62,7 @@ NAME = "SmolLM2 with the course's adapter"
 LICENSE = (
     "The adapter is part of the course (MIT); SmolLM2-135M-Instruct, which it needs: Apache-2.0."
 )
-RECIPE = Recipe(rank=48, alpha=48.0, learning_rate=3e-3, tokens=1_600_000, batch_tokens=1024)
+RECIPE = Recipe(rank=32, alpha=32.0, learning_rate=4e-3, tokens=1_450_000, batch_tokens=1024)
 FIRST, PASSES = 20, 3  # of SmolLM2's 30 layers, the upper ten learn
 TASKS_SEED, TEST_TASKS_SEED = 11, 2
 N_TASKS = 2000
