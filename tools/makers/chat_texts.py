@@ -19,7 +19,7 @@ from helpers.tokenizer import end_of_text_id
 from tools.makers.course_rows import cut_words, encode_pieces
 from tools.makers.course_texts import as_learned, draw_tasks, typed
 
-N_TASKS, SEED = 80_000, 1
+N_TASKS, SEED = 160_000, 1
 TASKS_OF_SUMS = 0.25  # of the tasks, so many are sums beyond those of the grammar
 KEPT = 5
 BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 8, 1, 24
