@@ -22,7 +22,7 @@ from tools.makers.course_texts import as_learned, draw_tasks, typed
 N_TASKS, SEED = 160_000, 1
 TASKS_OF_SUMS = 0.25  # of the tasks, so many are sums beyond those of the grammar
 KEPT = 5
-BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 8, 1, 24
+BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 8, 1, 3
 SPLICED_SHARE, TYPED_SHARE = 0.5, 0.5
 # Long ones too: a place in the context at which nothing was learned is a place to get lost.
 CONVERSATION_SHARE, CONVERSATION_LENGTHS = 0.4, (2, 3, 4, 5, 6)
