@@ -1,13 +1,14 @@
 """What a learner does with each widget, and what the page has to show then; one function each."""
 
 import re
+import time
 
 from classroom.study.flash_cards import load_cards
 from classroom.study.question_generator import make_set
 from classroom.study.quiz_bank import load_quiz
 from helpers.eliza import Eliza
 from tests.browser import explorers
-from tests.browser.pages import expect, plain, press, turn
+from tests.browser.pages import ANSWER_SECONDS, expect, plain, press, turn
 
 LONG = 120_000  # milliseconds: a model answers, or trains
 
@@ -17,10 +18,9 @@ def use_quiz(quiz):
     bank = {plain(question.question): question for question in load_quiz()}
     for number, answer_right in enumerate((True, False)):
         asked = bank[plain(quiz.locator("b").first.inner_text())]
-        choices = [
-            plain(text) for text in quiz.locator(".widget-hbox .widget-html").all_inner_texts()
-        ]
-        assert sorted(choices) == sorted(map(plain, (asked.answer, *asked.wrong)))
+        wanted = sorted(map(plain, (asked.answer, *asked.wrong)))
+        choices = _choices(quiz, wanted)
+        assert sorted(choices) == wanted
         picked = asked.answer if answer_right else asked.wrong[0]
         press(quiz.get_by_role("button", name="ABCD"[choices.index(plain(picked))], exact=True))
         said = (
@@ -37,6 +37,17 @@ def use_quiz(quiz):
         if answer_right:
             press(quiz.get_by_role("button", name="Next question"), "Space")
             expect(quiz.locator(".widget-html").first).to_contain_text("Question 2 of")
+
+
+def _choices(quiz, wanted):
+    """The texts of the choices, in their order; they reach the page after the question does."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        texts = quiz.locator(".widget-hbox .widget-html").all_inner_texts()
+        choices = [plain(text) for text in texts]
+        if sorted(choices) == wanted or time.monotonic() > until:
+            return choices
+        quiz.page.wait_for_timeout(100)
 
 
 def use_cards(window):
