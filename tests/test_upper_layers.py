@@ -55,7 +55,14 @@ def test_only_the_upper_layers_learn():
     assert all(parameter.grad is not None for parameter in named.values())
     assert {name.split(".")[1] for name in adapted.corrections()} == {"1", "2"}
     layers = sum(isinstance(part, LoRALinear) for part in adapted.model.modules())
-    assert len(adapted.corrections()) == layers * 2 // 3
+    assert len(adapted.corrections()) == layers == 2 * 7
+
+
+def test_what_has_learned_is_not_taken_off():
+    model = adapted_model(0).model
+    torch.nn.init.ones_(model.blocks[0].attention.query.up)
+    with pytest.raises(ValueError, match="has learned already"):
+        UpperLayers(model, 1)
 
 
 @pytest.mark.parametrize("first", [-1, 3])

@@ -3,7 +3,7 @@
 from torch import nn
 
 from helpers.attention import MultiHeadAttention
-from helpers.fast.attention import FastAttention
+from helpers.fast.attention import FastAttention, FastGroupedQueryAttention, FastSwiGLU
 from helpers.fast.compiled.one_token import check_writing, compile_writing
 from helpers.fast.four_bits import quantize_int4
 from helpers.fast.llama import merge_products
@@ -12,11 +12,14 @@ from helpers.fast.packing import pack_weights
 from helpers.fast.products import FastLinear
 from helpers.fast.quantize import quantize_int8
 from helpers.fast.swap import replace_linear
+from helpers.llama.model import GroupedQueryAttention, SwiGLU
 from helpers.lora import LoRALinear
 
 FASTER = {
     nn.Linear: FastLinear,
     MultiHeadAttention: FastAttention,
+    GroupedQueryAttention: FastGroupedQueryAttention,
+    SwiGLU: FastSwiGLU,
     LoRALinear: FastLoRALinear,
 }
 

@@ -62,7 +62,7 @@ NAME = "SmolLM2 with the course's adapter"
 LICENSE = (
     "The adapter is part of the course (MIT); SmolLM2-135M-Instruct, which it needs: Apache-2.0."
 )
-RECIPE = Recipe(rank=32, alpha=32.0, learning_rate=4e-3, tokens=1_450_000, batch_tokens=1024)
+RECIPE = Recipe(rank=32, alpha=32.0, learning_rate=4e-3, tokens=2_400_000, batch_tokens=1024)
 FIRST, PASSES = 20, 3  # of SmolLM2's 30 layers, the upper ten learn
 TASKS_SEED, TEST_TASKS_SEED = 11, 2
 N_TASKS = 2000
@@ -70,7 +70,7 @@ WHOLE_TIMES = 12  # wordings of each question whose answer is learned whole
 KEPT = 4  # tokens of the other answers: they tell all answers apart
 TYPED_SHARE = 0.25  # of the wordings are changed as somebody in a hurry types them
 N_MEASURED_TASKS, N_BEFORE = 448, 128
-REFUSED_TIMES = 4
+REFUSED_TIMES = 2
 COURSE = Foreign(*map(course_qa.foreign_questions, ("train", "validation", "test")))
 
 

@@ -13,13 +13,15 @@ import torch
 
 from helpers.assistant.adapter import Correction, corrections_of
 from helpers.assistant.learning import Adapted
+from helpers.lora import LoRALinear
 
 
 class UpperLayers(Adapted):
     """A Llama with LoRA of which the blocks from number `first` on learn; what is below is kept.
 
-    Rows are told apart by their token ids up to the padding of `end_id`. Raises ValueError for a
-    `first` that leaves no block to learn.
+    LoRA that has not learned yet is taken off below. Rows are told apart by their token ids up to the
+    padding of `end_id`. Raises ValueError for a `first` that leaves no block to learn, and for blocks
+    below it whose LoRA has learned.
     """
 
     def __init__(self, model: Any, first: int, end_id: int = 0) -> None:
@@ -29,13 +31,11 @@ class UpperLayers(Adapted):
         self.first, self.end_id = first, end_id
         self.kept: dict[tuple[int, ...], torch.Tensor] = {}
         for block in model.blocks[:first]:
-            block.requires_grad_(False)
+            self._without_lora(block)
 
     def corrections(self) -> dict[str, Correction]:
         """The corrections of the layers that learn, by their names in the model."""
-        below = tuple(f"blocks.{number}." for number in range(self.first))
-        found = corrections_of(self.model)
-        return {name: parts for name, parts in found.items() if not name.startswith(below)}
+        return corrections_of(self.model)
 
     def hidden_states(self, token_ids: torch.Tensor) -> torch.Tensor:
         """What the model knows at each token, (B, T, C); at padding it means nothing."""
@@ -43,6 +43,14 @@ class UpperLayers(Adapted):
         for layer in range(self.first, len(self.model.blocks)):
             x = self.model.blocks[layer](x, angles, None, layer)
         return self.model.final_norm(x)
+
+    def _without_lora(self, block):
+        for part in [*block.modules()]:
+            for name, layer in part.named_children():
+                if isinstance(layer, LoRALinear):
+                    if layer.up.any():
+                        raise ValueError("a block below the first that learns has learned already")
+                    setattr(part, name, layer.linear)
 
     def _below(self, token_ids):
         rows = [self._bare(row) for row in token_ids.tolist()]
