@@ -12,7 +12,7 @@ LEARNED = [
 
 
 def test_both_find_the_answer_of_a_misspelled_wording():
-    asked = [("tokns pls", "A"), ("atention", "B"), ("attention", "B"), ("token", "A")]
+    asked = [("tokns pls", "A"), ("attntion", "B"), ("attention", "B"), ("token", "A")]
     assert accuracies(LEARNED, asked) == {"nearest": 1.0, "linear": 1.0}
 
 

@@ -423,6 +423,18 @@ def _lora(trial, linear, rank=2, alpha=6):
     return layer
 
 
+def _starts_well(trial, layer):
+    trial.that(not layer.up.any(), "up must begin with zeros: then nothing changes at the start")
+    trial.that(
+        layer.down.std() > 0, "down must begin with random numbers: from two zeros nothing learns"
+    )
+    wide = _lora(trial, nn.Linear(400, 3))
+    trial.that(
+        wide.down.std() * 400**0.5 < 3,
+        "down begins too large: divide the random numbers by the root of the layer's inputs",
+    )
+
+
 @TURNS.turn(LoRALinear)
 def check_lora_linear(trial):
     torch.manual_seed(0)
@@ -448,15 +460,7 @@ def check_lora_linear(trial):
     trial.that(
         getattr(layer, "scale", None) == 3.0, "keep alpha / rank as self.scale; merged needs it"
     )
-    trial.that(not layer.up.any(), "up must begin with zeros: then nothing changes at the start")
-    trial.that(
-        layer.down.std() > 0, "down must begin with random numbers: from two zeros nothing learns"
-    )
-    wide = _lora(trial, nn.Linear(400, 3))
-    trial.that(
-        wide.down.std() * 400**0.5 < 3,
-        "down begins too large: divide the random numbers by the root of the layer's inputs",
-    )
+    _starts_well(trial, layer)
     with torch.no_grad():
         layer.up.normal_()
         plain, down, up = linear(x), layer.down, layer.up

@@ -257,9 +257,12 @@ def measure_on_test(
 ) -> dict[str, Any]:
     """Ask the test part, with the threshold that `folder` holds.
 
-    `right` counts what the reader sees: an answer that is refused is not right.
+    `right` counts what the reader sees: an answer that is refused is not right. Raises ValueError for
+    a folder without a threshold.
     """
     refusal = load_refusal(folder)
+    if refusal is None:
+        raise ValueError(f"{folder} has no threshold yet: choose it on validation data first")
     replies = replies_to(chat, [turn.asked for turn in split.test])
     right = are_right(replies, split.test, references_of(split))
     refused = are_refused(replies, refusal)
