@@ -5,7 +5,8 @@
     python3 course.py bench retrieval judge      the recorded answers, judged again
 
 The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each in
-its held-out wording of the test, as people type it. Everything is chosen on the half with even numbers and
+its held-out wording of the test, as people type it; beside that, those that were also written in the
+manner of public forums, as whole sentences. Everything is chosen on the half with even numbers and
 measured on the other half. A search is right if one of its first three passages
 
     lecture     is from the note of the question's lecture; every question, but other notes may answer too
@@ -279,6 +280,10 @@ def search():
         "words_per_passage": size,
         "weight_of_words": weight,
         "recall": shares(found),
+        "n_forum": len(asked("test", "forum")),
+        "recall_in_forum_manner": shares(
+            hits(index, encoder, "test", weight, depths=(3,), split="forum")
+        ),
         "standard_error_at_3": errors,
         "chance_at_3": by_chance(index, "test"),
         "note_misses": misses[:10],
