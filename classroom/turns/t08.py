@@ -458,7 +458,8 @@ def check_lora_linear(trial):
     )
     x = torch.randn(4, 5)
     trial.that(
-        getattr(layer, "scale", None) == 3.0, "keep alpha / rank as self.scale; merged needs it"
+        getattr(layer, "scale", None) == 3.0,
+        "keep alpha divided by the rank as self.scale; merged needs it",
     )
     _starts_well(trial, layer)
     with torch.no_grad():

@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from classroom.worlds.course_qa import questions
+from tools.terminal import run_command
 
 STEPS, RATE, DECAY = 60, 0.05, 2e-6
 LEAST = 2  # a feature of a single wording tells nothing about others
@@ -86,7 +87,7 @@ def accuracies(learned, asked, letters=True):
     }
 
 
-def main():
+def main(_=()):
     """Print what both get right of the validation wordings, by words alone and with letters."""
     for letters in (False, True):
         found = accuracies(questions("train"), questions("validation"), letters)
@@ -96,4 +97,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
