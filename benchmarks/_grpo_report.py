@@ -3,6 +3,8 @@
 import statistics
 
 from benchmarks import _record
+from helpers.chat import BASE_MODEL
+from helpers.files import sha256
 
 KS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -101,8 +103,11 @@ def sorting_table(record):
     return lines
 
 
-def distillation_table(record):
-    """What the student learned, way by way, as a Markdown table; no lines where it was not measured."""
+def distillation_table(record, here=False):
+    """What the student learned, way by way, as a Markdown table; no lines where it was not measured.
+
+    With `here`, the last row says if the teacher was another GPT than the one that is here.
+    """
     if not record["distillation"] or record["teacher"] is None:
         return []
     lines = ["| the student learns from | loss on tales | tasks right |", "|---|---|---|"]
@@ -112,8 +117,10 @@ def distillation_table(record):
             for what in ("tale_loss", "tasks")
         ]
         lines.append(f"| {way} | {' | '.join(cells)} |")
-    teacher = record["teacher"]
-    return [*lines, f"| (the teacher) | {teacher['tale_loss']:.3f} | {teacher['tasks']:.3f} |"]
+    teacher, name = record["teacher"], "the teacher"
+    if here and record.get("gpt_sha256") != sha256(BASE_MODEL / "model.safetensors"):
+        name = "the teacher, an earlier GPT of the course"
+    return [*lines, f"| ({name}) | {teacher['tale_loss']:.3f} | {teacher['tasks']:.3f} |"]
 
 
 def section(record):
@@ -147,10 +154,17 @@ def section(record):
             sorting_table(record),
         ),
         *_headed(
-            f"Distillation, {max(map(len, record['distillation'].values()), default=0)} seeds:",
+            f"Distillation, {max(map(len, record['distillation'].values()), default=0)} seeds"
+            f"{_taught_by(record)}:",
             distillation_table(record),
         ),
     ]
+
+
+def _taught_by(record):
+    """Which GPT the teacher was, where the record tells it."""
+    gpt = record.get("gpt_sha256")
+    return f"; the teacher is the GPT whose SHA-256 begins with `{gpt[:16]}`" if gpt else ""
 
 
 def _headed(heading, lines):

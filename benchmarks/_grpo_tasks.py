@@ -60,7 +60,7 @@ class Countdown:
         return self.score(problem, countdown.decode(answer))
 
     def format_example(self, rng):
-        """Tries with right arithmetic, and the target of another problem."""
+        """Tries with correct arithmetic, and the target of another problem."""
         asked, answer = countdown.format_example(rng, self.most_tries, self.compares)
         return countdown.encode(asked), countdown.encode(answer)
 
@@ -75,8 +75,9 @@ class Countdown:
 class Sorting:
     """Lists of some lengths; the held-out ones are never asked in training.
 
-    The model has no positions: which number comes next does not depend on where it was, and a model
-    that counts positions does not go on where they end.
+    The model has no position encoding: what it knows of where in a list it is comes from the causal
+    mask, and nothing ties it to the lengths of training. (With rotary positions, in a trial, the next
+    length was rarely right.)
     """
 
     end = sorting.END

@@ -84,7 +84,7 @@ class HeldOut:
 
 
 def polite(answer):
-    """Return an answer with one polite sentence behind it.
+    """Return an answer with one polite sentence appended.
 
     >>> polite("two boxes")
     'two boxes. I hope that helps.'
@@ -166,25 +166,34 @@ def accuracy(reward, tokenizer, pairs):
     return (chosen > rejected).float().mean().item()
 
 
-def judged(reward, tokenizer, pairs):
-    """Return the accuracy of a reward model: on all pairs, and by what decides between the two answers."""
+def by_what_decides(pairs):
+    """Return all pairs, those whose answers are equally right, and the others, where there are any."""
     alike = [p for p in pairs if grade(p.task, p.chosen).right == grade(p.task, p.rejected).right]
     apart = [pair for pair in pairs if pair not in alike]
     parts = {"accuracy": pairs, "by_manners": alike, "by_right": apart}
-    return {name: accuracy(reward, tokenizer, part) for name, part in parts.items() if part}
+    return {name: part for name, part in parts.items() if part}
+
+
+def judged(reward, tokenizer, pairs):
+    """Return the accuracy of a reward model: on all pairs, and by what decides between the two answers."""
+    parts = by_what_decides(pairs)
+    return {name: accuracy(reward, tokenizer, part) for name, part in parts.items()}
 
 
 def rules(pairs):
     """Return the accuracy of two judges that learn nothing and never read the question; a tie is half.
 
-    One takes the politer answer, and of two that are equally polite the shorter; one the shorter.
+    "manners" takes the politer answer, and of two that are equally polite the shorter; "shorter" the
+    shorter. "by_manners" and "by_right" are the first one's, by what decides between the two answers.
     """
-    seen = {"manners": lambda told: told[1:], "shorter": lambda told: told[2:]}
-    found = {}
-    for name, look in seen.items():
-        both = [[look(grade(p.task, told)) for told in (p.chosen, p.rejected)] for p in pairs]
-        found[name] = statistics.mean((one > two) + (one == two) / 2 for one, two in both)
-    return found
+    parts = {name: _blind(part, 1) for name, part in by_what_decides(pairs).items()}
+    return {"manners": parts.pop("accuracy"), "shorter": _blind(pairs, 2), **parts}
+
+
+def _blind(pairs, first):
+    """Return the accuracy of comparing the grades of two answers from their part `first` on."""
+    both = [[grade(p.task, told)[first:] for told in (p.chosen, p.rejected)] for p in pairs]
+    return statistics.mean((one > two) + (one == two) / 2 for one, two in both)
 
 
 def best_answers(model, tokenizer, seed, groups=GROUPS, drawn=DRAWN):

@@ -23,7 +23,7 @@ def section(record):
             + (f" ± {errors[way]['lecture']:.3f}" if k == 3 else "")
             for k in DEPTHS
         )
-        + f" | {s['recall_of_whole_sentences'][way]['lecture']['3']:.3f}"
+        + f" | {s['recall_in_forum_manner'][way]['lecture']['3']:.3f}"
         + f" | {found['note']['3']:.3f} ± {errors[way]['note']:.3f}"
         + f" | {found['passage']['3']:.3f} ± {errors[way]['passage']:.3f} |"
         for way, found in s["recall"].items()
@@ -34,7 +34,7 @@ def section(record):
         f"The questions of the course as people type them, searched in its notes in {index['passages']} passages of about "
         f"{s['words_per_passage']} words. The weight {s['weight_of_words']} of the words in the sum was "
         f"chosen on the {s['n']['validation']} questions with even numbers; the table is of the "
-        f"{s['n']['test']} others, by which nothing was chosen. Right: a passage of the note of the question's lecture "
+        f"{s['n']['test']} others, by which nothing was chosen, {s['n_forum']} of them also in the manner of forums. Right: a passage of the note of the question's lecture "
         "is among the first. That ruler is narrow, because other notes answer too: they do for "
         f"{s['answered_in_another_note']:.2f} of the questions whose answering paragraphs were marked "
         f"({s['n_marked']['test']} of this half). For these the last two columns ask more exactly: is one "
@@ -44,7 +44,7 @@ def section(record):
         "the training wordings are searched instead, and lead to the note of the question that was found; "
         "the control leaves out the wordings of the question that is asked.",
         "",
-        "| way | lecture's note, at 1 | at 3 | at 10 | at 3, whole sentences | a note that answers, at 3 "
+        "| way | lecture's note, at 1 | at 3 | at 10 | at 3, as in a forum | a note that answers, at 3 "
         "| a paragraph that answers, at 3 |",
         "|---|---|---|---|---|---|---|",
         *rows,

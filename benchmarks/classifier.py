@@ -1,17 +1,19 @@
 """When is pretraining worth it? Three tasks, every start, few and many labels, five seeds.
 
-    python3 course.py bench classifier      about an hour of one core
+    python3 course.py bench classifier      about an hour of two cores
 
 Who owes whom (`classroom.worlds.debts`): the words never decide. The inbox and the SMS Spam
 Collection: counting words goes far. The course's GPT starts pretrained or at random; SmolLM2 and
-MiniLM, where they are, give frozen vectors to a classification head. Notebook 08 draws the figures
-and repeats one run of each kind.
+MiniLM give frozen vectors to a classification head. Notebook 08 draws the figures and repeats one
+run of each kind.
 
 Each run is kept in the system's folder for temporary files as soon as it is done; a bench that was
-stopped, by hand or by `--minutes 5`, goes on from there. `--validation` measures on the validation parts, on which the
-settings below were chosen; the test parts were looked at with these settings only.
+stopped, by hand or by `--minutes 5`, goes on from there, with the same GPT and settings.
+`--validation` measures on the validation parts, on which the settings below were chosen; the test
+parts were looked at with these settings only.
 """
 
+import hashlib
 import json
 import math
 import statistics
@@ -47,22 +49,34 @@ from helpers.model import GPT
 from helpers.texts.corpora import available, fetch, load_sms
 
 NEEDED = ("sms-spam", "smollm2", "minilm")
-SEEDS, SIZES, BATCH_SIZE, WEIGHTS = range(5), (50, 150, 500), 16, "model.safetensors"
-# Of each task: how many texts are tested, the most tokens of one; then the steps of fine-tuning by
-# the number of labels.
-TASKS = {"debts": (200, 40), "sms": (299, 80), "inbox": (300, 80)}
+SEEDS, BATCH_SIZE, WEIGHTS = range(5), 16, "model.safetensors"
+# Of each task: how many texts are tested, the most tokens of one; then, by the number of labels,
+# about how many steps of fine-tuning (whole epochs are trained; 1,045 labels are the book's).
+TASKS = {"debts": (200, 40), "sms": (300, 80), "inbox": (300, 80)}
 STEPS = {
-    "debts": {50: 40, 150: 40, 500: 40},
-    "sms": {50: 40, 150: 40, 500: 40},
+    "debts": {50: 40, 150: 94, 500: 94},
+    "sms": {50: 40, 150: 40, 500: 40, 1045: 327},
     "inbox": {50: 40, 150: 40, 500: 60},
 }
-RATES = {"pretrained": 1e-3, "pretrained, LoRA": 1e-2, "random start": 1e-3}
+RATES = {
+    "pretrained": 1e-3,
+    "pretrained, LoRA": 1e-2,
+    "random start": 1e-3,
+    "random start, LoRA": 1e-2,
+}
 VARIANTS = {
-    "debts": ("pretrained, LoRA",),
+    "debts": tuple(RATES),
     "sms": ("pretrained",),
-    "inbox": ("pretrained", "random start"),
+    "inbox": ("pretrained", "pretrained, LoRA", "random start"),
 }
 ALONE = ("pretrained, head alone", "random start, head alone")  # frozen vectors, a head above
+WITH_HEADS_ALONE = ("debts", "sms")  # where frozen vectors are read, ours and the real models'
+# What learns, and the two starts to compare.
+PAIRS = {
+    "the head alone": ALONE,
+    "LoRA": ("pretrained, LoRA", "random start, LoRA"),
+    "all weights": ("pretrained", "random start"),
+}
 DECAY = 0.1  # of a head above frozen vectors
 N_GRAMS = {"naive Bayes": 1, "naive Bayes, runs of 1 to 3 words": 3}
 CODE = [
@@ -81,8 +95,7 @@ def training(task, size, seed):
     """The labeled texts of one run: texts and class numbers."""
     if task == "sms":
         return numbered(split(balance(load_sms(), seed))[0][:size])
-    world, positive = (debts, "she") if task == "debts" else (inbox, "spam")
-    return numbered([(x.label, x.text) for x in world.sample(size, 100 + seed)], positive)
+    return drawn(task, size, 100 + seed)
 
 
 def held_out(task, seed, part):
@@ -90,8 +103,14 @@ def held_out(task, seed, part):
     n = TASKS[task][0]
     if task == "sms":
         return numbered(split(balance(load_sms(), seed))[1 if part == "validation" else 2][:n])
-    world, positive = (debts, "she") if task == "debts" else (inbox, "spam")
-    return numbered([(x.label, x.text) for x in world.sample(n, 1, part)], positive)
+    return drawn(task, n, 1 + seed if task == "debts" else 1, part)
+
+
+def drawn(task, n, seed, part="train"):
+    """Texts of a world and class numbers; before a debt stands a space, so that every name is one token."""
+    if task == "debts":
+        return numbered([(x.label, f" {x.text}") for x in debts.sample(n, seed, part)], "she")
+    return numbered([(x.label, x.text) for x in inbox.sample(n, seed, part)], "spam")
 
 
 def by_counting(name, given, wanted):
@@ -143,8 +162,40 @@ def minilm():
     return load_minilm().vectors
 
 
+def minilm_at_random():
+    """MiniLM's shape and tokenizer with weights drawn at random: what its training is held against."""
+    sentences = load_minilm()
+    torch.manual_seed(0)
+    for weight in sentences.encoder.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.02)
+    return sentences.vectors
+
+
 # By name: makes a function from texts to vectors.
-READERS = {"MiniLM, head alone": minilm, "SmolLM2, head alone": smollm2}
+READERS = {
+    "MiniLM, head alone": minilm,
+    "MiniLM at random, head alone": minilm_at_random,
+    "SmolLM2, head alone": smollm2,
+}
+
+
+def settings():
+    """What the figures depend on besides the code, as the record has it."""
+    return {
+        "tasks": TASKS,
+        "steps": STEPS,
+        "rates": RATES,
+        "batch_size": BATCH_SIZE,
+        "decay": DECAY,
+    }
+
+
+def kept_in(part):
+    """The file for the runs that are done: another one for another GPT or other settings."""
+    made_with = json.dumps([sha256(BASE_MODEL / WEIGHTS), settings()])
+    name = hashlib.sha256(made_with.encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"classifier_{part}_{name}.json"
 
 
 class Results:
@@ -170,28 +221,29 @@ class Results:
         print(f"{task:<6}{name:<34}{size:>4} labels, seed {seed}: {row[-1]:.3f}", flush=True)
 
 
-def measure_task(task, results, part, readers=()):
-    """All variants of a task, the cheapest first and the largest number of labels before others."""
+def measure_task(task, results, part):
+    """All variants of a task, the cheapest first."""
     data = {
         (size, seed): (training(task, size, seed), held_out(task, seed, part))
-        for size in (500, 50, 150)
+        for size in STEPS[task]
         for seed in SEEDS
     }
     for name in N_GRAMS:
         for (size, seed), (given, wanted) in data.items():
             results.measure(task, name, size, seed, by_counting, name, given, wanted)
-    for name in ALONE if task == "debts" else ():
+    heads_alone = task in WITH_HEADS_ALONE
+    for name in ALONE if heads_alone else ():
         for seed in SEEDS:
             vectors = Vectors(partial(course_gpt, name, task, seed))
-            for size in (500, 50, 150):
+            for size in STEPS[task]:
                 results.measure(task, name, size, seed, vectors.accuracy, *data[size, seed])
-    for name in VARIANTS[task]:
-        for (size, seed), (given, wanted) in data.items():
-            results.measure(task, name, size, seed, by_tuning, name, task, given, wanted, seed)
-    for name, reader in dict(readers).items():
+    for name, reader in READERS.items() if heads_alone else ():
         vectors = Vectors(reader)
         for (size, seed), (given, wanted) in data.items():
             results.measure(task, name, size, seed, vectors.accuracy, given, wanted)
+    for name in VARIANTS[task]:
+        for (size, seed), (given, wanted) in data.items():
+            results.measure(task, name, size, seed, by_tuning, name, task, given, wanted, seed)
 
 
 class Vectors:
@@ -228,15 +280,17 @@ def advantage(one, other):
     """How far the mean of one list is above another's, and in how many standard errors."""
     gap = statistics.mean(one) - statistics.mean(other)
     error = math.hypot(standard_error(one), standard_error(other))
-    return gap, gap / error if error else math.inf
+    if not error:
+        return gap, math.copysign(math.inf, gap) if gap else 0.0
+    return gap, gap / error
 
 
 def section(record):
     """The README's section, as lines."""
     lines = [
         *_record.made_by("classifier", record),
-        f"{record['minutes']:.0f} minutes beside other programs; drawn in notebook 08. The GPT is the "
-        f"one whose SHA-256 begins with `{record['gpt_sha256'][:16]}`.",
+        f"{record['minutes']:.0f} minutes; drawn in notebook 08. The GPT is the one whose SHA-256 "
+        f"begins with `{record['gpt_sha256'][:16]}`.",
         "Accuracy on the test part, mean and standard error over five seeds.",
     ]
     for task, title in TITLES.items():
@@ -249,20 +303,21 @@ def section(record):
         for name, by_size in rows.items():
             cells = (cell(by_size[str(n)]) if str(n) in by_size else "not run" for n in sizes)
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    rows = record["accuracy"]["debts"]
-    both = [n for n in SIZES if all(str(n) in rows.get(name, {}) for name in GAP)]
-    gaps = {n: advantage(*(rows[name][str(n)] for name in GAP)) for n in both}
-    told = [
-        f"{gap:+.3f} at {n} ({errors:.1f} standard errors)" for n, (gap, errors) in gaps.items()
-    ]
-    return [
-        *lines,
-        "",
-        f"Who owes whom, pretrained minus random start, the head alone: {', '.join(told)}.",
-    ]
+    return [*lines, "", *compared_starts(record["accuracy"]["debts"])]
 
 
-GAP = ALONE
+def compared_starts(rows):
+    """How far the pretrained start is above the random one, on who owes whom: a line a pair."""
+    for what, names in PAIRS.items():
+        one, other = (rows.get(name, {}) for name in names)
+        told = []
+        for size in sorted(one.keys() & other.keys(), key=int):
+            gap, errors = advantage(one[size], other[size])
+            told.append(f"{gap:+.3f} at {size} ({errors:.1f} standard errors)")
+        if told:
+            yield f"Who owes whom, pretrained minus random start, {what}: {', '.join(told)}."
+
+
 TITLES = {
     "debts": "Who owes whom: held-out names and sentences, each test text beside its twin",
     "sms": "The SMS Spam Collection, balanced, the book's test part",
@@ -281,25 +336,17 @@ def main(arguments=()):
     part = "validation" if "--validation" in arguments else "test"
     if not all(available(name, shows="the classifiers' accuracy") for name in NEEDED):
         return 1
-    results = Results(
-        Path(tempfile.gettempdir()) / f"classifier_{part}.json", minutes_of(arguments)
-    )
+    results = Results(kept_in(part), minutes_of(arguments))
     try:
         for task in TITLES:
-            measure_task(task, results, part, READERS)
+            measure_task(task, results, part)
     except TimeoutError as error:
         print(error)
         return 1
     if part == "validation":
         return 0
     figures = {
-        "settings": {
-            "tasks": TASKS,
-            "steps": STEPS,
-            "rates": RATES,
-            "batch_size": BATCH_SIZE,
-            "decay": DECAY,
-        },
+        "settings": settings(),
         "accuracy": {task: results.of[task] for task in TITLES if task in results.of},
         "gpt_sha256": sha256(BASE_MODEL / WEIGHTS),
         "minutes": round(results.of["seconds"] / 60, 1),

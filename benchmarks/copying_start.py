@@ -142,7 +142,7 @@ def table(record):
         f"half lists; mean ± standard deviation over {len(SEEDS)} seeds. The floor of the tales is "
         f"{record['floor']:.3f} nats per token.",
         "",
-        "| first weights | step | answers copied right | tales, nats per token | recall |",
+        "| first weights | step | tokens of list answers right | tales, nats per token | recall |",
         "|---|---|---|---|---|",
     ]
     for start in STARTS:

@@ -35,6 +35,7 @@ from helpers.config import PRESETS, GPTConfig
 from helpers.device import use_every_core
 from helpers.fast import speed_up
 from helpers.fast.compiled.training import can_compile
+from helpers.fast.four_bits import FourBitLinear
 from helpers.fast.packing import can_pack
 from helpers.fast.quantize import QuantizedLinear, bits_of_x
 from helpers.generate import generate
@@ -66,6 +67,8 @@ def bytes_a_step(model):
     for module in model.modules():
         if isinstance(module, QuantizedLinear):
             total += module.numbers.nbytes + module.scales.nbytes
+        elif isinstance(module, FourBitLinear):
+            total += module.levels.nbytes + module.steps.nbytes
         elif isinstance(module, nn.Linear):
             total += module.weight.nbytes
     return total

@@ -4,7 +4,7 @@
     python3 course.py bench grpo --so-far   write what earlier calls have measured, and measure nothing
     python3 course.py bench grpo --quick    a few steps of each; nothing is written
 
-Every run begins with a model that was taught the format alone: right arithmetic and comparisons, tries
+Every run begins with a model that was taught the format alone: correct arithmetic and comparisons, tries
 in the order of a list, a target that none of them reaches. Then a program's verdict on its own answers
 is all it learns from.
 Settings were chosen on the validation problems; figures are from the test problems.
@@ -44,15 +44,12 @@ from benchmarks._grpo_loop import (
     rows,
     sampled,
 )
-from benchmarks._grpo_report import (
-    distillation_table,
-    section,
-    sorting_table,
-    table,
-)
+from benchmarks._grpo_report import distillation_table, section, sorting_table, table
 from benchmarks._grpo_tasks import Countdown, Sorting
 from classroom.worlds import countdown, sorting
+from helpers.chat import BASE_MODEL
 from helpers.checkpoint import load_weights
+from helpers.files import sha256
 from helpers.loss import IGNORED
 
 COMMAND = "python3 course.py bench grpo"
@@ -333,9 +330,11 @@ def measure(runs, seeds=SEEDS):
         recipe = replace(sizes.main if imitated else sizes.short, **change)
         return lambda seed: runs.countdown(name, seed, recipe, task, imitated)
 
+    teacher = sha256(BASE_MODEL / "model.safetensors")  # students of another one are other runs
+
     def distilled(way):
         return lambda seed: runs.row(
-            way, seed, lambda folder: _grpo_distil.distil(way, seed, *sizes.distil)
+            way, seed, lambda folder: _grpo_distil.distil(way, seed, *sizes.distil), teacher=teacher
         )
 
     found = {"main": [], "start": [], "sorting": []} | ways(first)
@@ -345,8 +344,9 @@ def measure(runs, seeds=SEEDS):
             {way: distilled(way) for way in _grpo_distil.WAYS}, seeds[:DISTILLED]
         ),
         "teacher": runs.row(
-            "teacher", 0, lambda folder: _grpo_distil.teacher_alone(sizes.distil[1])
+            "teacher", 0, lambda folder: _grpo_distil.teacher_alone(sizes.distil[1]), teacher=teacher
         ),
+        "gpt_sha256": teacher,
         "controls": controls(sizes.test), "recipes": runs.identity()["recipes"],
         "trained_lengths": TRAINED_LENGTHS,
     }  # fmt: skip

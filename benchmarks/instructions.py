@@ -1,13 +1,16 @@
 """What does fine-tuning teach? Three kinds of tasks, ten to 300 examples of each, five seeds.
 
-    python3 course.py bench instructions      about half an hour on one core
+    python3 course.py bench instructions      about an hour on one core
 
-One kind of task was read in pretraining, two were not (`classroom.worlds.new_tasks`). Notebook 09
-draws the figures of instructions.json and repeats one run. Settings were chosen on the validation
-parts; each seed is a file in runs/, so a run that was stopped goes on.
+One kind of task was read in pretraining, two were not (`classroom.worlds.new_tasks`). Controls start
+from random weights, without and with the heads set by hand to copy with which pretraining began, and
+some of them train ten times as long. Notebook 09 draws the figures of instructions.json and repeats
+one run. Settings were chosen on the validation parts; each seed is a file in runs/, so a run that was
+stopped goes on.
 """
 
 import json
+import random
 import statistics
 import sys
 import time
@@ -20,6 +23,7 @@ from classroom.worlds import new_tasks, tales, tasks
 from classroom.worlds.tale_probes import tale_loader
 from helpers.chat import BASE_MODEL
 from helpers.checkpoint import load_model
+from helpers.copying_start import start_copying
 from helpers.evaluate import answer_all, exact_match
 from helpers.files import sha256
 from helpers.instructions import Instruction, format_chat, instruction_loader
@@ -29,7 +33,7 @@ from helpers.runs.run import Run
 from helpers.train import TrainConfig, evaluate_loss, train
 
 SEEDS, SIZES, TEST_SIZE = range(5), (10, 30, 100, 300), 100
-STEPS, BATCH_SIZE, RATE, LORA_RATE = 50, 8, 1e-3, 3e-3
+STEPS, LONG, BATCH_SIZE, RATE, LORA_RATE = 50, 500, 8, 1e-3, 3e-3
 KNOWN = ("plural", "negate", "compare", "extract")
 OTHERS = tuple(kind for kind in tasks.KINDS if kind not in KNOWN)
 SHOTS = (0, 1, 4)
@@ -37,15 +41,23 @@ SHOTS = (0, 1, 4)
 RUNS = {
     ("reverse", "masked"): SIZES,
     ("known", "masked"): SIZES,
+    ("reverse", f"{LONG} steps"): (30, 300),
     ("letters", "masked"): (30, 300),
     ("reverse", "prompts scored too"): (30, 100, 300),
     ("reverse", "LoRA"): (300,),
     ("reverse", "random start"): (300,),
+    ("reverse", "copying start"): (300,),
+    ("reverse", f"random start, {LONG} steps"): (300,),
+    ("reverse", f"copying start, {LONG} steps"): (300,),
     ("known", "random start"): (300,),
+    ("letters", f"{LONG} steps"): (300,),
 }
 CODE = [
     "benchmarks/instructions.py",
-    *(f"helpers/{name}.py" for name in ("evaluate", "instructions", "lora", "model", "train")),
+    *(
+        f"helpers/{name}.py"
+        for name in ("copying_start", "evaluate", "instructions", "lora", "model", "train")
+    ),
     "classroom/worlds/new_tasks.py",
 ]
 PARTS = Path(__file__).parents[1] / "runs" / "bench_instructions"
@@ -75,14 +87,23 @@ def in_chat(model, tokenizer, items):
     return right(model, tokenizer, items, [format_chat(t.instruction, t.input) for t in items])
 
 
+def begun(variant):
+    """Return (model, tokenizer) as a variant starts with them."""
+    model, tokenizer = load_model(BASE_MODEL)
+    if variant.startswith("random start"):
+        model = GPT(model.config)
+    if variant.startswith("copying start"):
+        model = start_copying(GPT(model.config))
+    if variant == "LoRA":
+        apply_lora(model, rank=8)
+    return model, tokenizer
+
+
 def finetuned(kind, variant, n, seed):
     """Fine-tune on n examples of a kind; return (model, tokenizer, the examples)."""
     torch.manual_seed(seed)
-    model, tokenizer = load_model(BASE_MODEL)
-    if variant == "random start":
-        model = GPT(model.config)
-    if variant == "LoRA":
-        apply_lora(model, rank=8)
+    model, tokenizer = begun(variant)
+    steps = LONG if variant.endswith(f"{LONG} steps") else STEPS
     learned = draw(kind, n, 100 + seed, "train")
     turns = [Instruction(task.instruction, task.input, f" {task.output}") for task in learned]
     loader = instruction_loader(
@@ -90,8 +111,8 @@ def finetuned(kind, variant, n, seed):
         round_to=8,
     )  # fmt: skip
     config = TrainConfig(
-        steps=STEPS, batch_size=BATCH_SIZE, learning_rate=LORA_RATE if variant == "LoRA" else RATE,
-        warmup_steps=10, weight_decay=0.0, evaluate_every=STEPS, evaluate_batches=1, seed=seed,
+        steps=steps, batch_size=BATCH_SIZE, learning_rate=LORA_RATE if variant == "LoRA" else RATE,
+        warmup_steps=10, weight_decay=0.0, evaluate_every=steps, evaluate_batches=1, seed=seed,
         checkpoint_every=0, final_share=0.0,
     )  # fmt: skip
     train(model, loader, loader, config, Run(progress=False))
@@ -107,6 +128,12 @@ def kept(model, tokenizer, known):
     }
 
 
+def reworded(learned, seed):
+    """Words of the training in wordings of the test, so that only the words differ from its tasks."""
+    rng, wordings = random.Random(seed), new_tasks.HELD_OUT_WORDINGS["letters"]
+    return [task._replace(instruction=rng.choice(wordings)) for task in learned]
+
+
 def one_run(kind, variant, n, seed, part="test"):
     """Fine-tune once; return accuracies on held-out tasks, and what was forgotten where asked."""
     began = time.process_time()
@@ -114,7 +141,7 @@ def one_run(kind, variant, n, seed, part="test"):
     found = {"kind": kind, "variant": variant, "n": n, "seed": seed}
     found["right"] = in_chat(model, tokenizer, draw(kind, TEST_SIZE, 1, part))
     if kind == "letters":
-        found["right_in_training"] = in_chat(model, tokenizer, learned[:TEST_SIZE])
+        found["right_in_training"] = in_chat(model, tokenizer, reworded(learned[:TEST_SIZE], seed))
     if kind == "known":
         found["others"] = in_chat(model, tokenizer, draw("others", TEST_SIZE, 1, part))
     if kind == "reverse" and n == 300 and variant in ("masked", "LoRA"):
@@ -187,9 +214,19 @@ ROWS = {
     "the same, prompts scored too": ("reverse", "prompts scored too", "right"),
     "the same, LoRA": ("reverse", "LoRA", "right"),
     "the same, the model starts at random": ("reverse", "random start", "right"),
+    f"the same, {LONG} steps": ("reverse", f"{LONG} steps", "right"),
+    "the same, at random but for heads set by hand to copy": ("reverse", "copying start", "right"),
+    f"the same, at random, {LONG} steps": ("reverse", f"random start, {LONG} steps", "right"),
+    f"the same, heads set by hand, {LONG} steps": (
+        "reverse", f"copying start, {LONG} steps", "right",
+    ),
     "new: count letters": ("letters", "masked", "right"),
     "the same words that were in training": ("letters", "masked", "right_in_training"),
-}
+    f"new: count letters, {LONG} steps": ("letters", f"{LONG} steps", "right"),
+    f"the same words that were in training, {LONG} steps": (
+        "letters", f"{LONG} steps", "right_in_training",
+    ),
+}  # fmt: skip
 
 
 def section(record):

@@ -180,8 +180,10 @@ COLUMNS = {
 
 
 def _judges(record):
-    """Return a row for each reward model: its accuracy, and that by what decides."""
-    return [
+    """Return a row for each reward model, and one for a rule: the accuracy, and that by what decides."""
+    known = record["controls"]["rules"]
+    rule = [f"{known[what]:.2f}" for what in ("manners", "by_manners", "by_right")]
+    rows = [
         f"| {n} pairs | "
         + " | ".join(
             spread([run[name][what] for run in record["runs"]])
@@ -190,6 +192,7 @@ def _judges(record):
         + " |"
         for name, n in (("many", PAIRS), ("few", FEW))
     ]
+    return [*rows, f"| (a rule: manners, then length) | {' | '.join(rule)} |"]
 
 
 def section(record):
@@ -234,12 +237,12 @@ def section(record):
         "|---|---|---|---|",
         *betas,
         "",
-        f"A control that learns nothing, the chat model's answers with '{SUFFIX}' behind each: wins "
+        f"A control that learns nothing, the chat model's answers with '{SUFFIX}' appended: wins "
         f"{suffix['wins']:.2f} against the model before, {suffix['wins_over_chat']:.2f} against the chat "
         f"model, right {suffix['right']:.2f}.",
         "",
-        f"Reward models on {TEST_PAIRS} held-out pairs. A rule that sees manners and length alone has "
-        f"{known['manners']:.2f}, one that takes the shorter answer {known['shorter']:.2f}.",
+        f"Reward models on {TEST_PAIRS} held-out pairs, and a rule that sees manners and length alone. "
+        f"One that takes the shorter answer has {known['shorter']:.2f}.",
         "",
         "| reward model of | accuracy | where both or neither are right | where one is right |",
         "|---|---|---|---|",

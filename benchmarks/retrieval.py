@@ -4,8 +4,9 @@
     python3 course.py bench retrieval search     the search alone
     python3 course.py bench retrieval judge      the recorded answers, judged again
 
-The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each as
-people type it, and beside that as a whole sentence: held-out wordings both. Everything is chosen on the half with even numbers and
+The questions are those of `classroom.worlds.course_qa`, without the small talk of lecture 0, each in
+its held-out wording of the test, as people type it; beside that, those that were also written in the
+manner of public forums, as whole sentences. Everything is chosen on the half with even numbers and
 measured on the other half. A search is right if one of its first three passages
 
     lecture     is from the note of the question's lecture; every question, but other notes may answer too
@@ -58,8 +59,8 @@ CODE = [
 ]  # fmt: skip
 
 
-def asked(half, split="typed"):
-    """The questions of a half, by number, each in one held-out wording: as typed, or a whole sentence."""
+def asked(half, split="test"):
+    """The questions of a half, by number, each in its wording of a held-out split."""
     numbers = {q.answer: n for n, q in enumerate(load_course_qa()) if q.lecture}
     wordings = {}
     for words, answer in questions(split):
@@ -193,7 +194,7 @@ def standardized(scores):
     return (scores - scores.mean()) / scores.std().clamp_min(1e-6)
 
 
-def hits(index, encoder, half, weight, depths=DEPTHS, split="typed"):
+def hits(index, encoder, half, weight, depths=DEPTHS, split="test"):
     """For each way, depth and ruler the answers of `right` over the questions of a half."""
     texts, answers, found = asked(half, split), truth(), {}
     vectors = vectors_of(encoder, tuple(texts.values()))
@@ -279,8 +280,9 @@ def search():
         "words_per_passage": size,
         "weight_of_words": weight,
         "recall": shares(found),
-        "recall_of_whole_sentences": shares(
-            hits(index, encoder, "test", weight, depths=(3,), split="test")
+        "n_forum": len(asked("test", "forum")),
+        "recall_in_forum_manner": shares(
+            hits(index, encoder, "test", weight, depths=(3,), split="forum")
         ),
         "standard_error_at_3": errors,
         "chance_at_3": by_chance(index, "test"),

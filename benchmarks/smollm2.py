@@ -9,8 +9,9 @@ key-value cache, and stop at nothing. Writing is what comes after a short prompt
 whose time is taken off; reading is a longer prompt and one token.
 
 llama.cpp computes with the file's packed weights, about five bits each. Ours and transformers unpack
-them to fp32 or bf16; `speed_up(eight_bits=True)` packs them again, into eight bits. So one more
-token reads different amounts of memory, which the table shows. Where there is a C++ compiler, ours is
+them to fp32 or bf16; `speed_up` packs them again, with `four_bits=True` into the file's own levels, and
+with `eight_bits=True` into eight bits. So one more token reads different amounts of memory, which the
+table shows. Where there is a C++ compiler, ours is
 measured with `compiled=True`, too; compiling is done before anything is timed.
 """
 
@@ -41,7 +42,10 @@ CODE = [
     "benchmarks/_speed.py",
     "benchmarks/_llama_cpp.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "llama/model")),
-    *(f"helpers/fast/{name}.py" for name in ("products", "llama", "packing", "quantize")),
+    *(
+        f"helpers/fast/{name}.py"
+        for name in ("products", "llama", "packing", "quantize", "four_bits")
+    ),
     *(f"helpers/fast/compiled/{name}.py" for name in ("rows", "one_token")),
 ]
 PEERS = ("transformers", "llama_cpp")
@@ -107,11 +111,12 @@ def forms(path, context):
         if find_spec("transformers"):
             theirs = transformers_model(ours, dtype)
             found[f"{TRANSFORMERS} {precision}"] = partial(their_run, theirs), bytes_a_step(model)
-    small = speed_up(copy.deepcopy(ours), eight_bits=True)
-    found["helpers int8"] = partial(our_run, small), bytes_a_step(small)
-    if can_compile():
-        compiled = speed_up(ours, eight_bits=True, compiled=True)
-        found[f"helpers int8{COMPILED}"] = partial(our_run, compiled), bytes_a_step(small)
+    for name, bits in {"int8": {"eight_bits": True}, "int4": {"four_bits": True}}.items():
+        small = speed_up(copy.deepcopy(ours), **bits)
+        found[f"helpers {name}"] = partial(our_run, small), bytes_a_step(small)
+        if can_compile():
+            compiled = speed_up(copy.deepcopy(ours), compiled=True, **bits)
+            found[f"helpers {name}{COMPILED}"] = partial(our_run, compiled), bytes_a_step(small)
     if find_spec("llama_cpp"):
         found[LLAMA_CPP] = LlamaCpp(path, context).run, bytes_of_file(path)
     return found

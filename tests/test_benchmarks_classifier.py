@@ -1,7 +1,9 @@
 """The figures of the classifiers: of the GPT that is here, and told in the table as recorded."""
 
+import copy
 import hashlib
 import json
+import math
 import statistics
 
 import pytest
@@ -51,6 +53,50 @@ def test_mean_and_standard_error_by_hand():
 def test_an_advantage_in_standard_errors_by_hand():
     gap, errors = classifier.advantage([0.8, 1.0], [0.5, 0.5])
     assert gap == pytest.approx(0.4) and errors == pytest.approx(0.4 / 0.1)
+    assert classifier.advantage([0.5, 0.5], [0.5, 0.5]) == (0.0, 0.0)
+    assert classifier.advantage([0.5, 0.5], [1.0, 1.0]) == (-0.5, -math.inf)
+
+
+FEW, BOOK = [50, 150, 500], [50, 150, 500, 1045]
+HEADS = ("pretrained, head alone", "random start, head alone")
+REAL = ("MiniLM, head alone", "MiniLM at random, head alone", "SmolLM2, head alone")
+LORA = ("pretrained, LoRA", "random start, LoRA")
+SHOWN = {  # in notebook 08: of each task the variants, and the numbers of labels
+    "debts": ((*classifier.N_GRAMS, *HEADS, *REAL, *LORA, "pretrained", "random start"), FEW),
+    "sms": ((*classifier.N_GRAMS, *HEADS, *REAL, "pretrained"), BOOK),
+    "inbox": ((*classifier.N_GRAMS, "pretrained", "pretrained, LoRA", "random start"), FEW),
+}
+
+
+@pytest.mark.parametrize("task", SHOWN)
+def test_it_makes_every_figure_that_the_notebook_shows(monkeypatch, tmp_path, task):
+    for name in ("training", "held_out"):
+        monkeypatch.setattr(classifier, name, lambda *_: ([], []))
+    for name in ("by_counting", "by_tuning"):
+        monkeypatch.setattr(classifier, name, lambda *_: 0.5)
+    monkeypatch.setattr(classifier.Vectors, "accuracy", lambda *_: 0.5)
+    results = classifier.Results(tmp_path / "partial.json")
+    classifier.measure_task(task, results, "test")
+    names, sizes = SHOWN[task]
+    wanted = {name: {str(size): [0.5] * len(classifier.SEEDS) for size in sizes} for name in names}
+    assert results.of[task] == wanted
+
+
+def test_the_starts_are_compared_wherever_both_were_run(record):
+    changed = copy.deepcopy(record)
+    rows = changed["accuracy"]["debts"]
+    rows["pretrained, LoRA"] = {"50": [0.8, 1.0], "500": [0.9, 0.9]}
+    rows["random start, LoRA"] = {"50": [0.5, 0.5]}
+    told = "\n".join(classifier.section(changed))
+    assert "minus random start, LoRA: +0.400 at 50 (4.0 standard errors)." in told
+    assert "minus random start, the head alone: " in told
+
+
+def test_runs_of_other_settings_are_kept_apart(monkeypatch):
+    before = classifier.kept_in("test")
+    assert classifier.kept_in("test") == before != classifier.kept_in("validation")
+    monkeypatch.setattr(classifier, "DECAY", 2 * classifier.DECAY)
+    assert classifier.kept_in("test") != before
 
 
 def test_a_stopped_bench_goes_on(tmp_path):

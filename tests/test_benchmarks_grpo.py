@@ -422,6 +422,17 @@ def test_a_section_leaves_out_what_was_not_measured():
     assert "GRPO, whole run" in text and "Sorting" not in text and "student" not in text
 
 
+def test_the_students_table_says_where_their_teacher_was_another_one(monkeypatch):
+    record, told = made_up() | {"gpt_sha256": "a" * 64}, _grpo_report.distillation_table
+    monkeypatch.setattr(_grpo_report, "sha256", lambda path: "a" * 64)
+    assert told(record)[-1] == told(record, here=True)[-1] == "| (the teacher) | 0.750 | 0.960 |"
+    for other in (made_up(), record | {"gpt_sha256": "b" * 64}):
+        assert "(the teacher)" in told(other)[-1]
+        assert "an earlier GPT" in told(other, here=True)[-1]
+    heading = f"2 seeds; the teacher is the GPT whose SHA-256 begins with `{'a' * 16}`:"
+    assert heading in "\n".join(_grpo_report.section(record))
+
+
 def test_a_learning_curve_begins_before_the_first_step():
     run = {"history": [{"reward": 0.1}, {"held_out": 0.3}, {"reward": 0.2}, {"held_out": 0.5}]}
     record = {"main": [run], "start": [{"accuracy": 0.06}]}
@@ -452,6 +463,19 @@ def test_so_far_makes_no_run_and_leaves_out_ways_without_every_seed(tmp_path, mo
     assert [run["after"]["accuracy"] for run in found["main"]] == [0.5, 0.5]
     assert found["sorting"] == []
     assert found["parts"] == found["distillation"] == {} and found["teacher"] is None
+
+
+def test_students_of_another_teacher_are_other_runs(tmp_path, monkeypatch):
+    made, found = grpo.Runs(tmp_path, grpo.Sizes(quick=True)), {}
+    for seed in (0, 1):
+        row = {"tale_loss": 1.5, "tasks": 0.25}
+        made.row("hard labels", seed, lambda folder, row=row: row, teacher="one")
+    for teacher in ("one", "other"):
+        monkeypatch.setattr(grpo, "sha256", lambda path, teacher=teacher: teacher)
+        runs = grpo.Runs(tmp_path, grpo.Sizes(quick=True), so_far=True)
+        found[teacher] = grpo.measure(runs, (0, 1))
+    assert found["one"]["distillation"] == {"hard labels": [row, row]}
+    assert found["other"]["distillation"] == {} and found["other"]["gpt_sha256"] == "other"
 
 
 def test_so_far_writes_nothing_where_a_main_run_is_missing(tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from benchmarks import _record, instructions
 from classroom.worlds.tasks import Task
@@ -46,6 +47,20 @@ def test_the_known_kinds_and_the_others_are_all_kinds():
     }
     assert drawn["known"] == set(instructions.KNOWN) and drawn["others"] == set(instructions.OTHERS)
     assert not drawn["known"] & drawn["others"]
+
+
+def test_the_controls_start_without_and_with_the_heads_that_copy():
+    plain, copying = (
+        instructions.begun(f"{how} start, 500 steps")[0] for how in ("random", "copying")
+    )
+    base = instructions.begun("500 steps")[0]
+    assert plain.config == copying.config == base.config
+    tokens = torch.randperm(base.config.vocab_size, generator=torch.Generator().manual_seed(0))[:20]
+    repeated = torch.cat([tokens, tokens])[None]  # (1, 40)
+    with torch.no_grad():
+        said = [model.eval()(repeated)[0, 20:-1].argmax(-1) for model in (plain, copying)]
+    right = [(found == tokens[1:]).float().mean().item() for found in said]
+    assert right[0] < 0.2 and right[1] > 0.8
 
 
 def test_mean_and_standard_error_by_hand():

@@ -164,7 +164,20 @@ def test_rules_that_never_read_the_question():
         manners.Pair(task, "two boxes", "two boxs. I hope that helps."),  # right, not polite
         manners.Pair(task, "two boxes", "two boxs"),  # right, equal otherwise
     ]
-    assert measures.rules(pairs) == {"manners": 0.5, "shorter": 0.5}
+    assert measures.rules(pairs) == {
+        "manners": 0.5, "shorter": 0.5, "by_manners": 1.0, "by_right": 0.25
+    }  # fmt: skip
+    assert measures.rules(pairs[:1]) == {"manners": 1.0, "shorter": 0.0, "by_manners": 1.0}
+
+
+def test_the_rule_is_told_beside_the_reward_models():
+    run = {name: {"accuracy": 0.75, "by_manners": 1.0, "by_right": 0.5} for name in ("many", "few")}
+    rules = {"manners": 0.8, "shorter": 0.6, "by_manners": 1.0, "by_right": 0.57}
+    assert preferences._judges({"runs": [run], "controls": {"rules": rules}}) == [
+        "| 320 pairs | 0.75 | 1.00 | 0.50 |",
+        "| 40 pairs | 0.75 | 1.00 | 0.50 |",
+        "| (a rule: manners, then length) | 0.80 | 1.00 | 0.57 |",
+    ]
 
 
 def test_a_reward_model_is_judged_by_what_decides(monkeypatch):

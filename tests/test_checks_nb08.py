@@ -105,7 +105,7 @@ def always_squared(logits, wanted, gamma):
 @pytest.mark.parametrize(
     ("name", "attempt", "message"),
     [
-        ("08.1", plain_mean, "weighs as many answers"),
+        ("08.1", plain_mean, "counts for as many answers"),
         ("08.1", all_at_once, "cancel each other"),
         ("08.1", loses_the_surest, "includes its upper edge"),
         ("08.1", signed, "the absolute distance"),

@@ -96,6 +96,17 @@ def test_of_practice_only_answers_are_scored_and_a_quarter_of_what_is_asked_come
     assert not training.first[:-16].any()
 
 
+def test_words_of_a_typed_source_are_met_whole_and_in_pieces(quick):
+    asked = " what is attention"
+    quick["questions"] = Source([asked] * 200, [asked], is_typed=True)
+    tokenizer, training, _ = course_rows.prepare(quick, PRESETS["course"], batch_size=4)
+    rows = [tuple(row.tolist()) for row in training.documents[-200:]]
+    assert {tokenizer.decode(list(row)) for row in rows} == {asked}
+    whole = rows.count(tuple(tokenizer.encode_ordinary(asked)))
+    assert 0.9**3 - 0.1 < whole / 200 < 0.9**3 + 0.15  # a cut may fall between two tokens
+    assert len(set(rows)) > 5
+
+
 def test_the_tokenizer_has_single_digits_and_whole_chat_marks(quick):
     tokenizer, *_ = course_rows.prepare(quick, PRESETS["course"], batch_size=4)
     for mark in course_rows.CHAT_MARKS:

@@ -27,7 +27,18 @@ def sources():
 
 
 def test_every_source_has_both_parts_and_they_share_nothing(sources):
-    names = {"tales", "tasks", "lists", "sums", "contrasts", "inbox", "notes", "pydocs", "story"}
+    names = {
+        "tales",
+        "tasks",
+        "lists",
+        "sums",
+        "contrasts",
+        "inbox",
+        "notes",
+        "pydocs",
+        "questions",
+        "story",
+    }
     assert set(sources) == names
     for name, source in sources.items():
         assert source.training and source.held_out, name

@@ -12,16 +12,24 @@ from torch.testing import assert_close
 
 from helpers.config import PRESETS
 from helpers.fast import attention, products
-from helpers.fast.attention import FastAttention, autocast_once, short_attention
+from helpers.fast.attention import (
+    FastAttention,
+    FastGroupedQueryAttention,
+    FastSwiGLU,
+    autocast_once,
+    short_attention,
+)
 from helpers.fast.head_loss import fused_next_token_loss
 from helpers.fast.packing import can_pack
 from helpers.fast.products import FastLinear
 from helpers.fast.speed_up import speed_up
 from helpers.generate import generate
+from helpers.llama import Llama, LlamaConfig
 from helpers.loss import IGNORED, next_token_loss
 from helpers.model import GPT
 
 TINY = replace(PRESETS["tiny"], n_kv_heads=2)
+LLAMA = LlamaConfig(64, 32, 64, 96, n_heads=4, n_layers=2, n_kv_heads=2)
 
 
 def random_model(config=TINY):
@@ -132,11 +140,11 @@ def test_short_attention_equals_the_fused_call_forward_and_backward(length):
         assert_close(one, other)
 
 
+@pytest.mark.parametrize("mixer", [FastAttention(TINY), FastGroupedQueryAttention(LLAMA)])
 @pytest.mark.parametrize("longest", [0, 64])
-def test_attention_in_bfloat16_is_near_float32_either_way(monkeypatch, longest):
+def test_attention_in_bfloat16_is_near_float32_either_way(monkeypatch, longest, mixer):
     monkeypatch.setattr(attention, "SHORT", longest)
     torch.manual_seed(0)
-    mixer = FastAttention(TINY)
     heads = [torch.randn(2, 4, 20, 16) for _ in range(3)]
 
     def run(dtype):
@@ -150,6 +158,29 @@ def test_attention_in_bfloat16_is_near_float32_either_way(monkeypatch, longest):
     for half, wide in zip(run(torch.bfloat16), run(torch.float32), strict=True):
         assert half.dtype == torch.bfloat16
         assert (half - wide).abs().max() < 0.04 * wide.abs().max()
+
+
+def test_a_llama_trains_in_bfloat16_as_it_did_before():
+    """Its gradients are as far from float32 as those of the plain model are."""
+    torch.manual_seed(0)
+    plain = Llama(LLAMA)
+    token_ids = torch.randint(0, 64, (3, 12))
+
+    def gradients(model, half):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            model(token_ids).float().square().mean().backward()
+        return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+
+    wanted, theirs = gradients(plain, False), gradients(plain, True)
+    fast = speed_up(copy.deepcopy(plain))
+    kinds = {type(module) for module in fast.modules()}
+    assert {FastGroupedQueryAttention, FastSwiGLU} <= kinds
+    exact, ours = gradients(fast, False), gradients(fast, True)
+    for name, gradient in wanted.items():
+        assert_close(exact[name], gradient, atol=1e-6, rtol=1e-4)
+        off, allowed = ours[name] - gradient, theirs[name] - gradient
+        assert off.norm() <= 1.5 * allowed.norm() + 1e-6, name
 
 
 def test_autocast_converts_once_and_nothing_else():

@@ -24,6 +24,14 @@ def test_curves(shown):
     assert "before from 0.10 at 1 to 0.30 at 4; after from 0.50 at 1 to 0.75 at 4" in alt
 
 
+def test_points_are_marked_in_all_curves_or_in_none(shown):
+    short, long = (range(3), [0.1, 0.2, 0.3]), (range(30), [0.5] * 30)
+    plots.plot_curves({"one": short, "other": short}, "step")
+    plots.plot_curves({"one": short, "other": long}, "step")
+    marked = [[line.get_marker() == "o" for line in ax.get_lines()] for ax, _ in shown]
+    assert marked == [[True, True], [False, False]]
+
+
 def test_the_axis_is_free_where_values_leave_0_to_1(shown):
     plots.plot_curves({"tokens": ([1, 2], [1.0, 7.0])}, "step", "tokens")
     assert shown[0][0].get_ylim()[1] > 7

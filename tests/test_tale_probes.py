@@ -56,11 +56,13 @@ def test_a_word_inside_a_token_is_refused(model, tokenizer):
         continuation_log_probs(model, tokenizer, [("Mia w", "as")])
 
 
-class Oracle:
+class Oracle(torch.nn.Module):
     """A model that finds the tokens of right words likely, wherever they stand."""
 
     def __init__(self, tokenizer, probes, sign):
-        self.liked = torch.zeros(tokenizer.vocab_size)
+        super().__init__()
+        liked = torch.zeros(tokenizer.vocab_size)
+        self.liked = torch.nn.Parameter(liked, requires_grad=False)
         for probe in probes:
             self.liked[tokenizer.encode(probe.right)] = sign
 

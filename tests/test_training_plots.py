@@ -43,8 +43,8 @@ def test_singular_values_and_learned(shown):
     plots.plot_learned([10, 20], {"recall": [0.3, 0.9]}, {"recall": 0.25})
     (_, said), (ax, told) = shown
     assert "gradient from 2 down to 0.5" in said
-    assert list(ax.get_lines()[0].get_ydata()) == [0.3, 0.9]
-    assert "recall from 0.30 to 0.90 (chance 0.25)" in told
+    assert [list(line.get_ydata()) for line in ax.get_lines()] == [[0.3, 0.9], [0.25, 0.25]]
+    assert "recall from 0.30 to 0.90 (dotted line 0.25)" in told
 
 
 def test_bars(shown):

@@ -62,6 +62,16 @@ def test_every_turn_is_a_stub_with_a_hint_and_a_right_solution(path, empty):
     assert wrong == [] and seen == list(turns.turns)
 
 
+@pytest.mark.parametrize("path", WITH_TURNS, ids=lambda path: path.stem)
+def test_what_a_turn_asks_for_is_said_right_above_its_cell(path):
+    cells, wrong = nbformat.read(str(path), 4).cells, []
+    for number, (place, cell, _) in enumerate(turns_of(path), start=1):
+        above = cells[place - 1]
+        if above.cell_type != "markdown" or f"**Turn {number}: " not in above.source:
+            wrong.append(f"{turn_name(cell.source)}: no '**Turn {number}: ...**' right above it")
+    assert wrong == []
+
+
 def filled_in(notebook, path):
     """Put each solution into its cell; return the turns' positions."""
     places = []

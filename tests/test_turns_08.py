@@ -73,7 +73,7 @@ RIGHT = [
 ]  # fmt: skip
 
 WRONG = [
-    (changed(PARTS, ("rng.sample(texts_of[label], fewest)", "texts_of[label][:fewest]")), "draw them by chance"),
+    (changed(PARTS, ("rng.sample(texts_of[label], fewest)", "texts_of[label][:fewest]")), "draw them at random"),
     (changed(PARTS, ("    rng.shuffle(kept)\n", "")), "shuffle before you cut"),
     (changed(PARTS, ("fewest, rng = min", "fewest, rng = max"), ("rng.sample(texts_of[label], fewest)", "rng.choices(texts_of[label], k=fewest)")), "only the larger class is cut"),
     (changed(PARTS, ("rng.sample(texts_of[label], fewest)", "texts_of[label]")), "balanced is one to one"),
@@ -82,6 +82,7 @@ WRONG = [
     (changed(PARTS, ("random.Random(seed)", "random.Random()")), "the same seed"),
     (changed(PARTS, ("random.Random(seed)", "random.Random(0)")), "another seed"),
     (changed(PARTS, ("min(map(len, texts_of.values()))", "len(texts_of['spam'])")), "stopped with ValueError"),
+    (changed(PARTS, ("for label in texts_of for text", "for label in ('ham', 'spam') if label in texts_of for text")), "any number of them"),
     (changed(PARTS, ("return kept[:first], kept[first:second], kept[second:]", "return kept")), "three parts"),
     (changed(PARTS, ("return kept[:first], kept[first:second], kept[second:]", "kept[:first], kept[second:]")), "is there a return?"),
     (changed(BAYES, ("odds = math.log(self.texts_of[1] / self.texts_of[0])", "odds = 0.0")), "the prior is missing"),
@@ -125,6 +126,7 @@ WRONG = [
     (changed(LORA, (DOWN, "nn.Parameter(torch.zeros(rank, linear.in_features))")), "down must begin with random"),
     (changed(LORA, ("alpha / rank", "alpha")), "divided by the rank"),
     (changed(LORA, (SUM, SUM.replace("self.scale * ", ""))), "alpha / rank is missing"),
+    (changed(LORA, ("alpha / rank", "alpha // rank")), "need not be whole"),
     (changed(LORA, (SUM, SUM.replace("self.linear(x) + ", ""))), "own output is missing"),
     (changed(LORA, (SUM, "self.linear(x)")), "correction is not added"),
     (changed(LORA, (".requires_grad_(False)", "")), "the matrix and its bias are frozen"),

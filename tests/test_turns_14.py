@@ -164,6 +164,7 @@ WRONG = [
     (changed(UPDATE, ("loss.item()", "loss")), "a list"),
     (function("vote(answers)", "return min(answers, key=answers.count)"), "the rarest"),
     (function("vote(answers)", "return max(reversed(answers), key=answers.count)"), "came first wins"),
+    (function("vote(answers)", "return max(set(answers), key=answers.count)"), "came first wins"),
     (function("vote(answers)", "return max(sorted(set(answers)), key=answers.count) if len(answers) > 6 else max(answers, key=answers.count) if answers.sort() is None else 0"), "came first wins"),
     (function("vote(answers)", "best = max(answers, key=answers.count)", "answers.sort(key=str)", "return best"), "changes the list"),
     (changed(DISTIL, ("(teacher_logits / temperature).softmax(dim=-1)", "F.one_hot(teacher_logits.argmax(-1), teacher_logits.shape[-1])")), "best token alone"),

@@ -1,8 +1,9 @@
 """`course.py chat [options]`: talk to SmolLM2, to the course's chat model, or to one of your own.
 
-SmolLM2 is a real chat model; `course.py data smollm2` fetches it, if the set-up has not. With
-`--adapter FOLDER` it has learned what `course.py finetune` taught it. Without SmolLM2 you talk to the
-course's own chat model, as with `--model course`.
+SmolLM2 is a real chat model; `course.py data smollm2` fetches it, if the set-up has not. It comes with
+the course's adapter, which knows the lectures and refuses the rest; `--model smollm2` is SmolLM2 as it
+is, and `--adapter FOLDER` one with what `course.py finetune` made. Without SmolLM2 you talk to the
+course's own, as with `--model course`.
 
 Answers arrive word by word. Ctrl-C stops an answer, not the program; /reset begins a new
 conversation; Ctrl-D or /exit ends. Piped text is answered line by line until it ends.
@@ -13,17 +14,20 @@ import sys
 from pathlib import Path
 
 from classroom.pages.talkers import smollm2
+from helpers.assistant.adapter import SETTINGS, load_adapter
 from helpers.assistant.chat import load_assistant
 from helpers.assistant.refusal import load_refusal
-from helpers.chat import CHAT_MODEL, ChatModel, load_chat_model
+from helpers.chat import ASSETS, CHAT_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.fast import speed_up
+from helpers.files import sha256
 from helpers.limits import check_number
 from helpers.texts import data_folder
 from helpers.texts.sources import CORPORA
 from helpers.tokenizer import END_OF_TEXT
 from tools.terminal import read_as_marked, run_command
 
+ADAPTER = ASSETS / "smollm2_adapter"
 HELP = "/reset begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops an answer."
 
 
@@ -82,6 +86,8 @@ def choose(name, options, adapter=None):
         raise ValueError("SmolLM2 is not here; fetch it with: python3 course.py data smollm2")
     if adapter and name not in (None, "smollm2"):
         raise ValueError(f"--adapter goes with SmolLM2, not with --model {name}")
+    if name is None and here and not adapter and belongs(ADAPTER, base):
+        adapter = ADAPTER
     if adapter or name == "smollm2" or name is None and here:
         chat = load_assistant(adapter, base, speed_up, **options) if adapter else smollm2(**options)
         chat.load()  # what is wrong with it is said now
@@ -93,6 +99,12 @@ def choose(name, options, adapter=None):
     speed_up(parts[0])
     options = {"refusal": load_refusal(CHAT_MODEL if own else name), **options}
     return ChatModel("the course's chat model" if own else name, lambda: parts, **options)
+
+
+def belongs(adapter, base):
+    """Whether there is an adapter in a folder, and it was trained on this file."""
+    is_here = (adapter / SETTINGS).is_file()
+    return is_here and load_adapter(adapter).settings.base_sha256 == sha256(base)
 
 
 def main(arguments=None):

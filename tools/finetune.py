@@ -39,6 +39,7 @@ from tools.terminal import read_as_marked, run_command
 
 SAMPLES = {"museum": ASSETS / "museum.csv"}
 LICENSE = "Your table is yours. SmolLM2-135M-Instruct, which the adapter needs: Apache-2.0."
+MOST_FOREIGN = 180  # foreign questions to learn to refuse
 SETTINGS = ("rank", "alpha", "learning_rate", "tokens", "seed")
 
 
@@ -63,8 +64,9 @@ def foreign_to(questions):
         words = _words(text)
         return 2 * len(words & known) <= len(words)
 
-    parts = map(foreign_questions, ("train", "validation", "test"))
-    return Foreign(*(list(filter(is_foreign, part)) for part in parts))
+    train, validation, test = map(foreign_questions, ("train", "validation", "test"))
+    some = train[:: -(-len(train) // MOST_FOREIGN)]  # a table is small, and must not drown in them
+    return Foreign(*(list(filter(is_foreign, part)) for part in (some, validation, test)))
 
 
 def finetune(path, folder, options):

@@ -20,7 +20,7 @@ def plot_training(losses, rates):
     show(
         ax,
         alt=f"Left: the loss of {len(losses)} batches; the mean of ten goes from {start:.1f} to "
-        f"{end:.1f}. Right: the learning rate rises to {max(rates):g}, then falls to zero.",
+        f"{end:.1f}. Right: the learning rate rises to {max(rates):.1g}, then falls toward zero.",
     )
 
 
@@ -70,7 +70,7 @@ def plot_precision_recall(curves, chosen=()):
 
 
 def plot_calibration(bins):
-    """Show the accuracy of answers against their confidence; `bins` holds (mean, accuracy, count)."""
+    """Show accuracy against confidence; `bins` holds (mean confidence, accuracy, count)."""
     ax = new_axes(4, 3.6)
     ax.plot([0.5, 1], [0.5, 1], ":", color="gray")
     sure, right, counts = zip(*bins, strict=True)
@@ -84,7 +84,8 @@ def plot_recorded(results, title="", ax=None):
     """Draw accuracy against labels with bars of two standard errors, and return the axes.
 
     `results` maps a variant to the accuracies of its seeds by number of labels. The variants of one
-    number of labels are drawn beside each other, so that no bar hides another.
+    number of labels are drawn beside each other, so that no bar hides another. Where there are more
+    variants than colors, the later ones have squares and broken lines.
     """
     ax = ax if ax is not None else new_axes(8, 3.8)
     for number, (name, by_size) in enumerate(results.items()):
@@ -93,8 +94,9 @@ def plot_recorded(results, title="", ax=None):
         means = [statistics.mean(row) for row in values]
         bars = [2 * statistics.stdev(row) / len(row) ** 0.5 for row in values]
         moved = [size * 1.035 ** (number - len(results) / 2) for size in sizes]
-        color = COLORS[number % len(COLORS)]
-        ax.errorbar(moved, means, bars, fmt="o-", color=color, label=name, capsize=3, linewidth=1)
+        again, color = divmod(number, len(COLORS))
+        style = {"fmt": "s--" if again else "o-", "color": COLORS[color], "linewidth": 1}
+        ax.errorbar(moved, means, bars, label=name, capsize=3, **style)
     ticks = sorted({int(size) for by_size in results.values() for size in by_size})
     ax.set(xscale="log", xlabel="labels", ylabel="accuracy on the test part", title=title)
     ax.set_xticks(ticks, ticks)
@@ -106,7 +108,8 @@ def plot_recorded(results, title="", ax=None):
 def show_recorded(results, title=""):
     """Show `plot_recorded` with a text that names the means."""
     rows = "; ".join(
-        f"{name} " + ", ".join(f"{statistics.mean(row):.2f} at {n}" for n, row in by_size.items())
+        f"{name} "
+        + ", ".join(f"{statistics.mean(by_size[n]):.2f} at {n}" for n in sorted(by_size, key=int))
         for name, by_size in results.items()
     )
     show(plot_recorded(results, title), alt=f"{title}: accuracy by number of labels. {rows}.")

@@ -13,8 +13,8 @@ def plot_curves(curves, xlabel, ylabel="accuracy", mark=None, log=False):
     With `log`, x is drawn by powers of two.
     """
     ax = new_axes(6.5, 3.1)
+    few = max(len(xs) for xs, _ in curves.values()) < 30  # of one figure all have markers, or none
     for (name, (xs, ys)), color in zip(curves.items(), COLORS, strict=False):
-        few = len(xs) < 30
         ax.plot(xs, ys, color=color, label=name, marker="o" if few else None, markersize=4)
     if mark is not None:
         ax.axvline(mark, color=INK, linewidth=0.8, linestyle="--")

@@ -73,16 +73,16 @@ def plot_singular_values(spectra):
     show(ax, alt=f"Singular values on a logarithmic scale: {said}.")
 
 
-def plot_learned(steps, learned, chances):
-    """Show the accuracy on each kind of probe by step, and its chance as a dotted line."""
+def plot_learned(steps, learned, baselines):
+    """Show the accuracy on each kind of probe by step, and its baseline as a dotted line."""
     ax = new_axes(6.5, 3)
     for (kind, shares), color in zip(learned.items(), COLORS, strict=False):
         ax.plot(steps, shares, "o-", color=color, label=kind)
-        ax.axhline(chances[kind], color=color, linestyle=":")
+        ax.axhline(baselines[kind], color=color, linestyle=":")
     ax.set(xlabel="step", ylabel="accuracy", ylim=(0, 1.03))
     ax.legend(frameon=False, loc="lower center", ncols=3)
     said = ", ".join(
-        f"{kind} from {shares[0]:.2f} to {shares[-1]:.2f} (chance {chances[kind]:.2f})"
+        f"{kind} from {shares[0]:.2f} to {shares[-1]:.2f} (dotted line {baselines[kind]:.2f})"
         for kind, shares in learned.items()
     )
     show(ax, alt=f"Accuracy by step: {said}.")
@@ -136,7 +136,7 @@ def plot_copying(record):
     starts, said = {}, []
     for name, rows in record["runs"].items():
         starts.setdefault(name.partition(",")[0], []).append(rows)
-    kinds = (("copied", "list answers copied right"), ("tales", "tales (nats per token)"))
+    kinds = (("copied", "accuracy on tokens of list answers"), ("tales", "tales (nats per token)"))
     for ax, (key, label) in zip(axes, kinds, strict=True):
         for (start, runs), color in zip(starts.items(), COLORS, strict=False):
             steps = [row["step"] for row in runs[0]]

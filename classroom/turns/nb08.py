@@ -15,11 +15,11 @@ def calibration_error(attempt):
     low, high = abs(0.6 - 1), abs(0.9625 - 0.5)
     right = (2 * low + 4 * high) / 6
     if abs(result - (low + high) / 2) < 1e-6:
-        wrong("each bin weighs as many answers as it holds; you took the plain mean of the bins.")
+        wrong("each bin counts for as many answers as it holds; you took the plain mean of bins.")
     if abs(abs(result) - abs(5.05 / 6 - 4 / 6)) < 1e-6:
         wrong(
-            "a bin that is too modest and one that is too sure cancel each other: take the absolute "
-            "distance in each bin, then add."
+            "a bin that is too modest and one that is too sure cancel each other: take the "
+            "absolute distance in each bin, then add."
         )
     if abs(result - (2 * low + 3 * abs(0.95 - 2 / 3)) / 6) < 1e-6:
         wrong("the answer with a confidence of 1.0 was lost: the last bin includes its upper edge.")
@@ -34,7 +34,7 @@ def calibration_error(attempt):
     inner = float(attempt([0.8, 0.7], [True, True], edges))
     if abs(inner - (0.2 + 0.3) / 2) > 1e-6:
         wrong("a confidence of 0.8 belongs to one bin, the upper one: count each answer once.")
-    return "weighed by the answers in each bin, with both ends of the scale."
+    return "weighted by the number of answers in each bin, with both ends of the scale."
 
 
 @exercise("08.2", "Temperature")

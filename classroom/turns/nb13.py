@@ -24,7 +24,7 @@ def best_of_n_kl(bound):
         right = math.log(n) - (n - 1) / n
         if abs(float(bound(n)) - right) > 1e-6:
             wrong(f"for n = {n} it gives {float(bound(n)):.4f}, and should give {right:.4f}")
-    return "n = 64 costs about three nats per answer, however long the answer is."
+    return "n = 64 costs at most about three nats per answer, however long the answer is."
 
 
 def _anchored(chosen, rejected, reference_chosen, reference_rejected, lengths, beta, alpha):

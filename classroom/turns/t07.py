@@ -51,8 +51,8 @@ def perplexity(logits, targets):
 
 @torch.no_grad()
 def evaluate_loss(model, batches):
-    was_training, _ = model.training, model.eval()
-    total, count = 0.0, 0
+    was_training, total, count = model.training, 0.0, 0
+    model.eval()
     for inputs, targets in batches:
         scored = (targets != -100).sum().item()
         loss = cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
@@ -410,11 +410,11 @@ def check_evaluate_loss(trial):
         not any(model.modes), "call model.eval(): dropout would make the loss larger than it is"
     )
     trial.that(
-        model.training, "afterwards the model must be in the mode in which it came: training"
+        model.training, "afterwards the model must be in the mode it was in before: training"
     )
     model.eval()
     trial.call(model, batches)
-    trial.that(not model.training, "a model that came in evaluation mode must stay in it")
+    trial.that(not model.training, "a model that was in evaluation mode before must stay in it")
     found = trial.call(model, batches)
     trial.that(
         isinstance(found, float),
@@ -580,13 +580,14 @@ def check_learning_rate_at(trial):
             gives=optim.learning_rate_at(step, 100, 1.0, 10),
             why="it rises in a straight line and reaches the peak at the last warmup step",
         )  # fmt: skip
-    wrong_middle = 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 0.55))
+    wrong_middle, too_far = (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * x)) for x in (0.55, 45 / 89))
     trial.close(
         55, 100, 2.0, 10,
         gives=optim.learning_rate_at(55, 100, 2.0, 10),
         why="halfway between the warmup and the end it is halfway between peak and final share",
         mistakes=[
             (2 * wrong_middle, "the cosine begins after the warmup, not at step 0"),
+            (2 * too_far, "x reaches 1 one step past the last: divide by steps - warmup_steps"),
             (2 * 0.5, "the last tenth is missing: it falls to final_share * peak, not to 0"),
         ],
     )  # fmt: skip
@@ -596,7 +597,7 @@ def check_learning_rate_at(trial):
         2.0,
         10,
         gives=2.0,
-        why="the peak is reached once, in a straight line, and not passed",
+        why="the cosine starts at the peak, in the first step after the warmup",
     )
     for step in (20, 77, 99):
         trial.close(
@@ -772,11 +773,11 @@ def _kind(value):
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _through(matrix, steps, coefficients=(3.4445, -4.7750, 2.0315)):
-    """What the iteration does, by the singular values alone."""
+def _through(matrix, steps, coefficients=(3.4445, -4.7750, 2.0315), norm=torch.linalg.vector_norm):
+    """What the iteration does, by the singular values alone; their length is the Frobenius norm."""
     a, b, c = coefficients
     left, values, right = torch.linalg.svd(matrix.double(), full_matrices=False)
-    values = values / values.norm()
+    values = values / norm(values)
     for _ in range(steps):
         values = a * values + b * values**3 + c * values**5
     return ((left * values) @ right).float()
@@ -797,6 +798,10 @@ def check_orthogonalize(trial):
                 (
                     _through(matrix, steps, (1.5, -0.5, 0.0)),
                     "that is the cubic; take all three terms",
+                ),
+                (
+                    _through(matrix, steps, norm=torch.max),
+                    "divide by the Frobenius norm, not by the largest singular value",
                 ),
                 (_through(1 * matrix, steps + 1), "one round too many"),
                 (_through(matrix, steps - 1), "one round is missing"),
@@ -1020,6 +1025,8 @@ def _check_header(trial, data):
         header = json.loads(data[8 : 8 + length])
     except ValueError:
         wrong("what follows the first 8 bytes is not JSON")
+    if isinstance(header, dict):
+        header.pop("__metadata__", None)  # the format allows it, and many files have it
     trial.that(
         header == {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}},
         f"for two ones under the name w the header is {header}",

@@ -1,4 +1,4 @@
-"""The turns of notebook 08: a labeled collection, naive Bayes, batches, a head, LoRA, and what a filter is worth.
+"""The turns of notebook 08: labeled texts, naive Bayes, batches, a head, LoRA, the worth of a filter.
 
 Shapes: B texts in a batch, T tokens of the longest, C embedding dimensions, K classes, r the rank.
 """
@@ -194,14 +194,21 @@ def check_balance_and_split(trial):
     ham = {text for part in other for label, text in part if label == "ham"}
     trial.that(
         ham != {f"h{n}" for n in range(10)},
-        "always the first ham messages are kept; draw them by chance",
+        "always the first ham messages are kept; draw them at random",
     )
     trial.that(len(pairs) == 100 and pairs[0] == ("ham", "h0"), "leave the given list as it was")
+    _check_any_labels(trial, pairs)
+
+
+def _check_any_labels(trial, pairs):
     reverse = [(("spam", "ham")[label == "spam"], text) for label, text in pairs]
     found = Counter(label for part in trial.call(reverse, 0) for label, _ in part)
     trial.that(
         found == {"ham": 10, "spam": 10}, "here ham is the rarer label; keep as many of each label"
     )
+    three = [(label, f"text {n}") for n, label in enumerate("aaaaaaaaabbbbbbbccccc")]
+    found = Counter(label for part in trial.call(three, 0) for label, _ in part)
+    trial.that(found == {"a": 5, "b": 5, "c": 5}, "labels may be any words, and any number of them")
 
 
 @TURNS.turn(NaiveBayes)
@@ -309,7 +316,7 @@ def check_pad(trial):
         rows,
         0,
         gives=(ids, lengths),
-        why="fill up behind the text, and return the real lengths, too",
+        why="pad after the text, and return the real lengths, too",
         mistakes=[
             ((left, lengths), "the padding is in front: there every real token would see it"),
             ((ids, torch.tensor([4, 4, 4])), "the lengths are those before padding"),
@@ -416,6 +423,18 @@ def _lora(trial, linear, rank=2, alpha=6):
     return layer
 
 
+def _starts_well(trial, layer):
+    trial.that(not layer.up.any(), "up must begin with zeros: then nothing changes at the start")
+    trial.that(
+        layer.down.std() > 0, "down must begin with random numbers: from two zeros nothing learns"
+    )
+    wide = _lora(trial, nn.Linear(400, 3))
+    trial.that(
+        wide.down.std() * 400**0.5 < 3,
+        "down begins too large: divide the random numbers by the root of the layer's inputs",
+    )
+
+
 @TURNS.turn(LoRALinear)
 def check_lora_linear(trial):
     torch.manual_seed(0)
@@ -438,10 +457,11 @@ def check_lora_linear(trial):
         name="what requires a gradient in the layer",
     )
     x = torch.randn(4, 5)
-    trial.that(not layer.up.any(), "up must begin with zeros: then nothing changes at the start")
     trial.that(
-        layer.down.std() > 0, "down must begin with random numbers: from two zeros nothing learns"
+        getattr(layer, "scale", None) == 3.0,
+        "keep alpha divided by the rank as self.scale; merged needs it",
     )
+    _starts_well(trial, layer)
     with torch.no_grad():
         layer.up.normal_()
         plain, down, up = linear(x), layer.down, layer.up
@@ -475,6 +495,22 @@ def check_lora_linear(trial):
     trial.same(
         linear.weight.detach(), before, "the frozen weight", "forward must not change the matrix"
     )
+    _check_scale(trial, x)
+
+
+def _check_scale(trial, x):
+    layer = _lora(trial, nn.Linear(5, 3), alpha=5)
+    with torch.no_grad():
+        layer.up.normal_()
+        plain, change = layer.linear(x), x @ layer.down.T @ layer.up.T
+        trial.close(
+            x,
+            gives=plain + 2.5 * change,
+            why="linear(x) + alpha / rank * x downᵀ upᵀ, here with a scale of 2.5",
+            mistakes=[(plain + 2 * change, "alpha / rank need not be whole: no // here")],
+            function=layer,
+            name="the layer",
+        )
 
 
 @TURNS.turn(merged, of="LoRALinear")

@@ -286,6 +286,10 @@ def check_collate(trial):
         "the inputs are filled with the end that is given; -100 is no token, and an embedding has no "
         "row for it",
     )
+    trial.that(
+        all(part.dtype == torch.long for part in found),
+        "return 64-bit integers, as torch.tensor makes them of a list: cross_entropy takes no others",
+    )
     trial.close(
         rows[1:],
         0,
@@ -325,11 +329,20 @@ def check_answer_loss(trial):
         F.cross_entropy(again.flatten(0, 1), targets.flatten()), again
     )[0]  # fmt: skip
     trial.same(found, expected, "the gradient of answer_loss", "masked positions get none")
-    nothing = trial.call(logits, torch.full((2, 4), -100))
+    silent = logits.clone().requires_grad_()
+    nothing = trial.call(silent, torch.full((2, 4), -100))
     trial.that(
         torch.is_tensor(nothing) and float(nothing) == 0.0,
-        "where nothing is scored the loss is 0: a mean over no targets would be NaN, and the weights "
-        "after it as well",
+        "where nothing is scored the loss is a tensor of 0: a mean over no targets would be NaN",
+    )
+    trial.that(
+        nothing.requires_grad,
+        "where nothing is scored the loss must still go backward: a new tensor of 0 stops the loop",
+    )
+    (found,) = torch.autograd.grad(nothing, silent, allow_unused=True)
+    trial.that(
+        found is None or not found.any(),  # NaN counts as any
+        "where nothing is scored the gradient is 0: if it is NaN, so are all weights after one step",
     )
 
 
@@ -341,21 +354,21 @@ def check_length_batches(trial):
         found = trial.call(lengths, 3, pool, random.Random(seed))
         trial.that(
             isinstance(found, list) and all(hasattr(batch, "__len__") for batch in found),
-            "return a list of batches, each a list of places in `lengths`",
+            "return a list of batches, each a list of positions in `lengths`",
         )
         return [list(batch) for batch in found]
 
     whole = batches(100)
     seen = sorted(place for batch in whole for place in batch)
-    trial.that(seen != sorted(lengths), "a batch holds places, not the lengths themselves")
+    trial.that(seen != sorted(lengths), "a batch holds positions, not the lengths themselves")
     trial.that(
         seen == list(range(len(lengths))),
-        f"every place from 0 to {len(lengths) - 1} comes once, also in a last, smaller batch",
+        f"every position from 0 to {len(lengths) - 1} comes once, also in a last, smaller batch",
     )
     sizes = sorted(map(len, whole))
     trial.that(
         sizes == [1, 3, 3, 3, 3],
-        f"13 places in batches of 3 make sizes of 3, 3, 3, 3 and 1, not {sizes}",
+        f"13 positions in batches of 3 make sizes of 3, 3, 3, 3 and 1, not {sizes}",
     )
     ranked = sorted(range(len(lengths)), key=lambda place: lengths[place])
     wanted = {frozenset(ranked[i : i + 3]) for i in range(0, len(ranked), 3)}
@@ -377,14 +390,19 @@ def check_length_batches(trial):
         batches(1, 3) == batches(1, 3),
         "take the chance from rng alone, so that the same seed gives the same batches",
     )
-    two = [sorted(lengths[place] for place in batch) for batch in batches(2)]
-    spread = sum(batch[-1] - batch[0] for batch in two)
-    one = [sorted(lengths[place] for place in batch) for batch in batches(1)]
+    # five draws: in one, pools of two batches may spread as much as none by chance
+    one, two = ([batches(pool, seed) for seed in range(5)] for pool in (1, 2))
     trial.that(
-        spread < sum(batch[-1] - batch[0] for batch in one)
-        and {frozenset(b) for b in batches(2)} != wanted,
-        "a pool holds batch_size * pool places: sort within it, not within everything",
+        _spread(two, lengths) < _spread(one, lengths)
+        and any(set(map(frozenset, found)) != wanted for found in two),
+        "a pool holds batch_size * pool positions: sort within it, not within everything",
     )
+
+
+def _spread(epochs, lengths):
+    """The longest less the shortest of each batch, over all batches of some epochs."""
+    found = [[lengths[place] for place in batch] for epoch in epochs for batch in epoch if batch]
+    return sum(max(batch) - min(batch) for batch in found)
 
 
 class _Reciter(nn.Module):
@@ -591,6 +609,7 @@ def check_parse_score(trial):
         "-5": "a score under 0 is none; the minus sign belongs to the number",
         "Two of the 3 facts are right: 70": "of several numbers, which one is meant? None is honest",
         "Between 50 to 100": "the scale begins at 0; '50 to 100' is two numbers, of which none is the score",
+        "Between 50 - 100": "the scale begins at 0; '50 - 100' is two numbers, of which none is the score",
     }
     for reply, why in none.items():
         found = trial.call(reply)

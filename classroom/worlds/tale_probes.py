@@ -29,8 +29,9 @@ def continuation_log_probs(model, tokenizer, pairs, batch_size=64):
         rows.append(ids)
         prefix_lengths.append(len(before))
     loader = DocumentLoader(rows, end_id, batch_size, shuffle=False, drop_last=False)
-    scores = []
-    for inputs, targets in loader:
+    device, scores = next(model.parameters()).device, []
+    for batch in loader:
+        inputs, targets = (part.to(device) for part in batch)
         hidden = model.hidden_states(inputs)  # (R, T, C)
         for row in range(len(inputs)):
             number = len(scores)

@@ -54,6 +54,10 @@ class Adapted(nn.Module):
     def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
         return self.model(token_ids)
 
+    def hidden_states(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """What the model knows at each token, (B, T, C), before the output head."""
+        return self.model.hidden_states(token_ids)
+
 
 def answer_loss(adapted: Adapted, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy, in nats, of the scored targets (B, T) after inputs (B, T).
@@ -61,7 +65,7 @@ def answer_loss(adapted: Adapted, inputs: torch.Tensor, targets: torch.Tensor) -
     Equal to `helpers.loss.next_token_loss`; logits (N, V) are made of the scored positions alone.
     """
     scored = targets != IGNORED
-    hidden = adapted.model.hidden_states(inputs)[scored]  # (N, C)
+    hidden = adapted.hidden_states(inputs)[scored]  # (N, C)
     return F.cross_entropy(adapted.model.output_head(hidden).float(), targets[scored])
 
 

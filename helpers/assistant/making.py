@@ -18,7 +18,7 @@ from helpers.assistant.adapter import AdapterSettings, corrections_of, save_adap
 from helpers.assistant.asking import are_refused, are_right, choose_refusal, replies_to
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
 from helpers.assistant.learning import fit_adapter, with_lora
-from helpers.assistant.refusal import save_refusal
+from helpers.assistant.refusal import load_refusal, save_refusal
 from helpers.assistant.rows import Row, RowLoader, Turn, make_row, many_rows
 from helpers.assistant.wordings import rule_wordings, vary
 from helpers.checkpoint import checkpoints
@@ -188,50 +188,81 @@ def make_assistant(
     split = split_wordings(questions, recipe.seed)
     model, tokenizer = load_chatml(base)
     before = _before(folder, AssistantChat("", lambda: (model, tokenizer), SYSTEM), split, resume)
+    around = Run(folder / "run", resume, progress=progress)
     chat = AssistantChat("", lambda: (model, tokenizer))
     rows = training_rows(chat, split, foreign.train, says, recipe)
+    learned = _learn(chat, split, rows, recipe, precision, around)
+    if learned is None:
+        return None
+    settings = AdapterSettings(sha256(base), recipe.rank, recipe.alpha, "", name, license)
+    save_adapter(folder, corrections_of(model), settings)
+    report = {
+        "questions": len(questions),
+        "learned_wordings": len(split.train),
+        "held_out_by_rule": split.by_rule,
+        **learned,
+        "recipe": asdict(recipe),
+        "before": before,
+        "after": measure(load_assistant(folder, base, speed_up), folder, split, foreign, says),
+    }
+    write_whole(folder / REPORT, json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def _learn(chat, split, rows, recipe, precision, around):
+    """Train LoRA for the model of a chat in place; return what it took, None where it was stopped."""
+    model = chat.load()[0]
     loader = loader_of(rows, recipe)
     validation = loader_of([make_row(chat, [turn]) for turn in split.validation], recipe, False)
     adapted = with_lora(model, recipe.rank, recipe.alpha, seed=recipe.seed)
     speed_up(model)
     config = replace(train_config(rows, recipe, loader), precision=precision)
     start = time.perf_counter()
-    history = fit_adapter(
-        adapted, loader, validation, config, Run(folder / "run", resume, progress=progress)
-    )
+    history = fit_adapter(adapted, loader, validation, config, around)
     if history.interrupted:
         return None
-    seconds = time.perf_counter() - start
-    settings = AdapterSettings(sha256(base), recipe.rank, recipe.alpha, "", name, license)
-    save_adapter(folder, corrections_of(model), settings)
-    after = measure(load_assistant(folder, base, speed_up), folder, split, foreign, says)
-    report = {
-        "questions": len(questions),
-        "learned_wordings": len(split.train),
-        "held_out_by_rule": split.by_rule,
+    return {
         "steps": config.steps,
         "tokens": sum(len(row.ids) for row in rows),
-        "minutes": round(seconds / 60, 1),
+        "minutes": round((time.perf_counter() - start) / 60, 1),
         "validation_losses": history.validation_losses,
-        "recipe": asdict(recipe),
-        "before": before,
-        "after": after,
     }
-    write_whole(folder / REPORT, json.dumps(report, indent=1) + "\n")
-    return report
 
 
 def measure(
     chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign, says: str
 ) -> dict[str, Any]:
-    """Choose when to refuse on the validation part, save it into `folder`, measure on the test part.
+    """Choose when to refuse on the validation part, save it into `folder`, measure on the test part."""
+    chosen = choose_on_validation(chat, folder, split, foreign, says)
+    return {"validation": chosen, **measure_on_test(chat, folder, split, foreign)}
 
-    `right` counts what the reader sees: an answer that is refused is not right.
-    """
+
+def choose_on_validation(
+    chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign, says: str
+) -> dict[str, float]:
+    """Choose when to refuse and save it into `folder`; return what it comes to on the same part."""
     known = replies_to(chat, [turn.asked for turn in split.validation])
     strangers = replies_to(chat, foreign.validation)
     refusal = choose_refusal(known, strangers, says, MOST_KNOWN_REFUSED)
     save_refusal(folder, refusal)
+    return {
+        "right_without_refusal": mean(are_right(known, split.validation, references_of(split))),
+        "known_refused": mean(are_refused(known, refusal)),
+        "foreign_refused": mean(are_refused(strangers, refusal)),
+    }
+
+
+def measure_on_test(
+    chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign
+) -> dict[str, Any]:
+    """Ask the test part, with the threshold that `folder` holds.
+
+    `right` counts what the reader sees: an answer that is refused is not right. Raises ValueError for
+    a folder without a threshold.
+    """
+    refusal = load_refusal(folder)
+    if refusal is None:
+        raise ValueError(f"{folder} has no threshold yet: choose it on validation data first")
     replies = replies_to(chat, [turn.asked for turn in split.test])
     right = are_right(replies, split.test, references_of(split))
     refused = are_refused(replies, refusal)

@@ -4,11 +4,15 @@ Shapes: B sequences, T tokens, C embedding dimensions, H heads, D dimensions per
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 
 from helpers.attention import MultiHeadAttention
+from helpers.llama.model import GroupedQueryAttention, SwiGLU
 
+Angles = tuple[torch.Tensor, torch.Tensor]
+Projected = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 SHORT = 512  # tokens up to which plain matrix products train faster than the fused kernel
 
 
@@ -26,15 +30,63 @@ class FastAttention(MultiHeadAttention):
 
     def mix(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Let each query look back; short texts by plain products, others in float32."""
-        if queries.device.type != "cpu" or queries.dtype != torch.bfloat16:
-            return super().mix(queries, keys, values)
-        new, known = queries.shape[2], keys.shape[2]
         dropout = self.dropout if self.training else 0.0
-        with torch.autocast("cpu", enabled=False):
-            if new == known <= SHORT and queries.requires_grad and not dropout:
-                return short_attention(queries, keys, values)
-            context = super().mix(queries.float(), keys.float(), values.float())
-        return context.to(queries.dtype)
+        return mix_in_bfloat16(super().mix, queries, keys, values, dropout)
+
+
+class FastGroupedQueryAttention(GroupedQueryAttention):
+    """`GroupedQueryAttention` with the same weights, made faster in training as `FastAttention` is.
+
+    >>> from helpers.llama import LlamaConfig
+    >>> from helpers.llama.model import rotary_angles
+    >>> config = LlamaConfig(embedding_dim=64, n_heads=4, n_kv_heads=2)
+    >>> FastGroupedQueryAttention(config)(torch.zeros(1, 5, 64), rotary_angles(config, 0, 5)).shape
+    torch.Size([1, 5, 64])
+    """
+
+    def project(self, x: torch.Tensor, angles: Angles) -> Projected:
+        """Make rotated queries, keys, and values; autocast converts x once for all three."""
+        return super().project(autocast_once(x), angles)
+
+    def mix(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Let each query look back; short texts by plain products, others in float32."""
+        return mix_in_bfloat16(super().mix, queries, keys, values)
+
+
+class FastSwiGLU(SwiGLU):
+    """`SwiGLU` with the same weights; autocast converts x once for gate and expansion.
+
+    >>> from helpers.llama import LlamaConfig
+    >>> FastSwiGLU(LlamaConfig(embedding_dim=64, n_heads=4, n_kv_heads=2))(torch.zeros(1, 64)).shape
+    torch.Size([1, 64])
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(autocast_once(x))
+
+
+def mix_in_bfloat16(
+    mix: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    dropout: float = 0.0,
+) -> torch.Tensor:
+    """What `mix` gives, in another way where it is in bfloat16 on a CPU; (B, H, T, D) each.
+
+    >>> def mix(queries, keys, values):
+    ...     return values
+    >>> mix_in_bfloat16(mix, *torch.ones(3, 1, 1, 2, 4)).shape
+    torch.Size([1, 1, 2, 4])
+    """
+    if queries.device.type != "cpu" or queries.dtype != torch.bfloat16:
+        return mix(queries, keys, values)
+    new, known = queries.shape[2], keys.shape[2]
+    with torch.autocast("cpu", enabled=False):
+        if new == known <= SHORT and queries.requires_grad and not dropout:
+            return short_attention(queries, keys, values)
+        context = mix(queries.float(), keys.float(), values.float())
+    return context.to(queries.dtype)
 
 
 def autocast_once(x: torch.Tensor) -> torch.Tensor:

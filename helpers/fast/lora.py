@@ -9,6 +9,7 @@ Shapes: N rows of x, r the rank.
 
 import torch
 
+from helpers.fast.attention import autocast_once
 from helpers.lora import LoRALinear
 
 
@@ -22,6 +23,7 @@ class FastLoRALinear(LoRALinear):
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = autocast_once(x)
         y = self.linear(x)
         between = (x.reshape(-1, x.shape[-1]) @ self.down.T) * self.scale  # (N, r)
         return torch.addmm(y.reshape(-1, y.shape[-1]), between, self.up.T).view(y.shape)

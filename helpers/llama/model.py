@@ -109,15 +109,19 @@ class GroupedQueryAttention(nn.Module):
         queries, keys, values = self.project(x, angles)
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (B, G, S, D)
+        context = self.mix(queries, self.for_every_head(keys), self.for_every_head(values))
+        return self.output(context.transpose(1, 2).flatten(2))  # (B, T, C)
+
+    def mix(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Let each query (B, H, T, D) look at the keys (B, H, S, D) up to its own position."""
         new, known = queries.shape[2], keys.shape[2]
-        context = F.scaled_dot_product_attention(
+        return F.scaled_dot_product_attention(
             queries,
-            self.for_every_head(keys),
-            self.for_every_head(values),
-            attn_mask=causal_mask(new, known).to(x.device) if known > new > 1 else None,
+            keys,
+            values,
+            attn_mask=causal_mask(new, known).to(queries.device) if known > new > 1 else None,
             is_causal=new == known,
         )  # (B, H, T, D)
-        return self.output(context.transpose(1, 2).flatten(2))  # (B, T, C)
 
     def project(
         self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor]

@@ -39,14 +39,14 @@ __all__ = ["HELD_OUT_TALES_SEED", "card", "measure", "prepare", "run"]
 COMMAND = "python -m tools.makers.course_gpt --out runs/course_gpt"
 N_TALES = 60_000
 RECIPE = TrainConfig(
-    steps=3500,
+    steps=3000,
     batch_size=256,
     learning_rate=0.015,
     warmup_steps=50,
     weight_decay=0.01,
-    evaluate_every=350,
+    evaluate_every=400,
     evaluate_batches=64,
-    checkpoint_every=350,
+    checkpoint_every=200,
     optimizer="muon",
     final_share=0.0,
 )
@@ -127,7 +127,8 @@ def card(report):
             "",
             f"{report['parameters']:,} parameters in the shape of GPT-2 with tied weights (preset",
             "`course`), stored in bfloat16. It has read what this course wrote and the help pages",
-            "of Python. It goes on with a text; it does not answer questions.",
+            "of Python. It goes on with a text: in the layout of its own texts, a question may be followed",
+            "by its answer. It is no chat model.",
             "",
             f"- command: `{COMMAND}`, seed {report['train_config']['seed']}",
             f"- Python {report['python']}, torch {report['torch']}, CPU, "

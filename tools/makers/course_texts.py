@@ -7,32 +7,37 @@ The lecture notes are read from the folder beside `helpers`.
 
 import random
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from classroom.worlds import inbox, tales, tasks
+from classroom.worlds.course_qa import questions, retype, without_marks
 from classroom.worlds.practice import contrast_texts, draw_sum, list_texts, sum_texts
 from classroom.worlds.tasks.items import sum_text
 from classroom.worlds.tasks.words import forms, wordings
+from helpers.assistant.wordings import vary
 from helpers.texts.corpora import load_corpus
 
 NOTES = Path(__file__).parents[2] / "lecture_notes"
 HELD_OUT_EVERY = 20  # of the pieces of a longer text, one in so many is held out
-TALES_SEED, HELD_OUT_TALES_SEED, TASKS_SEED = 1, 999, 1
+TALES_SEED, HELD_OUT_TALES_SEED, TASKS_SEED, QUESTIONS_SEED = 1, 999, 1, 1
 PRACTICE_SEED, HELD_OUT_PRACTICE_SEED = 1, 2
 # Kinds of tasks that a small model learns slowly are read twice as often as the others.
 SLOW_KINDS = (
     "arithmetic", "compare", "complete", "extract", "format", "opposite", "pick", "plural", "sort",
     "tense",
 )  # fmt: skip
+MOST_WORDINGS = 4  # of a question in one text
 SUMS_SHARE = 0.15  # of the tasks read, so many are sums beyond those of the grammar
 
 
 class Source(NamedTuple):
     """One kind of text: documents to learn from, documents held out, and how often to read them.
 
-    `asks` says that each block of a document is a question whose last line is the answer, and
-    `by_chance` that the questions are drawn so freely that nothing can be learned from them.
+    `asks` says that each block of a document is a question whose last line is the answer,
+    `by_chance` that the questions are drawn so freely that nothing can be learned from them, and
+    `is_typed` that people typed it, with typos, so that its words are met in pieces, too.
     """
 
     training: list[str]
@@ -40,6 +45,7 @@ class Source(NamedTuple):
     times: int = 1
     asks: bool = False
     by_chance: bool = False
+    is_typed: bool = False
 
 
 def course_sources(n_tales=60_000, notes_folder=NOTES) -> dict[str, Source]:
@@ -48,7 +54,7 @@ def course_sources(n_tales=60_000, notes_folder=NOTES) -> dict[str, Source]:
     Raises ValueError where the folder holds no lecture notes.
 
     >>> sorted(course_sources(n_tales=5))
-    ['contrasts', 'inbox', 'lists', 'notes', 'pydocs', 'story', 'sums', 'tales', 'tasks']
+    ['contrasts', 'inbox', 'lists', 'notes', 'pydocs', 'questions', 'story', 'sums', 'tales', 'tasks']
     """
     few = min(500, n_tales)
     return {
@@ -60,6 +66,11 @@ def course_sources(n_tales=60_000, notes_folder=NOTES) -> dict[str, Source]:
         "inbox": Source(
             [message.text for message in inbox.sample(n_tales // 16, 1, "train")],
             [message.text for message in inbox.sample(few, 1, "validation")],
+        ),
+        "questions": Source(
+            question_texts(n_tales * 3 // 4, "train"),
+            question_texts(few, "validation"),
+            is_typed=True,
         ),
         "notes": Source(*_parts(note_pieces(notes_folder)), times=8),
         "pydocs": Source(*_parts(_pieces(load_corpus("pydocs"), r"\n\n+")), times=6),
@@ -85,8 +96,60 @@ def task_texts(n: int, split: str) -> list[str]:
     return ["\n\n".join(next(lines) for _ in range(size)) for size in sizes]
 
 
-def draw_tasks(n: int, seed: int, split: str) -> list[tasks.Task]:
+def question_texts(n: int, split: str) -> list[str]:
+    """Texts of a question about the course in one to four wordings, as typed, and its answer.
+
+    Which wordings mean the same is what these texts tell. Those of `"validation"` have one each.
+
+    >>> print(question_texts(1, "validation")[0])
+     continued pretraining vs finetuning
+     Continued pretraining goes on predicting tokens on texts of one field, such as law or medicine, before any fine-tuning on tasks.
+    """
+    rng, asked = random.Random(QUESTIONS_SEED), {}
+    for question, answer in questions(split):
+        asked.setdefault(answer, []).append(question)
+    answers, texts = [], []
+    while len(texts) < n:
+        answers = answers or rng.sample(list(asked), len(asked))
+        answer = answers.pop()
+        known = asked[answer]
+        chosen = rng.sample(known, rng.randint(1, min(MOST_WORDINGS, len(known))))
+        if split == "train":
+            chosen = [typed(each, rng) if rng.random() < 0.5 else each for each in chosen]
+        texts.append("\n".join(f" {line}" for line in (*chosen, answer)))
+    return texts
+
+
+def typed(question: str, rng: random.Random) -> str:
+    """A question as somebody else may type it: words left out or moved, and half the time typos.
+
+    What would be a held-out wording is not changed. Without such changes a model learns the sentences
+    by heart: see LOG.md.
+
+    >>> [typed("What is a token?", random.Random(seed)) for seed in (3, 8)]
+    ['token? a what', 'qucik question: what a token']
+    """
+    changed = vary(question, rng)
+    if rng.random() < 0.5:
+        changed = retype(changed, rng) or changed
+    return as_learned(question, changed)
+
+
+def as_learned(question: str, changed: str) -> str:
+    """A training wording after a change, or as it was where the change is a held-out wording."""
+    return question if without_marks(changed) in _held_out_wordings() else changed
+
+
+@cache
+def _held_out_wordings():
+    held_out = ("validation", "test", "forum")
+    return {without_marks(question) for split in held_out for question, _ in questions(split)}
+
+
+def draw_tasks(n: int, seed: int, split: str, sums_share: float = SUMS_SHARE) -> list[tasks.Task]:
     """Tasks as a small model needs them: slow kinds twice as often, and sums beyond 20 to learn from.
+
+    Those sums are a share of all, `sums_share`.
 
     >>> draw_tasks(1, 1, "train")[0][1:]
     ('Calculate the result.', '81 - 49', '32')
@@ -95,7 +158,7 @@ def draw_tasks(n: int, seed: int, split: str) -> list[tasks.Task]:
     rng = random.Random(seed)
     if split != "train":
         return drawn
-    return [large_sum(rng) if rng.random() < SUMS_SHARE else task for task in drawn]
+    return [large_sum(rng) if rng.random() < sums_share else task for task in drawn]
 
 
 def _practice(texts, n, few, asks=True):

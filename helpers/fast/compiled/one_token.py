@@ -16,17 +16,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from helpers.fast.compiled.rows import by_rows
+from helpers.fast.compiled.rows import by_rows, written_down
 from helpers.fast.compiled.training import check_compiler
+from helpers.fast.four_bits import FourBitLinear
 from helpers.fast.llama import MergedLlama, merge_products
+from helpers.fast.quantize import QuantizedLinear, bits_of_x
 from helpers.kv_cache import KVCache
 from helpers.llama.model import Llama
 from helpers.model import GPT
 
 MOST_BLOCKS = 5  # compiled together: fewer calls for a token, and longer to compile
+MOST_OF_FOUR_BITS = 15  # their products are a library's and need no compiling
 LEAST_PAST = 2  # tokens; PyTorch compiles lengths of 0 and 1 on their own
 # A product and a sum in one instruction, which rounds once: a tenth more speed.
 CONTRACTED: Any = {"cpp.enable_floating_point_contract_flag": "fast"}
+# With vectors of 512 bits the words of `rows` go through the stack one by one, seven times as slow.
+if torch.backends.cpu.get_cpu_capability() == "AVX512":
+    CONTRACTED["cpp.simdlen"] = 256
 # Otherwise each block of each token is asked whether all its parts are still what they were.
 UNASKED: Any = {"guard_filter_fn": torch.compiler.skip_guard_on_all_nn_modules_unsafe}
 
@@ -67,7 +73,8 @@ def attend_to_past(
     highest = torch.maximum(old.amax(dim=-1, keepdim=True), own)
     old, own = (old - highest).exp(), (own - highest).exp()
     seen = (old[..., None] * values[:, :, None]).sum(dim=-2) + own * value  # (1, G, H / G, D)
-    return (seen / (old.sum(dim=-1, keepdim=True) + own)).flatten(1)[:, None]
+    context = seen / (old.sum(dim=-1, keepdim=True) + own)
+    return written_down(context.flatten(1))[:, None]  # read across heads, one by one, it is slow
 
 
 def through_blocks(
@@ -165,12 +172,18 @@ def compile_writing(model: Any) -> Any:
     for another kind of model.
     """
     check_writing(model)
+    head = model.output_head
     by_rows(merge_products(model))
-    model.output_head = CompiledHead(model.output_head)
+    if isinstance(head, QuantizedLinear) and bits_of_x() == 8:
+        model.output_head = head  # a processor that multiplies bytes needs no loop for it
+    else:
+        model.output_head = CompiledHead(model.output_head)
     model.__class__ = KINDS[type(model)]
     model.blocks_of_token = torch.compile(own_copy(through_blocks), options=CONTRACTED | UNASKED)
     n_layers = len(model.blocks)
-    model.n_together = max(n for n in range(1, MOST_BLOCKS + 1) if n_layers % n == 0)
+    four_bits = any(isinstance(part, FourBitLinear) for part in model.modules())
+    most = MOST_OF_FOUR_BITS if four_bits else MOST_BLOCKS
+    model.n_together = max(n for n in range(1, most + 1) if n_layers % n == 0)
     return model
 
 
