@@ -19,6 +19,8 @@ from tools import chat as command
 from tools.makers.smollm2_adapter import card
 
 FOLDER = command.ADAPTER
+LAYERS, MATRICES = 30, 7  # of SmolLM2, and of each of its layers
+TARGET = 0.92  # of the course's questions; LOG.md says what was tried
 pytestmark = pytest.mark.skipif(
     not (FOLDER / TENSORS).is_file(), reason="python -m tools.makers.smollm2_adapter has not run"
 )
@@ -29,7 +31,15 @@ def test_it_is_small_and_belongs_to_the_smollm2_that_pip_brings():
     adapter, report = load_adapter(FOLDER), read_json(FOLDER / "report.json")
     assert adapter.settings.base_sha256 == report["base_sha256"] == MODELS["smollm2"].sha256
     assert report["sha256"] == sha256(FOLDER / TENSORS)
-    assert "Apache-2.0" in adapter.settings.license and len(adapter.corrections) == 210
+    assert "Apache-2.0" in adapter.settings.license
+    assert len(adapter.corrections) == MATRICES * (LAYERS - report["first"])
+
+
+def test_its_report_meets_the_targets_but_for_the_questions():
+    after = read_json(FOLDER / "report.json")["after"]
+    assert after["forum"]["right"] >= 0.85
+    assert after["foreign_refused"] >= 0.8 and after["known_refused"] <= 0.03
+    assert 0.83 <= after["right"] < TARGET  # once it is reached, only this test has to change
 
 
 def test_its_card_is_that_of_its_report():
