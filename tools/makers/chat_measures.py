@@ -196,6 +196,12 @@ def choose_refusal(known, foreign):
     return Refusal(tried[best]["below"], best), tried
 
 
+def right_and_shown(refusal, right, scores):
+    """The share that is right and not refused, of answers that are right or not with their scores."""
+    below = max(refusal.below, REFUSED / 2)
+    return mean(r and s >= below for r, s in zip(right, scores[refusal.how], strict=True))
+
+
 def refused(refusal, scores):
     """How many were asked, and the share that a refusal turns away, by what is asked."""
     return {

@@ -24,6 +24,7 @@ from helpers.chat import BASE_MODEL, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.device import choose_device, keep_memory, use_every_core
 from helpers.difference import NAME, save_difference
+from helpers.evaluate import exact_match
 from helpers.fast import fused_next_token_loss, speed_up
 from helpers.files import read_json, sha256
 from helpers.runs.run import Run
@@ -123,10 +124,26 @@ def finish(folder, base=BASE_MODEL):
         for split in ("validation", "test", "forum")
     }
     report["refusal"]["test"] = chat_measures.refused(load_refusal(saved), scores)
+    report["right_and_shown"] = shown(load_refusal(saved), after, forum)
     answers = {"forum": forum["answers"], "foreign": said, "before": alone["answers"]}
     answers |= after["answers"]
     (saved / "README.md").write_text(card(report), "utf-8")
     return _write(folder, report, answers)
+
+
+def shown(refusal, after, forum):
+    """The shares that are right where a refusal counts as wrong, as whoever chats sees it."""
+    rows, scores = after["answers"], after["scores"]
+    right = {
+        "questions": [row[-1] for row in rows["questions"]],
+        "tasks": [exact_match(row[-1], row[-2]) for row in rows["tasks"]],
+        "forum": [row[-1] for row in forum["answers"]],
+    }
+    scores = {**scores, "forum": forum["scores"]["questions"]}
+    return {
+        name: chat_measures.right_and_shown(refusal, each, scores[name])
+        for name, each in right.items()
+    }
 
 
 def card(report):
@@ -175,6 +192,10 @@ def card(report):
                 f"| {kind} | {part['asked']} | {part['refused']:.1%} |"
                 for kind, part in refused.items()
             ),
+            "",
+            "The accuracies above are of the answers before any is refused. Where a refusal counts as wrong,",
+            ", ".join(f"{kind} {share:.1%}" for kind, share in report["right_and_shown"].items())
+            + ".",
             "",
         ]
     )
