@@ -99,12 +99,14 @@ def chance_lines(record):
 
 
 def rate_lines(record):
-    """Where the choice of rates leaves a doubt."""
+    """The rates that were chosen, and whether another is better at the largest budget."""
     beside = record["rates_at_the_largest_budget"]
     losses = ", ".join(f"{rate}: {loss:.4f}" for rate, loss in beside["losses"].items())
-    ends = ", ".join(record["best_at_an_end"]) or "none"
+    chosen = ", ".join(
+        f"{size} {min(tried, key=tried.get)}" for size, tried in record["rates"].items()
+    )
     return [
-        f"Rates: chosen at the second budget; best at an end of those tried: {ends}. Width "
+        f"Rates, chosen at the second budget from what stands on both sides: {chosen}. Width "
         f"{beside['width']} at the largest budget, on the tales for choosing: {losses} (its own is "
         f"{beside['own']}).",
     ]

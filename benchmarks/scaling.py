@@ -16,7 +16,8 @@ the largest budget, predicts the eight others; and the whole fit predicts one la
 controls are a law without a floor, and repeating the nearest run or the best loss of the fit.
 
 The learning rate of each size is chosen on tales of their own, at the second budget; the losses in
-the fit come from other tales. At the largest budget the middle size tries the rates beside its own,
+the fit come from other tales. Where the best is at an end of the rates, the one beyond it is tried
+(the forecast does not know that). At the largest budget the middle size tries the rates beside its own,
 too. Before anything is trained, thirty steps of each size are timed and the whole is forecast.
 """
 
@@ -128,11 +129,21 @@ def best_rate(runs, size, tales, rates):
     return min(tried, key=tried.get), {f"{rate:g}": loss for rate, loss in tried.items()}
 
 
+def widened(runs, size, tales, rates):
+    """The same, but where the best is at an end the rate beyond is tried, until the best is inside."""
+    rates = sorted(rates)
+    while True:
+        best, tried = best_rate(runs, size, tales, rates)
+        if len(rates) == 1 or rates[0] < best < rates[-1]:
+            return best, tried
+        rates = [best / 2, *rates] if best == rates[0] else [*rates, best * 2]
+
+
 def measure(runs, sizes=SIZES, budgets=BUDGETS, larger=LARGER, rates=RATES, times=TIMES):
     """Choose the rates, train everything, fit, and predict what was left out."""
     if runs.folder:
         training_rows(max(*budgets, larger[1]), runs.folder)
-    chosen = {size: best_rate(runs, size, budgets[CHOSEN_AT], rates) for size in sizes}
+    chosen = {size: widened(runs, size, budgets[CHOSEN_AT], rates) for size in sizes}
     rows = [
         runs.mean(size, tales, chosen[size][0], seeds_of(size, tales, sizes, budgets))
         for tales in budgets
@@ -140,14 +151,12 @@ def measure(runs, sizes=SIZES, budgets=BUDGETS, larger=LARGER, rates=RATES, time
     ]
     own = chosen[middle(sizes)][0]
     _, beside = best_rate(runs, middle(sizes), budgets[-1], (own / 2, own, own * 2))
-    ends = {min(rates), max(rates)} if len(rates) > 1 else set()
     last = runs.row(*larger, chosen[sizes[-1]][0])
     figures = {
         "entropy": entropy(runs.unseen), "vocabulary": VOCABULARY, "batch": BATCH,
         "held_out": runs.unseen,
         "sizes": [[*size, n_multiplied(shape_of(*size))] for size in sizes], "tales": list(budgets),
         "rates": {f"width {size[0]}": tried for size, (_, tried) in chosen.items()},
-        "best_at_an_end": [f"width {size[0]}" for size in sizes if chosen[size][0] in ends],
         "rates_at_the_largest_budget": {"width": middle(sizes)[0], "own": f"{own:g}", "losses": beside},
         "rows": rows, "larger": last,
         "minutes": sum(row["seconds"] for row in runs.rows.values()) / 60,

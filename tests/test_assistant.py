@@ -340,16 +340,27 @@ def reply(answer, *log_probabilities):
 def test_the_threshold_is_the_best_that_refuses_few_known():
     known = [reply("a", -0.1), reply("b", -0.2), reply("c", -0.3), reply("d", -0.4)]
     foreign = [reply("e", -0.35), reply("f", -1.0), reply("no", -0.01), reply("", -2.0)]
-    refusal = choose_refusal(known, foreign, "no", most_known_refused=0.0)
+    refusal = choose_refusal([known], foreign, "no", most_known_refused=0.0)
     assert are_refused(known, refusal) == [False] * 4
     assert are_refused(foreign, refusal) == [False, True, True, True]
-    refusal = choose_refusal(known, foreign, "no", most_known_refused=0.25)
+    refusal = choose_refusal([known], foreign, "no", most_known_refused=0.25)
     assert are_refused(foreign, refusal) == [True] * 4 and sum(are_refused(known, refusal)) == 1
+
+
+def test_no_group_of_known_answers_is_refused_too_often():
+    """Short answers that hesitate once have a low mean, but the sum of a long foreign one is lower."""
+    known, tasks = [reply("a", *[-0.01] * 20)] * 4, [reply("b", -0.4, -0.001)] * 4
+    foreign = [reply("c", *[-0.1] * 20)] * 4
+    alone = choose_refusal([known], foreign, "no", most_known_refused=0.0)
+    assert alone.how == "mean" and are_refused(tasks, alone) == [True] * 4
+    both = choose_refusal([known, tasks], foreign, "no", most_known_refused=0.0)
+    assert both.how == "sum" and are_refused(foreign, both) == [True] * 4
+    assert not any(are_refused([*known, *tasks], both))
 
 
 def test_a_model_that_refuses_known_questions_itself_still_gets_a_threshold():
     known = [reply("no", -0.1), reply("b", -0.2)]
-    refusal = choose_refusal(known, [reply("c", -3.0)], "no", most_known_refused=0.0)
+    refusal = choose_refusal([known], [reply("c", -3.0)], "no", most_known_refused=0.0)
     assert are_refused(known, refusal) == [True, False]
 
 

@@ -216,6 +216,28 @@ def test_tales_are_kept_and_a_smaller_budget_is_the_beginning_of_a_larger(tmp_pa
     assert [list(row) for row in scaling.training_rows(5)] == [list(row) for row in again]
 
 
+def test_tales_longer_than_the_context_are_left_out(monkeypatch):
+    rows = scaling.training_rows(8)
+    longest = max(map(len, rows))
+    monkeypatch.setattr(training, "CONTEXT", longest)
+    fitting = scaling.training_rows(8)
+    kept = [list(row) for row in rows if len(row) < longest]
+    assert [list(row) for row in fitting][: len(kept)] == kept and len(fitting) == 8
+
+
+@pytest.mark.parametrize(("least", "expected"), [(0.05, 6), (0.01, 4), (0.002, 5)])
+def test_a_best_rate_at_an_end_is_tried_against_the_one_beyond(least, expected):
+    class Made(dict):
+        def row(self, size, tales, rate):
+            self[rate] = {"validation": abs(math.log(rate / least))}
+            return self[rate]
+
+    runs = Made()
+    best, tried = scaling.widened(runs, (16, 1), 32, (6e-3, 3e-3, 1.2e-2))
+    assert min(runs) < best < max(runs) and tried[f"{best:g}"] == min(tried.values())
+    assert len(runs) == expected and scaling.widened(Made(), (16, 1), 32, (1e-2,))[0] == 1e-2
+
+
 def test_a_run_learns_and_is_found_again(tmp_path, monkeypatch):
     runs = scaling.Runs(tmp_path, unseen=4)
     row = runs.row((16, 1), 32, 1e-2)
@@ -266,7 +288,7 @@ def figures_of(law, noise=0.002):
     larger = {"n": 5_000_000, "d": 40_000_000, "test": law.loss(5e6, 4e7)}
     figures = {
         "command": "c", "machine": MACHINE, "minutes": 90.0, "batch": 8, "held_out": 400,
-        "entropy": law.floor, "rows": rows, "larger": larger, "best_at_an_end": ["width 32"],
+        "entropy": law.floor, "rows": rows, "larger": larger, "rates": {"width 32": {"0.01": 0.7, "0.02": 0.6}},
         "rates_at_the_largest_budget": {"width": 80, "own": "0.006", "losses": {"0.003": 0.5}},
     }  # fmt: skip
     return figures | scaling.fitted(figures, times=20)
@@ -301,7 +323,7 @@ def test_the_section_shows_every_loss_the_law_and_the_targets(tmp_path):
     assert f"loss = {record['law']['floor']:.4f} + " in text and "| yes |" in text
     assert "D = 10,000,000" in text and "a chip, 2 cores" in text
     assert (
-        f"{record['chance']:.0%} of fits" in text and "at an end of those tried: width 32" in text
+        f"{record['chance']:.0%} of fits" in text and "on both sides: width 32 0.02" in text
     )
     assert f"the nearest run {record['left_out']['the nearest run']:.1%}" in text
     assert scaling.recorded(tmp_path / "none.json") is None

@@ -186,7 +186,7 @@ def test_the_surest_score_is_chosen_for_the_refusal():
     """The lowest tells the foreign ones apart, the mean does not."""
     flat = {how: [-1.0, -1.0] for how in SCORES}
     known, foreign = flat | {"lowest": [-1.0, -1.2]}, flat | {"lowest": [-1.1, -3.0]}
-    refusal, tried = chat_measures.choose_refusal(known, foreign)
+    refusal, tried = chat_measures.choose_refusal({"questions": known, "tasks": known}, foreign)
     assert refusal.how == "lowest" and refusal.below == pytest.approx(-2.1)
     assert tried["lowest"]["foreign_refused"] == 0.5 and tried["mean"]["foreign_refused"] == 0.0
     counted = chat_measures.refused(refusal, {"known": known, "foreign": foreign})

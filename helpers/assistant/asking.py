@@ -100,18 +100,25 @@ def scores_of(replies: Sequence[Reply], how: str, says: str) -> list[float]:
 
 
 def choose_refusal(
-    known: Sequence[Reply], foreign: Sequence[Reply], says: str, most_known_refused: float
+    known: Sequence[Sequence[Reply]],
+    foreign: Sequence[Reply],
+    says: str,
+    most_known_refused: float,
 ) -> Refusal:
     """Return the way to score and the threshold that refuse most foreign questions in validation.
 
-    At most a share `most_known_refused` of the known questions is refused, unless the model itself
-    says to more of them that it does not know. Raises ValueError without questions of both kinds.
+    Of each group of `known` replies (questions, tasks) at most a share `most_known_refused` is
+    refused, unless the model itself says to more of it that it does not know. Raises ValueError where
+    a group or `foreign` is empty.
     """
     best, most = Refusal(NO_ANSWER / 2, "mean", says), -1.0
     for how in SCORES:
-        here, there = (scores_of(replies, how, says) for replies in (known, foreign))
-        allowed = max(most_known_refused, share_below(here, NO_ANSWER / 2))
-        below = choose_threshold(here, there, allowed)
+        there, of_each = scores_of(foreign, how, says), []
+        for group in known:
+            here = scores_of(group, how, says)
+            allowed = max(most_known_refused, share_below(here, NO_ANSWER / 2))
+            of_each.append(choose_threshold(here, there, allowed))
+        below = min(of_each)
         if share_below(there, below) > most:
             best, most = Refusal(below, how, says), share_below(there, below)
     return best

@@ -238,16 +238,27 @@ def measure(
 
 
 def choose_on_validation(
-    chat: AssistantChat, folder: Path | str, split: Split, foreign: Foreign, says: str
+    chat: AssistantChat,
+    folder: Path | str,
+    split: Split,
+    foreign: Foreign,
+    says: str,
+    tasks: Sequence[str] = (),
 ) -> dict[str, float]:
-    """Choose when to refuse and save it into `folder`; return what it comes to on the same part."""
+    """Choose when to refuse and save it into `folder`; return what it comes to on the same part.
+
+    `tasks` are prompts with answers of another length than those of the table; few of them may be
+    refused either.
+    """
     known = replies_to(chat, [turn.asked for turn in split.validation])
     strangers = replies_to(chat, foreign.validation)
-    refusal = choose_refusal(known, strangers, says, MOST_KNOWN_REFUSED)
+    groups = [known, replies_to(chat, tasks)] if tasks else [known]
+    refusal = choose_refusal(groups, strangers, says, MOST_KNOWN_REFUSED)
     save_refusal(folder, refusal)
     return {
         "right_without_refusal": mean(are_right(known, split.validation, references_of(split))),
         "known_refused": mean(are_refused(known, refusal)),
+        **({"tasks_refused": mean(are_refused(groups[1], refusal))} if tasks else {}),
         "foreign_refused": mean(are_refused(strangers, refusal)),
     }
 

@@ -35,7 +35,7 @@ N_TASKS, N_LATE, TASKS_SEED = 1200, 100, 2
 ANSWER_TOKENS, TASK_TOKENS, BATCH = 90, 40, 64
 PAGE_TOKENS = 120  # a page of questions may go on with other wordings before its answer
 # Less than the 5 percent allowed: a threshold that is chosen on some questions may refuse more of others.
-MOST_KNOWN_REFUSED = 0.035
+MOST_KNOWN_REFUSED = 0.02
 REFUSED = -1e6  # below every score and every threshold
 
 
@@ -179,17 +179,19 @@ def ask_foreign(model, tokenizer, split):
 
 
 def choose_refusal(known, foreign):
-    """The score and the threshold that refuse most foreign questions and few known ones.
+    """The score and the threshold that refuse most foreign questions, few known ones and few tasks.
 
-    `known` and `foreign` are lists of scores for each of `SCORES`. Returns the `Refusal`, and for each
-    score its threshold and the shares that it refuses.
+    `known` has the scores of "questions" and of "tasks", `foreign` those of foreign questions: lists
+    for each of `SCORES`. Returns the `Refusal`, and for each score its threshold and what it refuses.
     """
     tried = {}
     for how in SCORES:
-        below = choose_threshold(known[how], foreign[how], MOST_KNOWN_REFUSED)
+        below = min(
+            choose_threshold(each[how], foreign[how], MOST_KNOWN_REFUSED) for each in known.values()
+        )
         tried[how] = {
             "below": below,
-            "known_refused": share_refused(known[how], below),
+            **{f"{name}_refused": share_refused(each[how], below) for name, each in known.items()},
             "foreign_refused": share_refused(foreign[how], below),
         }
     best = max(tried, key=lambda how: tried[how]["foreign_refused"])

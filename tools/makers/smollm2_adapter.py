@@ -53,6 +53,7 @@ from helpers.llama.chat import SYSTEM
 from helpers.runs.run import History, Run, newest_checkpoint
 from helpers.texts.corpora import fetch
 from helpers.train import OPTIMIZERS
+from tools.makers.chat_model import AGAIN
 from tools.makers.course_texts import typed
 from tools.makers.upper_layers import UpperLayers
 from tools.terminal import run_command
@@ -69,7 +70,7 @@ N_TASKS = 2000
 WHOLE_TIMES = 12  # wordings of each question whose answer is learned whole
 KEPT = 4  # tokens of the other answers: they tell all answers apart
 TYPED_SHARE = 0.25  # of the wordings are changed as somebody in a hurry types them
-N_MEASURED_TASKS, N_BEFORE = 448, 128
+N_MEASURED_TASKS, N_CHOSEN_TASKS, N_BEFORE = 448, 240, 128
 REFUSED_TIMES = 2
 COURSE = Foreign(*map(course_qa.foreign_questions, ("train", "validation", "test")))
 
@@ -191,16 +192,24 @@ def save_and_choose(folder, base, corrections, split, about):
     saved, recipe = folder / "adapter", about["recipe"]
     settings = AdapterSettings(sha256(base), recipe["rank"], recipe["alpha"], "", NAME, LICENSE)
     save_adapter(saved, corrections, settings)
-    chat = load_assistant(saved, base, speed_up)
     report = {
         "base_sha256": settings.base_sha256,
         "sha256": sha256(saved / TENSORS),
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
         **about,
-        "validation": choose_on_validation(chat, saved, split, COURSE, DO_NOT_KNOW),
-        "refusal": read_json(saved / "refusal.json"),
     }
+    return choose(folder, base, split, report)
+
+
+def choose(folder, base, split, report):
+    """Choose the threshold of the refusal on the validation part; return the report so far."""
+    saved = folder / "adapter"
+    chat = load_assistant(saved, base, speed_up)
+    prompts = [task_turn(task).asked for task in tasks.sample(N_CHOSEN_TASKS, TASKS_SEED, "validation")]
+    report["chosen_again"] = "after" in report
+    found = choose_on_validation(chat, saved, split, COURSE, DO_NOT_KNOW, prompts)
+    report |= {"validation": found, "refusal": read_json(saved / "refusal.json")}
     print(report["validation"], flush=True)
     write_whole(saved / "report.json", json.dumps(report, indent=1) + "\n")
     return report
@@ -312,7 +321,8 @@ def card(report):
         f"- SHA-256 of the file of SmolLM2 it belongs to: `{report['base_sha256']}`",
         f"- license: {LICENSE}",
         "",
-        "Asked in wordings that it never saw; what it refuses counts as wrong:",
+        "Asked in wordings that it never saw; what it refuses counts as wrong. The threshold was chosen on "
+        "validation data." + (f" {AGAIN}" if report["chosen_again"] else ""),
         "",
         "| | before | after |",
         "|---|---|---|",
@@ -342,7 +352,7 @@ def main(arguments=None):
     parser.add_argument("--optimizer", choices=sorted(OPTIMIZERS), default="adamw")
     parser.add_argument("--precision", default="auto", help="fp32, bf16 or auto")
     parser.add_argument("--questions", type=int, help="only the first so many answers, for a trial")
-    parser.add_argument("--part", choices=("train", "test"), help="one part alone")
+    parser.add_argument("--part", choices=("train", "choose", "test"), help="one part alone")
     options = parser.parse_args(arguments)
     use_every_core()
     keep_memory()
@@ -355,7 +365,10 @@ def main(arguments=None):
             tokens=options.tokens,
         )
         report = True
-        if options.part != "test":
+        if options.part == "choose":
+            report = read_json(options.out / "adapter" / "report.json")
+            choose(options.out, fetch("smollm2"), course_split(options.questions), report)
+        elif options.part != "test":
             report = run(
                 options.out,
                 recipe,
@@ -365,7 +378,7 @@ def main(arguments=None):
                 options.optimizer,
                 options.finish,
             )
-        if report is not None and options.part != "train":
+        if report is not None and options.part in (None, "test"):
             ask_test(options.out, options.questions)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
