@@ -99,16 +99,13 @@ def chance_lines(record):
 
 
 def rate_lines(record):
-    """The rates that were chosen, and whether another is better at the largest budget."""
-    beside = record["rates_at_the_largest_budget"]
-    losses = ", ".join(f"{rate}: {loss:.4f}" for rate, loss in beside["losses"].items())
-    chosen = ", ".join(
-        f"{size} {min(tried, key=tried.get)}" for size, tried in record["rates"].items()
+    """The rates that were chosen for each size, one for each budget."""
+    chosen = "; ".join(
+        f"{size}: {', '.join(min(tried, key=tried.get) for tried in budgets.values())}"
+        for size, budgets in record["rates"].items()
     )
     return [
-        f"Rates, chosen at the second budget from what stands on both sides: {chosen}. Width "
-        f"{beside['width']} at the largest budget, on the tales for choosing: {losses} (its own is "
-        f"{beside['own']}).",
+        f"Learning rates, chosen on other tales for each size and budget, the smallest first: {chosen}."
     ]
 
 

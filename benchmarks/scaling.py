@@ -15,10 +15,12 @@ How the law extrapolates is checked twice. A fit to twelve of the runs, without 
 the largest budget, predicts the eight others; and the whole fit predicts one larger run. The
 controls are a law without a floor, and repeating the nearest run or the best loss of the fit.
 
-The learning rate of each size is chosen on tales of their own, at the second budget; the losses in
-the fit come from other tales. Where the best is at an end of the rates, the one beyond it is tried
-(the forecast does not know that). At the largest budget the middle size tries the rates beside its own,
-too. Before anything is trained, thirty steps of each size are timed and the whole is forecast.
+The learning rate is chosen for each size and each budget, on tales of their own; the losses in the
+fit come from other tales. At the second budget all rates are tried, and where the best is at an end
+the one beyond it as well. From there half of it is tried at each larger budget and twice of it at the
+smaller, as long as that helps: the best rate falls with the budget, and one for all budgets would be
+charged to the law. Before anything is trained, thirty steps of each size are timed and the whole is
+forecast, without the runs of rates that lie further on.
 """
 
 import argparse
@@ -90,10 +92,10 @@ def planned(sizes=SIZES, budgets=BUDGETS, larger=LARGER, rates=RATES):
     """(size, tales) of every run, as often as it is made, whichever rates will be chosen."""
     runs = []
     for size in sizes:
-        runs += [(size, budgets[CHOSEN_AT])] * (len(rates) - 1)  # the best of them is in the grid
-        for tales in budgets:
-            runs += [(size, tales)] * seeds_of(size, tales, sizes, budgets)
-    return [*runs, *[(middle(sizes), budgets[-1])] * 2, larger]
+        for at, tales in enumerate(budgets):
+            others = len(rates) - 1 if at == CHOSEN_AT else 1  # the best of them is in the grid
+            runs += [(size, tales)] * (seeds_of(size, tales, sizes, budgets) + others)
+    return [*runs, larger]
 
 
 def forecast(plan, made, unseen, timed):
@@ -139,25 +141,41 @@ def widened(runs, size, tales, rates):
         rates = [best / 2, *rates] if best == rates[0] else [*rates, best * 2]
 
 
+def chosen_rates(runs, size, budgets, rates):
+    """The rate of a size at each budget: {tales: rate}, and all losses on the tales for choosing."""
+    best, tried = widened(runs, size, budgets[CHOSEN_AT], rates)
+    chosen, losses = {budgets[CHOSEN_AT]: best}, {budgets[CHOSEN_AT]: tried}
+    larger, smaller = budgets[CHOSEN_AT + 1 :], budgets[:CHOSEN_AT][::-1]
+    for towards, factor in ((larger, 0.5), (smaller, 2.0)):
+        rate = best
+        for tales in towards:
+            steps = [rate, rate * factor]
+            while (found := best_rate(runs, size, tales, steps))[0] == steps[-1]:
+                steps.append(steps[-1] * factor)
+            rate, losses[tales] = found
+            chosen[tales] = rate
+    return chosen, losses
+
+
 def measure(runs, sizes=SIZES, budgets=BUDGETS, larger=LARGER, rates=RATES, times=TIMES):
     """Choose the rates, train everything, fit, and predict what was left out."""
     if runs.folder:
         training_rows(max(*budgets, larger[1]), runs.folder)
-    chosen = {size: widened(runs, size, budgets[CHOSEN_AT], rates) for size in sizes}
+    chosen = {size: chosen_rates(runs, size, budgets, rates) for size in sizes}
     rows = [
-        runs.mean(size, tales, chosen[size][0], seeds_of(size, tales, sizes, budgets))
+        runs.mean(size, tales, chosen[size][0][tales], seeds_of(size, tales, sizes, budgets))
         for tales in budgets
         for size in sizes
     ]
-    own = chosen[middle(sizes)][0]
-    _, beside = best_rate(runs, middle(sizes), budgets[-1], (own / 2, own, own * 2))
-    last = runs.row(*larger, chosen[sizes[-1]][0])
+    last = runs.row(*larger, chosen[sizes[-1]][0][budgets[-1]])
     figures = {
         "entropy": entropy(runs.unseen), "vocabulary": VOCABULARY, "batch": BATCH,
         "held_out": runs.unseen,
         "sizes": [[*size, n_multiplied(shape_of(*size))] for size in sizes], "tales": list(budgets),
-        "rates": {f"width {size[0]}": tried for size, (_, tried) in chosen.items()},
-        "rates_at_the_largest_budget": {"width": middle(sizes)[0], "own": f"{own:g}", "losses": beside},
+        "rates": {
+            f"width {size[0]}": {f"{tales:,} tales": losses[tales] for tales in budgets}
+            for size, (_, losses) in chosen.items()
+        },
         "rows": rows, "larger": last,
         "minutes": sum(row["seconds"] for row in runs.rows.values()) / 60,
     }  # fmt: skip

@@ -175,8 +175,8 @@ def test_floors_of_the_law_itself_spread_with_the_noise():
 def test_every_run_is_planned_and_the_middle_is_the_middle():
     plan = scaling.planned()
     assert scaling.middle(scaling.SIZES) == (80, 3) and scaling.middle(scaling.BUDGETS) == 22_500
-    assert len(plan) == 5 * 2 + 5 * (2 + 2 + 1 + 1) + 2 + 2 + 1
-    assert plan.count(((80, 3), 22_500)) == 3 and plan.count(((80, 3), 67_500)) == 3
+    assert len(plan) == 5 * (2 + 3) + 5 * (2 + 2 + 1 + 1) + 2 + 1
+    assert plan.count(((80, 3), 22_500)) == 4 and plan.count(((80, 3), 67_500)) == 2
     assert plan.count(((32, 2), 7_500)) == 4 and plan[-1] == scaling.LARGER
 
 
@@ -223,6 +223,19 @@ def test_tales_longer_than_the_context_are_left_out(monkeypatch):
     fitting = scaling.training_rows(8)
     kept = [list(row) for row in rows if len(row) < longest]
     assert [list(row) for row in fitting][: len(kept)] == kept and len(fitting) == 8
+
+
+def test_the_rate_falls_with_the_budget_as_far_as_that_helps():
+    class Made(dict):
+        def row(self, size, tales, rate):
+            self[tales, rate] = {"validation": abs(math.log(rate * tales / 0.3))}
+            return self[tales, rate]
+
+    runs, budgets = Made(), (25, 50, 100, 400)
+    chosen, losses = scaling.chosen_rates(runs, (16, 1), budgets, (3e-3, 6e-3, 1.2e-2))
+    assert chosen == {25: 1.2e-2, 50: 6e-3, 100: 3e-3, 400: 7.5e-4}
+    assert {rate for tales, rate in runs if tales == 400} == {3e-3, 1.5e-3, 7.5e-4, 3.75e-4}
+    assert set(losses) == set(budgets) and min(losses[400], key=losses[400].get) == "0.00075"
 
 
 @pytest.mark.parametrize(("least", "expected"), [(0.05, 6), (0.01, 4), (0.002, 5)])
@@ -288,8 +301,7 @@ def figures_of(law, noise=0.002):
     larger = {"n": 5_000_000, "d": 40_000_000, "test": law.loss(5e6, 4e7)}
     figures = {
         "command": "c", "machine": MACHINE, "minutes": 90.0, "batch": 8, "held_out": 400,
-        "entropy": law.floor, "rows": rows, "larger": larger, "rates": {"width 32": {"0.01": 0.7, "0.02": 0.6}},
-        "rates_at_the_largest_budget": {"width": 80, "own": "0.006", "losses": {"0.003": 0.5}},
+        "entropy": law.floor, "rows": rows, "larger": larger, "rates": {"width 32": {"8 tales": {"0.01": 0.7, "0.02": 0.6}, "16 tales": {"0.01": 0.5}}},
     }  # fmt: skip
     return figures | scaling.fitted(figures, times=20)
 
@@ -323,7 +335,7 @@ def test_the_section_shows_every_loss_the_law_and_the_targets(tmp_path):
     assert f"loss = {record['law']['floor']:.4f} + " in text and "| yes |" in text
     assert "D = 10,000,000" in text and "a chip, 2 cores" in text
     assert (
-        f"{record['chance']:.0%} of fits" in text and "on both sides: width 32 0.02" in text
+        f"{record['chance']:.0%} of fits" in text and "width 32: 0.02, 0.01." in text
     )
     assert f"the nearest run {record['left_out']['the nearest run']:.1%}" in text
     assert scaling.recorded(tmp_path / "none.json") is None
