@@ -181,7 +181,7 @@ def test_every_run_is_planned_and_the_middle_is_the_middle():
 
 
 def test_a_long_forecast_stops_before_anything_is_trained(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(scaling, "seconds_per_step", lambda size, rows: 0.07)
+    monkeypatch.setattr(scaling, "seconds_per_step", lambda size, rows: 0.05)
     runs = scaling.Runs(tmp_path, unseen=4)
     with pytest.raises(ValueError, match="give --long"):
         scaling.check_hours(runs, scaling.planned(), 2.0)

@@ -253,11 +253,8 @@ def test_its_report_meets_the_targets_but_for_two_kinds_of_tasks():
     assert after["questions"]["right"] >= 0.85 and report["forum"]["right"] >= 0.65
     assert refused["foreign"]["refused"] >= 0.7 and refused["known"]["refused"] <= 0.05
     assert after["tasks"]["right"] >= 0.85
-    # as whoever chats sees it, with refusals counted as wrong; LOG.md says what is missing to 0.85
-    assert (
-        report["right_and_shown"]["questions"] >= 0.84
-        and report["right_and_shown"]["tasks"] >= 0.77
-    )
+    shown = report["right_and_shown"]  # as whoever chats sees it: a refusal counts as wrong
+    assert min(shown["questions"], shown["tasks"]) >= 0.85 and shown["forum"] >= 0.65
     by_kind = after["tasks"]["by_kind"].items()
     assert {kind for kind, share in by_kind if share < 0.6} == BELOW_TARGET
 
