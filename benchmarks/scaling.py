@@ -1,8 +1,8 @@
 """Scaling laws at home: does a fit of small runs find the entropy of the tales, which we know?
 
-    python3 course.py bench scaling             about two hours on two quiet cores
+    python3 course.py bench scaling --long      about three hours on two quiet cores
     python3 course.py bench scaling --resume    goes on with what runs/scaling holds
-    python3 course.py bench scaling --long      also where the forecast is above two hours
+    python3 course.py bench scaling             stops where the forecast is above two hours
     python3 course.py bench scaling --quick     toy sizes in seconds; nothing is written
 
 Five sizes of GPT and four budgets of tokens, each trained once through fresh tales with a schedule of
@@ -17,9 +17,9 @@ controls are a law without a floor, and repeating the nearest run or the best lo
 
 The learning rate is chosen for each size and each budget, on tales of their own; the losses in the
 fit come from other tales. At the second budget all rates are tried, and where the best is at an end
-the one beyond it as well. From there half of it is tried at each larger budget and twice of it at the
-smaller, as long as that helps: the best rate falls with the budget, and one for all budgets would be
-charged to the law. Before anything is trained, thirty steps of each size are timed and the whole is
+the one beyond it as well. From there both neighbors are tried at the smaller budget, and half of it at
+each larger one, as long as that helps: the best rate falls with the budget, and one for all budgets
+would be charged to the law. Before anything is trained, thirty steps of each size are timed and the whole is
 forecast, without the runs of rates that lie further on.
 """
 
@@ -88,12 +88,12 @@ def seeds_of(size, tales, sizes, budgets):
     return CHEAP_SEEDS if tales in budgets[:CHEAP] else 1
 
 
-def planned(sizes=SIZES, budgets=BUDGETS, larger=LARGER, rates=RATES):
+def planned(sizes=SIZES, budgets=BUDGETS, larger=LARGER):
     """(size, tales) of every run, as often as it is made, whichever rates will be chosen."""
     runs = []
     for size in sizes:
         for at, tales in enumerate(budgets):
-            others = len(rates) - 1 if at == CHOSEN_AT else 1  # the best of them is in the grid
+            others = 2 if at <= CHOSEN_AT else 1  # the best of them is in the grid
             runs += [(size, tales)] * (seeds_of(size, tales, sizes, budgets) + others)
     return [*runs, larger]
 
@@ -145,15 +145,14 @@ def chosen_rates(runs, size, budgets, rates):
     """The rate of a size at each budget: {tales: rate}, and all losses on the tales for choosing."""
     best, tried = widened(runs, size, budgets[CHOSEN_AT], rates)
     chosen, losses = {budgets[CHOSEN_AT]: best}, {budgets[CHOSEN_AT]: tried}
-    larger, smaller = budgets[CHOSEN_AT + 1 :], budgets[:CHOSEN_AT][::-1]
-    for towards, factor in ((larger, 0.5), (smaller, 2.0)):
-        rate = best
-        for tales in towards:
-            steps = [rate, rate * factor]
-            while (found := best_rate(runs, size, tales, steps))[0] == steps[-1]:
-                steps.append(steps[-1] * factor)
-            rate, losses[tales] = found
-            chosen[tales] = rate
+    for tales in budgets[:CHOSEN_AT]:
+        chosen[tales], losses[tales] = widened(runs, size, tales, (best / 2, best, best * 2))
+    for tales in budgets[CHOSEN_AT + 1 :]:
+        steps = [best, best / 2]
+        while (found := best_rate(runs, size, tales, steps))[0] == steps[-1]:
+            steps.append(steps[-1] / 2)
+        best, losses[tales] = found
+        chosen[tales] = best
     return chosen, losses
 
 

@@ -175,7 +175,7 @@ def test_floors_of_the_law_itself_spread_with_the_noise():
 def test_every_run_is_planned_and_the_middle_is_the_middle():
     plan = scaling.planned()
     assert scaling.middle(scaling.SIZES) == (80, 3) and scaling.middle(scaling.BUDGETS) == 22_500
-    assert len(plan) == 5 * (2 + 3) + 5 * (2 + 2 + 1 + 1) + 2 + 1
+    assert len(plan) == 5 * (2 + 2 + 1 + 1) + 5 * (2 + 2 + 1 + 1) + 2 + 1
     assert plan.count(((80, 3), 22_500)) == 4 and plan.count(((80, 3), 67_500)) == 2
     assert plan.count(((32, 2), 7_500)) == 4 and plan[-1] == scaling.LARGER
 
@@ -334,9 +334,7 @@ def test_the_section_shows_every_loss_the_law_and_the_targets(tmp_path):
     assert "| 40,000 |" in text and f"{record['rows'][7]['test']:.4f}" in text
     assert f"loss = {record['law']['floor']:.4f} + " in text and "| yes |" in text
     assert "D = 10,000,000" in text and "a chip, 2 cores" in text
-    assert (
-        f"{record['chance']:.0%} of fits" in text and "width 32: 0.02, 0.01." in text
-    )
+    assert f"{record['chance']:.0%} of fits" in text and "width 32: 0.02, 0.01." in text
     assert f"the nearest run {record['left_out']['the nearest run']:.1%}" in text
     assert scaling.recorded(tmp_path / "none.json") is None
     (tmp_path / "some.json").write_text(json.dumps(record))

@@ -206,7 +206,9 @@ def choose(folder, base, split, report):
     """Choose the threshold of the refusal on the validation part; return the report so far."""
     saved = folder / "adapter"
     chat = load_assistant(saved, base, speed_up)
-    prompts = [task_turn(task).asked for task in tasks.sample(N_CHOSEN_TASKS, TASKS_SEED, "validation")]
+    prompts = [
+        task_turn(task).asked for task in tasks.sample(N_CHOSEN_TASKS, TASKS_SEED, "validation")
+    ]
     report["chosen_again"] = "after" in report
     found = choose_on_validation(chat, saved, split, COURSE, DO_NOT_KNOW, prompts)
     report |= {"validation": found, "refusal": read_json(saved / "refusal.json")}
