@@ -100,22 +100,18 @@ def scores_of(replies: Sequence[Reply], how: str, says: str) -> list[float]:
 
 
 def choose_refusal(
-    known: Sequence[Sequence[Reply]],
-    foreign: Sequence[Reply],
-    says: str,
-    most_known_refused: float,
+    known: Sequence[Sequence[Reply]], foreign: Sequence[Reply], says: str, most_known_refused: float
 ) -> Refusal:
     """Return the way to score and the threshold that refuse most foreign questions in validation.
 
-    Of each group of `known` replies (questions, tasks) at most a share `most_known_refused` is
-    refused, unless the model itself says to more of it that it does not know. Raises ValueError where
-    a group or `foreign` is empty.
+    Of each `known` group (questions, tasks) at most a share `most_known_refused` is refused, or what
+    the model refuses by itself. Raises ValueError where a group or `foreign` is empty.
     """
     best, most = Refusal(NO_ANSWER / 2, "mean", says), -1.0
     for how in SCORES:
-        there, of_each = scores_of(foreign, how, says), []
-        for group in known:
-            here = scores_of(group, how, says)
+        there = scores_of(foreign, how, says)
+        of_each = []
+        for here in (scores_of(group, how, says) for group in known):
             allowed = max(most_known_refused, share_below(here, NO_ANSWER / 2))
             of_each.append(choose_threshold(here, there, allowed))
         below = min(of_each)

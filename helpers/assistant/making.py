@@ -32,9 +32,7 @@ from helpers.train import TrainConfig
 
 FEWEST_WORDINGS = 4  # of a question: two to learn from, one to choose, one to measure
 RULE_WORDINGS = 6
-MOST_KNOWN_REFUSED = (
-    0.025  # in validation; a threshold that is chosen on some refuses more of others
-)
+MOST_KNOWN_REFUSED = 0.025  # in validation; of other questions it may refuse more
 BEFORE, REPORT = "before.json", "report.json"
 
 
@@ -247,8 +245,7 @@ def choose_on_validation(
 ) -> dict[str, float]:
     """Choose when to refuse and save it into `folder`; return what it comes to on the same part.
 
-    `tasks` are prompts with answers of another length than those of the table; few of them may be
-    refused either.
+    `tasks` are prompts with answers of another length; few of them may be refused either.
     """
     known = replies_to(chat, [turn.asked for turn in split.validation])
     strangers = replies_to(chat, foreign.validation)
