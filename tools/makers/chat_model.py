@@ -37,8 +37,8 @@ COMMAND = "python -m tools.makers.chat_model --out runs/chat_model"
 BEFORE = {"n_questions": 60, "n_tasks": 160, "n_late": 10}  # asked of the untouched GPT
 VALIDATION = {"n_tasks": 400, "n_late": 20}
 AGAIN = (
-    "It was chosen again after the test had been asked once, since it refused too many tasks; nothing "
-    "else was changed, and the test was asked a second time."
+    "It was chosen again after the test had been asked once, since it refused too many tasks; the "
+    "model was not changed, and the test was asked a second time."
 )
 RECIPE = TrainConfig(
     steps=7973,
