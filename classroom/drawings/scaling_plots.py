@@ -60,7 +60,10 @@ def plot_scaling(rows, law, entropy, larger=None):
         ax.plot(larger["d"], larger["test"], "*", color=INK, markersize=11, label="not in the fit")
     ax.axhline(entropy, color=INK, linestyle="--", linewidth=0.9)
     ax.annotate("entropy of the tales", (least, entropy), color=INK, fontsize=9, va="bottom")
-    ax.axhline(law.floor, color=COLORS[1], linestyle=":", linewidth=1.2)
+    ax.axhline(law.floor, color=INK, linestyle=":", linewidth=1.2)
+    apart = abs(law.floor - entropy) > 0.05 * max(row["test"] for row in rows)
+    if apart:  # else one name would hide the other
+        ax.annotate("the law's floor", (least, law.floor), color=INK, fontsize=9, va="bottom")
     ax.set(xscale="log", xlabel="tokens read", ylabel="loss, nats per token")
     ax.legend(frameon=False, fontsize=8)
     losses = [row["test"] for row in rows]
