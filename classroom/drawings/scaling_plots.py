@@ -97,6 +97,31 @@ def plot_best_splits(laws, budgets, models=()):
     show(ax, alt=f"Best tokens per parameter over {len(budgets)} budgets: {'; '.join(said)}.")
 
 
+def plot_frontier(rows, entropy):
+    """Show losses against operations, a color for each size; return the runs that no cheaper one beats.
+
+    `rows` are dicts with n, d and test. The line joins the runs that are returned, the cheapest first.
+    """
+    ax, frontier = new_axes(7, 3.6), []
+    for row in sorted(rows, key=lambda row: row["n"] * row["d"]):
+        if not frontier or row["test"] < frontier[-1]["test"]:
+            frontier.append(row)
+    operations, losses = zip(*((6 * r["n"] * r["d"], r["test"]) for r in frontier), strict=True)
+    ax.plot(operations, losses, color=INK, linewidth=1)
+    for n, color in zip(sorted({row["n"] for row in rows}), COLORS, strict=False):
+        runs = [(6 * row["n"] * row["d"], row["test"]) for row in rows if row["n"] == n]
+        ax.plot(*zip(*runs, strict=True), "o", color=color, markersize=5, label=f"N = {n:,}")
+    ax.axhline(entropy, color=INK, linestyle="--", linewidth=0.9)
+    ax.set(xscale="log", xlabel="operations, 6 N D", ylabel="loss, nats per token")
+    ax.legend(frameon=False, fontsize=8)
+    show(
+        ax,
+        alt=f"Losses of {len(rows)} runs against their operations; a line joins the {len(frontier)} "
+        f"that no cheaper one beats, from {losses[0]:.2f} to {losses[-1]:.2f}.",
+    )
+    return frontier
+
+
 def plot_timeline(texts, slots, continuous):
     """Show which slot writes which text at which step, one batch at a time or continuously.
 
