@@ -20,7 +20,7 @@ llama: llama.config llama.model llama.blocks llama.gguf llama.tokens llama.load 
 out: interchange.templates interchange.hugging_face interchange.gguf
 family: family.encoder family.encoder_decoder family.bert family.scores family.recurrent family.vision family.fit
 search: family.word_pieces family.sentences family.search
-speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.four_bits fast.llama fast.head_loss fast.lora fast.compiled.training fast.compiled.rows fast.compiled.one_token fast.speed_up fast.processes.group fast.processes.parallel fast.speculative
+speed: fast.swap fast.products fast.attention fast.packing fast.quantize fast.four_bits fast.llama fast.head_loss fast.lora fast.compiled.training fast.compiled.called fast.compiled.rows fast.compiled.one_token fast.speed_up fast.processes.group fast.processes.parallel fast.speculative
 assistant: assistant.adapter assistant.rows assistant.learning assistant.asking assistant.chat assistant.wordings assistant.making
 """
 

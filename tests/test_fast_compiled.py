@@ -13,10 +13,12 @@ from torch.testing import assert_close
 
 from helpers.config import GPTConfig
 from helpers.fast import speed_up
+from helpers.fast.compiled import rows
+from helpers.fast.compiled.called import CalledLinear
 from helpers.fast.compiled.one_token import attend_to_past
 from helpers.fast.compiled.rows import RowLinear, by_rows, product_of_row, words_of
 from helpers.fast.compiled.training import can_compile
-from helpers.fast.quantize import QuantizedLinear
+from helpers.fast.quantize import QuantizedLinear, bits_of_x
 from helpers.generate import generate
 from helpers.kv_cache import KVCache
 from helpers.llama import Llama, LlamaConfig
@@ -209,3 +211,41 @@ def test_compiled_it_is_the_same():
                 assert_close(found, wanted, atol=error, rtol=error)
     said = [torch.stack([*generate(models["GPT"], ids, 20)]) for models in (fast, plain)]
     assert torch.equal(*said)
+
+
+def bytes_of(width=8, bias=True):
+    torch.manual_seed(0)
+    return QuantizedLinear(nn.Linear(width, 3, bias=bias))
+
+
+@pytest.mark.skipif(bits_of_x() is None, reason="PyTorch multiplies no bytes here")
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_product_that_is_called_is_the_layers(bias):
+    layer, x = bytes_of(bias=bias), torch.randn(1, 8)
+    inputs = x, layer.numbers, layer.scales, layer.bias
+    assert torch.equal(torch.ops.llm_course.product_of_one_row(*inputs), layer(x))
+    torch.library.opcheck(torch.ops.llm_course.product_of_one_row.default, inputs)
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(8, CalledLinear), (7, RowLinear), (None, RowLinear)])
+def test_bytes_are_called_where_the_processor_multiplies_them(bits, kind, monkeypatch):
+    monkeypatch.setattr(rows, "bits_of_x", lambda: bits)
+    model = by_rows(nn.Sequential(bytes_of(), nn.Linear(3, 3)))
+    assert type(model[0]) is kind and type(model[1]) is RowLinear
+
+
+def test_several_rows_are_not_called(monkeypatch):
+    layer = CalledLinear(bytes_of())
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    x = torch.randn(2, 8)
+    assert torch.equal(layer(x), layer.layer(x)) and layer.weight.shape == (3, 8)
+    assert torch.equal(layer(x[:1]), layer.layer(x[:1]))
+
+
+@needs_compiler
+@pytest.mark.skipif(bits_of_x() != 8, reason="this processor does not multiply bytes")
+def test_compiled_code_calls_it():
+    torch.manual_seed(0)
+    layer, x = bytes_of(), torch.randn(1, 8)
+    compiled = torch.compile(CalledLinear(layer), fullgraph=True)
+    assert torch.equal(compiled(x), layer(x))

@@ -61,6 +61,20 @@ def test_seven_bits_for_older_processors_are_near_too():
     assert_close(found + layer.bias, linear(x).detach(), atol=0.05, rtol=0)
 
 
+@pytest.mark.skipif(quantize.bits_of_x() is None, reason="no product of bytes here")
+def test_what_is_packed_follows_the_numbers():
+    torch.manual_seed(0)
+    one, other = (QuantizedLinear(nn.Linear(48, 30)) for _ in range(2))
+    x = torch.randn(1, 48)
+    before, wanted = one(x), other(x)
+    twin = copy.deepcopy(one)
+    one.load_state_dict(other.state_dict())
+    assert torch.equal(one(x), wanted) and torch.equal(twin(x), before)
+    packed = quantize.packed_of(one.numbers, one.scales, one.bias)
+    one(x)
+    assert quantize.packed_of(one.numbers, one.scales, one.bias) is packed
+
+
 def test_a_row_of_large_numbers_does_not_blur_the_others(product):
     torch.manual_seed(0)
     linear, x = nn.Linear(48, 30), torch.randn(4, 48)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from helpers.difference import quantize_rows
 from helpers.fast.swap import replace_linear
 
+PACKED = "packed_for_products"
 SMALLEST_SCALE = 1e-30  # a row of zeros has scale 0, by which PyTorch's product cannot divide
 
 
@@ -49,7 +50,6 @@ class QuantizedLinear(nn.Module):
         self.register_buffer("scales", scales.clamp(min=SMALLEST_SCALE))  # (V, 1)
         bias = None if linear.bias is None else linear.bias.detach().float()
         self.register_buffer("bias", bias)
-        self._packed = None
 
     @property
     def weight(self) -> torch.Tensor:
@@ -57,38 +57,51 @@ class QuantizedLinear(nn.Module):
         return self.numbers * self.scales
 
     def _load_from_state_dict(self, *arguments):
-        self._packed = None  # it was made from the numbers before
+        self.numbers.__dict__.pop(PACKED, None)  # it was made from the numbers before
         super()._load_from_state_dict(*arguments)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        bits = bits_of_x() if x.device.type == "cpu" else None
+        bits = bits_of_x() if x.is_cpu else None
         if bits is None:
             return F.linear(x.float(), self.weight, self.bias).to(x.dtype)
-        if self._packed is None:
-            self._packed = pack(self.weight, self.scales)
-        found = product_of_rows(x.float(), self._packed, bits)
-        return (found if self.bias is None else found + self.bias).to(x.dtype)
+        packed = packed_of(self.numbers, self.scales, self.bias)
+        if x.numel() == self.in_features:  # one token, for which every call costs time
+            return product_of_bytes(x.float(), packed, bits).to(x.dtype)
+        return product_of_rows(x.float(), packed, bits, self.bias).to(x.dtype)
 
 
-def pack(weight: torch.Tensor, scales: torch.Tensor) -> Any:
-    """Lay out a matrix of bytes times scales as PyTorch's product expects it."""
+def packed_of(numbers: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None) -> Any:
+    """What `pack` makes of numbers (V, C), scales (V, 1) and a bias; made once and kept with the numbers."""
+    packed = numbers.__dict__.get(PACKED)
+    if packed is None:
+        own = (
+            None if bias is None else bias.clone()
+        )  # PyTorch keeps it, in copies of the model as well
+        packed = numbers.__dict__[PACKED] = pack(numbers * scales, scales, own)
+    return packed
+
+
+def pack(weight: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None = None) -> Any:
+    """Lay out a matrix of bytes times scales, and a bias, as PyTorch's product expects them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch plans to move this type to another package
         no_shift = torch.zeros(len(weight), dtype=torch.long)
         rows = torch.quantize_per_channel(weight, scales.flatten(), no_shift, 0, torch.qint8)
-    return torch.ops.quantized.linear_prepack(rows, None)
+    return torch.ops.quantized.linear_prepack(rows, bias)
 
 
-def product_of_rows(x: torch.Tensor, packed: Any, bits: int) -> torch.Tensor:
+def product_of_rows(
+    x: torch.Tensor, packed: Any, bits: int, bias: torch.Tensor | None = None
+) -> torch.Tensor:
     """Round each row of x (..., C) to `bits` bits and multiply it with a packed matrix: (..., V).
 
     The product has one scale for all of x. The first token of a text often has far larger numbers
-    than the others, so all rows are brought to one size before it, and back after it.
+    than the others, so all rows are brought to one size before it, and back after it; the `bias` that
+    was packed as well keeps its size.
     """
-    if x.numel() == x.shape[-1]:
-        return product_of_bytes(x, packed, bits)
     sizes = x.abs().amax(dim=-1, keepdim=True).clamp(min=1e-30)
-    return product_of_bytes(x / sizes, packed, bits) * sizes
+    found = product_of_bytes(x / sizes, packed, bits)
+    return found * sizes if bias is None else (found - bias) * sizes + bias
 
 
 def product_of_bytes(x: torch.Tensor, packed: Any, bits: int) -> torch.Tensor:

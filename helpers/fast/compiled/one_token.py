@@ -16,9 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from helpers.fast.compiled.rows import by_rows, written_down
+from helpers.fast.compiled.rows import RowLinear, by_rows, written_down
 from helpers.fast.compiled.training import check_compiler
-from helpers.fast.four_bits import FourBitLinear
 from helpers.fast.llama import MergedLlama, merge_products
 from helpers.fast.quantize import QuantizedLinear, bits_of_x
 from helpers.kv_cache import KVCache
@@ -26,7 +25,7 @@ from helpers.llama.model import Llama
 from helpers.model import GPT
 
 MOST_BLOCKS = 5  # compiled together: fewer calls for a token, and longer to compile
-MOST_OF_FOUR_BITS = 15  # their products are a library's and need no compiling
+MOST_CALLING = 15  # where products are a library's and need no compiling
 LEAST_PAST = 2  # tokens; PyTorch compiles lengths of 0 and 1 on their own
 # A product and a sum in one instruction, which rounds once: a tenth more speed.
 CONTRACTED: Any = {"cpp.enable_floating_point_contract_flag": "fast"}
@@ -181,8 +180,8 @@ def compile_writing(model: Any) -> Any:
     model.__class__ = KINDS[type(model)]
     model.blocks_of_token = torch.compile(own_copy(through_blocks), options=CONTRACTED | UNASKED)
     n_layers = len(model.blocks)
-    four_bits = any(isinstance(part, FourBitLinear) for part in model.modules())
-    most = MOST_OF_FOUR_BITS if four_bits else MOST_BLOCKS
+    by_loops = any(isinstance(part, RowLinear) for part in model.blocks.modules())
+    most = MOST_BLOCKS if by_loops else MOST_CALLING
     model.n_together = max(n for n in range(1, most + 1) if n_layers % n == 0)
     return model
 
