@@ -41,7 +41,7 @@ AGAIN = (
     "model was not changed, and the test was asked a second time."
 )
 RECIPE = TrainConfig(
-    steps=7973,
+    steps=8296,
     batch_size=128,
     learning_rate=0.008,
     warmup_steps=50,
@@ -66,8 +66,9 @@ def run(folder, config, base=BASE_MODEL, n_tasks=chat_texts.N_TASKS, resume=Fals
     model, tokenizer = load_model(base)
     before = chat_measures.measure(model, tokenizer, **BEFORE)
     learned, parts = chat_texts.conversations(n_tasks), chat_texts.broken_off()
+    texts = chat_texts.read_again()
     longest = model.config.context_length
-    loader = chat_texts.training_loader(tokenizer, learned, parts, config, longest)
+    loader = chat_texts.training_loader(tokenizer, learned, parts, texts, config, longest)
     validation = chat_texts.validation_loader(tokenizer, config, longest)
     start = time.perf_counter()
     around.tokenizer, around.loss = tokenizer, fused_next_token_loss
