@@ -8,8 +8,8 @@ AXES = {  # curve: (what a row is called, its key, the label of the axis)
     "corpus": ("corpus, MB", "megabytes", "corpus, MB of text"),
 }
 TITLES = {
-    "context": "Against the context length: 10.7 million parameters, 2,048 tokens a step",
-    "model": "Against the size of the model: context 256, 1,024 tokens a step",
+    "context": "Against the context length: 10.7 million parameters, 2,048 tokens per step",
+    "model": "Against the size of the model: context 256, 1,024 tokens per step",
     "corpus": "Against the size of the corpus: 3.7 million parameters, context 256, streamed",
 }
 PICTURE = (
@@ -66,6 +66,8 @@ def section(record):
 
 def draw(curves, path):
     """Draw the three curves, speed above memory, into a PNG file."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     from helpers.plots import COLORS, new_axes, png_bytes
 
     axes = new_axes(11, 5.5, rows=2, columns=3)
@@ -85,6 +87,9 @@ def draw(curves, path):
             ax.minorticks_off()
             if kind == "model":
                 ax.set_yscale("log")
+                ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                ax.yaxis.set_minor_locator(NullLocator())
+                ax.yaxis.set_major_formatter("{x:,.0f}")
             else:
                 ax.set_ylim(0, 1.1 * ax.get_ylim()[1])  # what is flat is to look flat
     axes[0, 0].set_ylabel("tokens per second")

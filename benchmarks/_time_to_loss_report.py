@@ -65,7 +65,7 @@ def section(record):
     lines += [
         "nanoGPT's CPU recipe on the characters of Tiny Shakespeare, and ours on the same split.",
         f"Medians over {record['seeds']} seeds; wall time of the steps alone, {record['threads']} threads;",
-        "the loss, in nats a character, is that of the last step over all held-out windows of 64.",
+        "the loss, in nats per character, is that of the last step over all held-out windows of 64.",
         "Each row below ours changes one idea and keeps the number of steps.",
         "", *_record.target_table(record["targets"]), "", *table(record["runs"]),
     ]  # fmt: skip

@@ -7,8 +7,8 @@ Each point is a process of its own, so that its peak memory is its own: a first 
 times, then some steps of `helpers.train` in the precision that suits the machine. Memory is
 the most that the process ever held (its resident set), Python and PyTorch included.
 
-    context    10.7 million parameters, 2,048 tokens a step, however they are cut into sequences
-    model      a context of 256, 1,024 tokens a step
+    context    10.7 million parameters, 2,048 tokens per step, however they are cut into sequences
+    model      a context of 256, 1,024 tokens per step
     corpus     tales as a text file, encoded by `helpers.texts.token_files` in pieces and trained on from
                the token files; they lie in a temporary folder, at most 1.5 GB, removed afterwards
 

@@ -17,10 +17,10 @@ controls are a law without a floor, and repeating the nearest run or the best lo
 
 The learning rate is chosen for each size and each budget, on tales of their own; the losses in the
 fit come from other tales. At the second budget all rates are tried, and where the best is at an end
-the one beyond it as well. From there both neighbors are tried at the smaller budget, and half of it at
-each larger one, as long as that helps: the best rate falls with the budget, and one for all budgets
-would be charged to the law. Before anything is trained, thirty steps of each size are timed and the whole is
-forecast, without the runs of rates that lie further on.
+the one beyond it as well. From there both neighbors are tried at the smaller budget, and half of it
+at each larger one, as long as that helps: the best rate falls with the budget, and the loss of one
+rate for all would be charged to the law. Before anything is trained, thirty steps of each size are
+timed and the whole is forecast, without the runs of rates that lie further on.
 """
 
 import argparse

@@ -155,7 +155,7 @@ def wait(device):
 
 @torch.no_grad()
 def held_out_loss(model, tokens, batch_size=64):
-    """Mean loss, nats a character, over all windows of `tokens` that do not overlap."""
+    """Mean loss, nats per character, over all windows of `tokens` that do not overlap."""
     n_windows = (len(tokens) - 1) // CONTEXT
     inputs = tokens[: n_windows * CONTEXT].view(n_windows, CONTEXT)
     targets = tokens[1 : n_windows * CONTEXT + 1].view(n_windows, CONTEXT)

@@ -28,9 +28,9 @@ from helpers.assistant.adapter import (
 )
 from helpers.assistant.asking import (
     Reply,
+    all_scores,
     are_refused,
     are_right,
-    choose_refusal,
     log_probabilities_of,
     replies_to,
 )
@@ -45,7 +45,12 @@ from helpers.assistant.making import (
     split_wordings,
     training_rows,
 )
-from helpers.assistant.refusal import Refusal, answer_log_probabilities, save_refusal
+from helpers.assistant.refusal import (
+    Refusal,
+    answer_log_probabilities,
+    choose_refusal,
+    save_refusal,
+)
 from helpers.assistant.rows import FIRST_TOKENS, Row, RowLoader, Turn, make_row, many_rows
 from helpers.assistant.wordings import rule_wordings, vary
 from helpers.checkpoint import checkpoints
@@ -337,13 +342,18 @@ def reply(answer, *log_probabilities):
     return Reply("?", answer, torch.tensor(log_probabilities))
 
 
+def chosen(groups, foreign, most_known_refused):
+    known = {str(i): all_scores(group, "no") for i, group in enumerate(groups)}
+    return choose_refusal(known, all_scores(foreign, "no"), most_known_refused, "no")[0]
+
+
 def test_the_threshold_is_the_best_that_refuses_few_known():
     known = [reply("a", -0.1), reply("b", -0.2), reply("c", -0.3), reply("d", -0.4)]
     foreign = [reply("e", -0.35), reply("f", -1.0), reply("no", -0.01), reply("", -2.0)]
-    refusal = choose_refusal([known], foreign, "no", most_known_refused=0.0)
+    refusal = chosen([known], foreign, 0.0)
     assert are_refused(known, refusal) == [False] * 4
     assert are_refused(foreign, refusal) == [False, True, True, True]
-    refusal = choose_refusal([known], foreign, "no", most_known_refused=0.25)
+    refusal = chosen([known], foreign, 0.25)
     assert are_refused(foreign, refusal) == [True] * 4 and sum(are_refused(known, refusal)) == 1
 
 
@@ -351,16 +361,16 @@ def test_no_group_of_known_answers_is_refused_too_often():
     """Short answers that hesitate once have a low mean, but the sum of a long foreign one is lower."""
     known, tasks = [reply("a", *[-0.01] * 20)] * 4, [reply("b", -0.4, -0.001)] * 4
     foreign = [reply("c", *[-0.1] * 20)] * 4
-    alone = choose_refusal([known], foreign, "no", most_known_refused=0.0)
+    alone = chosen([known], foreign, 0.0)
     assert alone.how == "mean" and are_refused(tasks, alone) == [True] * 4
-    both = choose_refusal([known, tasks], foreign, "no", most_known_refused=0.0)
+    both = chosen([known, tasks], foreign, 0.0)
     assert both.how == "sum" and are_refused(foreign, both) == [True] * 4
     assert not any(are_refused([*known, *tasks], both))
 
 
 def test_a_model_that_refuses_known_questions_itself_still_gets_a_threshold():
     known = [reply("no", -0.1), reply("b", -0.2)]
-    refusal = choose_refusal([known], [reply("c", -3.0)], "no", most_known_refused=0.0)
+    refusal = chosen([known], [reply("c", -3.0)], 0.0)
     assert are_refused(known, refusal) == [True, False]
 
 

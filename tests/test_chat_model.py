@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from classroom.worlds import course_qa, tasks
-from helpers.assistant.refusal import DO_NOT_KNOW, SCORES, load_refusal
+from helpers.assistant.refusal import (
+    DO_NOT_KNOW,
+    NO_ANSWER,
+    SCORES,
+    choose_refusal,
+    load_refusal,
+    share_below,
+)
 from helpers.bpe import BPETokenizer
 from helpers.chat import BASE_MODEL, CHAT_MODEL, ChatModel, load_chat_model
 from helpers.checkpoint import load_model, save_model
@@ -186,7 +193,7 @@ def test_the_surest_score_is_chosen_for_the_refusal():
     """The lowest tells the foreign ones apart, the mean does not."""
     flat = {how: [-1.0, -1.0] for how in SCORES}
     known, foreign = flat | {"lowest": [-1.0, -1.2]}, flat | {"lowest": [-1.1, -3.0]}
-    refusal, tried = chat_measures.choose_refusal({"questions": known, "tasks": known}, foreign)
+    refusal, tried = choose_refusal({"questions": known, "tasks": known}, foreign, 0.02)
     assert refusal.how == "lowest" and refusal.below == pytest.approx(-2.1)
     assert tried["lowest"]["foreign_refused"] == 0.5 and tried["mean"]["foreign_refused"] == 0.0
     counted = chat_measures.refused(refusal, {"known": known, "foreign": foreign})
@@ -199,8 +206,8 @@ def test_an_answer_that_it_does_not_know_counts_as_refused(base, monkeypatch):
     said, _ = chat_measures.ask(model.eval(), tokenizer, ["one"], 5)
     monkeypatch.setattr(chat_measures, "DO_NOT_KNOW", said[0])
     _, scores = chat_measures.ask(model, tokenizer, ["one"], 5)
-    assert {values[0] for values in scores.values()} == {chat_measures.REFUSED}
-    shares = [chat_measures.share_refused([chat_measures.REFUSED, -1.0], b) for b in (-2.0, -2e6)]
+    assert {values[0] for values in scores.values()} == {NO_ANSWER}
+    shares = [share_below([NO_ANSWER, -1.0], b) for b in (-2.0, -2e6)]
     assert shares == [0.5, 0.5]
 
 

@@ -66,6 +66,16 @@ def test_best_splits(shown):
     )
 
 
+def test_the_frontier_holds_what_no_cheaper_run_beats(shown):
+    losses = {(1e5, 1e6): 3.0, (1e6, 1e6): 3.5, (1e5, 2e7): 2.0, (1e6, 1e7): 1.0}
+    rows = [{"n": n, "d": d, "test": loss} for (n, d), loss in losses.items()]
+    frontier = plots.plot_frontier(rows[::-1], 0.4)
+    assert [row["test"] for row in frontier] == [3.0, 2.0, 1.0]
+    ((ax, alt),) = shown
+    assert list(ax.get_lines()[0].get_xdata()) == [6e11, 1.2e13, 6e13]
+    assert "4 runs" in alt and "the 3 that no cheaper one beats, from 3.00 to 1.00" in alt
+
+
 @pytest.mark.parametrize("continuous", [False, True])
 def test_timeline(shown, continuous):
     texts = [9, 2, 3, 2, 8, 1]

@@ -69,7 +69,7 @@ def test_the_test_is_asked_in_a_part_of_its_own(base, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     report = maker.run(folder, QUICK)
     assert "after" not in report and set(report["validation"]) == {
-        "right_without_refusal", "known_refused", "foreign_refused", "tasks_refused",
+        "right_without_refusal", "known_refused", "foreign_refused", "tasks_refused", "below",
     }  # fmt: skip
     assert not (folder / "adapter" / "README.md").exists()
     whole = maker.ask_test(folder, n_questions=2)

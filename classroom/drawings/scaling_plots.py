@@ -60,7 +60,10 @@ def plot_scaling(rows, law, entropy, larger=None):
         ax.plot(larger["d"], larger["test"], "*", color=INK, markersize=11, label="not in the fit")
     ax.axhline(entropy, color=INK, linestyle="--", linewidth=0.9)
     ax.annotate("entropy of the tales", (least, entropy), color=INK, fontsize=9, va="bottom")
-    ax.axhline(law.floor, color=COLORS[1], linestyle=":", linewidth=1.2)
+    ax.axhline(law.floor, color=INK, linestyle=":", linewidth=1.2)
+    apart = abs(law.floor - entropy) > 0.05 * max(row["test"] for row in rows)
+    if apart:  # else one name would hide the other
+        ax.annotate("the law's floor", (least, law.floor), color=INK, fontsize=9, va="bottom")
     ax.set(xscale="log", xlabel="tokens read", ylabel="loss, nats per token")
     ax.legend(frameon=False, fontsize=8)
     losses = [row["test"] for row in rows]
@@ -92,6 +95,31 @@ def plot_best_splits(laws, budgets, models=()):
     )
     ax.legend(frameon=False, fontsize=9)
     show(ax, alt=f"Best tokens per parameter over {len(budgets)} budgets: {'; '.join(said)}.")
+
+
+def plot_frontier(rows, entropy):
+    """Show losses against operations, a color for each size; return the runs that no cheaper one beats.
+
+    `rows` are dicts with n, d and test. The line joins the runs that are returned, the cheapest first.
+    """
+    ax, frontier = new_axes(7, 3.6), []
+    for row in sorted(rows, key=lambda row: row["n"] * row["d"]):
+        if not frontier or row["test"] < frontier[-1]["test"]:
+            frontier.append(row)
+    operations, losses = zip(*((6 * r["n"] * r["d"], r["test"]) for r in frontier), strict=True)
+    ax.plot(operations, losses, color=INK, linewidth=1)
+    for n, color in zip(sorted({row["n"] for row in rows}), COLORS, strict=False):
+        runs = [(6 * row["n"] * row["d"], row["test"]) for row in rows if row["n"] == n]
+        ax.plot(*zip(*runs, strict=True), "o", color=color, markersize=5, label=f"N = {n:,}")
+    ax.axhline(entropy, color=INK, linestyle="--", linewidth=0.9)
+    ax.set(xscale="log", xlabel="operations, 6 N D", ylabel="loss, nats per token")
+    ax.legend(frameon=False, fontsize=8)
+    show(
+        ax,
+        alt=f"Losses of {len(rows)} runs against their operations; a line joins the {len(frontier)} "
+        f"that no cheaper one beats, from {losses[0]:.2f} to {losses[-1]:.2f}.",
+    )
+    return frontier
 
 
 def plot_timeline(texts, slots, continuous):

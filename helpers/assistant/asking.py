@@ -8,13 +8,11 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.assistant.refusal import SCORES, Refusal, choose_threshold, share_below
+from helpers.assistant.refusal import NO_ANSWER, SCORES, Refusal
 from helpers.assistant.rows import Row, RowLoader, Turn
 from helpers.evaluate import answer_together, is_right_answer
 from helpers.llama.chat import LlamaChat
 from helpers.loss import IGNORED
-
-NO_ANSWER = -1000.0  # a score below that of every answer
 
 
 class Reply(NamedTuple):
@@ -91,30 +89,12 @@ def are_right(
 
 def are_refused(replies: Sequence[Reply], refusal: Refusal) -> list[bool]:
     """Return for each reply whether the reader would see what the refusal says."""
-    return [score < refusal.below for score in scores_of(replies, refusal.how, refusal.says)]
+    below = max(refusal.below, NO_ANSWER / 2)
+    return [score < below for score in all_scores(replies, refusal.says)[refusal.how]]
 
 
-def scores_of(replies: Sequence[Reply], how: str, says: str) -> list[float]:
-    """Return the score of each reply; `NO_ANSWER` where it is itself what a refusal says."""
-    return [NO_ANSWER if reply.answer == says else reply.score(how) for reply in replies]
-
-
-def choose_refusal(
-    known: Sequence[Sequence[Reply]], foreign: Sequence[Reply], says: str, most_known_refused: float
-) -> Refusal:
-    """Return the way to score and the threshold that refuse most foreign questions in validation.
-
-    Of each `known` group (questions, tasks) at most a share `most_known_refused` is refused, or what
-    the model refuses by itself. Raises ValueError where a group or `foreign` is empty.
-    """
-    best, most = Refusal(NO_ANSWER / 2, "mean", says), -1.0
-    for how in SCORES:
-        there = scores_of(foreign, how, says)
-        of_each = []
-        for here in (scores_of(group, how, says) for group in known):
-            allowed = max(most_known_refused, share_below(here, NO_ANSWER / 2))
-            of_each.append(choose_threshold(here, there, allowed))
-        below = min(of_each)
-        if share_below(there, below) > most:
-            best, most = Refusal(below, how, says), share_below(there, below)
-    return best
+def all_scores(replies: Sequence[Reply], says: str) -> dict[str, list[float]]:
+    """Return each reply's scores; `NO_ANSWER` where it is itself what a refusal says."""
+    return {
+        how: [NO_ANSWER if r.answer == says else r.score(how) for r in replies] for how in SCORES
+    }

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.assistant.adapter import AdapterSettings, corrections_of, save_adapter
-from helpers.assistant.asking import are_refused, are_right, choose_refusal, replies_to
+from helpers.assistant.asking import all_scores, are_refused, are_right, replies_to
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
 from helpers.assistant.learning import fit_adapter, with_lora
-from helpers.assistant.refusal import load_refusal, save_refusal
+from helpers.assistant.refusal import choose_refusal, load_refusal, save_refusal
 from helpers.assistant.rows import Row, RowLoader, Turn, make_row, many_rows
 from helpers.assistant.wordings import rule_wordings, vary
 from helpers.checkpoint import checkpoints
@@ -249,15 +249,12 @@ def choose_on_validation(
     """
     known = replies_to(chat, [turn.asked for turn in split.validation])
     strangers = replies_to(chat, foreign.validation)
-    groups = [known, replies_to(chat, tasks)] if tasks else [known]
-    refusal = choose_refusal(groups, strangers, says, MOST_KNOWN_REFUSED)
+    groups = {"known": known, **({"tasks": replies_to(chat, tasks)} if tasks else {})}
+    scores = {name: all_scores(group, says) for name, group in groups.items()}
+    refusal, tried = choose_refusal(scores, all_scores(strangers, says), MOST_KNOWN_REFUSED, says)
     save_refusal(folder, refusal)
-    return {
-        "right_without_refusal": mean(are_right(known, split.validation, references_of(split))),
-        "known_refused": mean(are_refused(known, refusal)),
-        **({"tasks_refused": mean(are_refused(groups[1], refusal))} if tasks else {}),
-        "foreign_refused": mean(are_refused(strangers, refusal)),
-    }
+    right = mean(are_right(known, split.validation, references_of(split)))
+    return {"right_without_refusal": right} | tried[refusal.how]
 
 
 def measure_on_test(

@@ -14,7 +14,7 @@ training); Malinin and Gales 2021 (the same for sequences of tokens).
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ SCORES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "first": lambda log_probabilities: log_probabilities[:FIRST].mean(),
     "sum": torch.sum,
 }
+Scores = Mapping[str, Sequence[float]]  # for each of `SCORES` the score of every answer
+NO_ANSWER = -1e6  # the score where the model refuses by itself: below every other score
 
 
 @torch.no_grad()
@@ -102,12 +104,12 @@ def choose_threshold(
 
 
 def share_below(scores: Sequence[float], threshold: float) -> float:
-    """Return the share of scores below a threshold: what it refuses.
+    """Return the share of scores below a threshold, with every `NO_ANSWER`: what it refuses.
 
     >>> share_below([-0.1, -0.2, -3.0, -4.0], -1.0)
     0.5
     """
-    return sum(score < threshold for score in scores) / len(scores)
+    return sum(score < max(threshold, NO_ANSWER / 2) for score in scores) / len(scores)
 
 
 class Refusal(NamedTuple):
@@ -120,6 +122,27 @@ class Refusal(NamedTuple):
     def refuses(self, model: Any, prompt_ids: Sequence[int], answer_ids: Sequence[int]) -> bool:
         """Return whether the model is too unsure of its answer (with its end, if it has one)."""
         return answer_score(model, prompt_ids, answer_ids, self.how) < self.below
+
+
+def choose_refusal(
+    known: Mapping[str, Scores], foreign: Scores, most_known_refused: float, says: str = DO_NOT_KNOW
+) -> tuple[Refusal, dict[str, dict[str, float]]]:
+    """Return the refusal that turns away most foreign questions, and what each of `SCORES` comes to.
+
+    Of each `known` group ("questions", "tasks") at most a share `most_known_refused` is refused, or
+    what the model refuses by itself (`NO_ANSWER`). Raises ValueError for an empty group or `foreign`.
+    """
+    tried = {}
+    for how in SCORES:
+        below = math.inf
+        for scores in known.values():
+            most = max(most_known_refused, share_below(scores[how], -math.inf))
+            below = min(below, choose_threshold(scores[how], foreign[how], most))
+        groups = {**known, "foreign": foreign}.items()
+        shares = {f"{name}_refused": share_below(scores[how], below) for name, scores in groups}
+        tried[how] = {"below": below, **shares}
+    best = max(tried, key=lambda how: tried[how]["foreign_refused"])
+    return Refusal(tried[best]["below"], best, says), tried
 
 
 def save_refusal(folder: Path | str, refusal: Refusal) -> None:

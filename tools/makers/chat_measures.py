@@ -2,8 +2,8 @@
 
 `measure` asks held-out wordings of the questions and of tasks. `measure_in_own_layout` asks a GPT the same
 without fine-tuning, in the layout of its texts. `measure_forum` asks questions in the manner
-of public forums and says how near they are to wordings of the training. `choose_refusal` takes a
-threshold from the scores of validation questions; `refused` counts what it turns away elsewhere.
+of public forums and says how near they are to wordings of the training. `refused` counts what a
+refusal turns away.
 """
 
 import random
@@ -12,10 +12,9 @@ from statistics import mean, median
 from classroom.worlds import course_qa, tasks
 from helpers.assistant.refusal import (
     DO_NOT_KNOW,
+    NO_ANSWER,
     SCORES,
-    Refusal,
     answer_log_probabilities,
-    choose_threshold,
     share_below,
 )
 from helpers.chat import ChatModel
@@ -36,7 +35,6 @@ ANSWER_TOKENS, TASK_TOKENS, BATCH = 90, 40, 64
 PAGE_TOKENS = 120  # a page of questions may go on with other wordings before its answer
 # Less than the 5 percent allowed: a threshold that is chosen on some questions may refuse more of others.
 MOST_KNOWN_REFUSED = 0.02
-REFUSED = -1e6  # below every score and every threshold
 
 
 def right_answers(answers, asked):
@@ -56,7 +54,7 @@ def all_answers():
 def ask(model, tokenizer, prompts, max_new_tokens=ANSWER_TOKENS):
     """The greedy answer to each prompt, and how sure the model is of it: a list for each of `SCORES`.
 
-    Where the answer is that it does not know, every score is `REFUSED`.
+    Where the answer is that it does not know, every score is `NO_ANSWER`.
     """
     end_id, answers = end_of_text_id(tokenizer), [""] * len(prompts)
     scores = {how: [0.0] * len(prompts) for how in SCORES}
@@ -71,7 +69,7 @@ def ask(model, tokenizer, prompts, max_new_tokens=ANSWER_TOKENS):
             found = answer_log_probabilities(model, rows[place], whole)
             for how, score in SCORES.items():
                 refused_itself = answers[place] == DO_NOT_KNOW
-                scores[how][place] = REFUSED if refused_itself else score(found).item()
+                scores[how][place] = NO_ANSWER if refused_itself else score(found).item()
     return answers, scores
 
 
@@ -178,29 +176,9 @@ def ask_foreign(model, tokenizer, split):
     return ask(model, tokenizer, [format_chat(q) for q in course_qa.foreign_questions(split)])
 
 
-def choose_refusal(known, foreign):
-    """The score and the threshold that refuse most foreign questions, few known ones and few tasks.
-
-    `known` has the scores of "questions" and of "tasks", `foreign` those of foreign questions: lists
-    for each of `SCORES`. Returns the `Refusal`, and for each score its threshold and what it refuses.
-    """
-    tried = {}
-    for how in SCORES:
-        below = min(
-            choose_threshold(each[how], foreign[how], MOST_KNOWN_REFUSED) for each in known.values()
-        )
-        tried[how] = {
-            "below": below,
-            **{f"{name}_refused": share_refused(each[how], below) for name, each in known.items()},
-            "foreign_refused": share_refused(foreign[how], below),
-        }
-    best = max(tried, key=lambda how: tried[how]["foreign_refused"])
-    return Refusal(tried[best]["below"], best), tried
-
-
 def right_and_shown(refusal, right, scores):
     """The share that is right and not refused, of answers that are right or not with their scores."""
-    below = max(refusal.below, REFUSED / 2)
+    below = max(refusal.below, NO_ANSWER / 2)
     return mean(r and s >= below for r, s in zip(right, scores[refusal.how], strict=True))
 
 
@@ -209,12 +187,7 @@ def refused(refusal, scores):
     return {
         kind: {
             "asked": len(of[refusal.how]),
-            "refused": share_refused(of[refusal.how], refusal.below),
+            "refused": share_below(of[refusal.how], refusal.below),
         }
         for kind, of in scores.items()
     }
-
-
-def share_refused(scores, below):
-    """The share below a threshold, with the answers in which the model itself refused."""
-    return share_below(scores, max(below, REFUSED / 2))

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from classroom.worlds.course_qa import questions
-from helpers.assistant.refusal import load_refusal, save_refusal
+from helpers.assistant.refusal import choose_refusal, load_refusal, save_refusal
 from helpers.chat import BASE_MODEL, load_chat_model
 from helpers.checkpoint import load_model
 from helpers.device import choose_device, keep_memory, use_every_core
@@ -104,7 +104,7 @@ def choose(folder, base=BASE_MODEL):
     model, tokenizer = load_chat_model(saved, base)
     asked = chat_measures.measure(model, tokenizer, "validation", **VALIDATION)
     _, foreign = chat_measures.ask_foreign(model, tokenizer, "validation")
-    refusal, tried = chat_measures.choose_refusal(asked["scores"], foreign)
+    refusal, tried = choose_refusal(asked["scores"], foreign, chat_measures.MOST_KNOWN_REFUSED)
     save_refusal(saved, refusal)
     report["chosen_again"] = "after" in report
     report |= {"validation": _figures(asked), "refusal": {**refusal._asdict(), "validation": tried}}

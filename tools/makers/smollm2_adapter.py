@@ -28,7 +28,7 @@ from helpers.assistant.adapter import (
     AdapterSettings,
     save_adapter,
 )
-from helpers.assistant.asking import are_refused, are_right, replies_to, scores_of
+from helpers.assistant.asking import all_scores, are_refused, are_right, replies_to
 from helpers.assistant.chat import AssistantChat, load_assistant, load_chatml
 from helpers.assistant.learning import fit_adapter, with_lora
 from helpers.assistant.making import (
@@ -285,7 +285,7 @@ def measure_all(chat, saved, split, with_forum=True):
         }
         answers["forum"] = [[r.asked, r.answer, ok] for r, ok in zip(replies, right, strict=True)]
     strangers = replies_to(chat, COURSE.test)
-    scores = scores_of(strangers, refusal.how, DO_NOT_KNOW)
+    scores = all_scores(strangers, DO_NOT_KNOW)[refusal.how]
     answers["foreign"] = [[r.asked, r.answer, s] for r, s in zip(strangers, scores, strict=True)]
     return after, answers
 
