@@ -88,7 +88,7 @@ def run(folder, config, base=BASE_MODEL, n_tasks=chat_texts.N_TASKS, resume=Fals
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
         "train_config": asdict(config),
-        "minutes": round(seconds / 60, 1),
+        "minutes": None if resume else round(seconds / 60, 1),
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         "before": _figures(before),
     }
@@ -171,7 +171,8 @@ def card(report):
             "in eight bits per number. It answers questions about the course and does small tasks.",
             "It knows nothing else, and it can be wrong while it sounds sure.",
             "",
-            f"- command: `{COMMAND}`, seed {config['seed']}, {report['minutes']} minutes",
+            f"- command: `{COMMAND}`, seed {config['seed']}"
+            + (f", {report['minutes']} minutes" if report["minutes"] else ""),
             f"- Python {report['python']}, torch {report['torch']}, CPU, {config['precision']}",
             f"- {report['conversations']:,} conversations and {report['broken_off']:,} questions whose "
             f"answers are broken off, {config['steps']:,} steps of at most {config['batch_size']} rows",
