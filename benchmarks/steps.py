@@ -53,7 +53,8 @@ CODE = [
     "benchmarks/_speed.py",
     "benchmarks/_products.py",
     *(f"helpers/{name}.py" for name in ("model", "attention", "layers", "optim", "train")),
-    *(f"helpers/fast/{name}.py" for name in ("products", "attention", "head_loss", "compiled")),
+    *(f"helpers/fast/{name}.py" for name in ("products", "attention", "head_loss")),
+    "helpers/fast/compiled/training.py",
 ]
 CONFIG, BATCH, ROUNDS = GPTConfig(65, 256, 384, 6, 6, dropout=0.0), 16, 7
 TOY, TOY_BATCH = GPTConfig(65, 16, 24, 2, 2, dropout=0.0), 2
