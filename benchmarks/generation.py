@@ -50,7 +50,7 @@ CODE = [
     "benchmarks/_llama_cpp.py",
     *(f"helpers/{name}.py" for name in ("generate", "kv_cache", "model", "attention", "layers")),
     *(f"helpers/fast/{name}.py" for name in ("products", "attention", "packing", "quantize")),
-    *(f"helpers/fast/compiled/{name}.py" for name in ("rows", "one_token")),
+    *(f"helpers/fast/compiled/{name}.py" for name in ("called", "rows", "one_token")),
 ]
 CONFIG, PROMPT, NEW, ROUNDS, BATCHES = PRESETS["gpt2-small"], 32, 128, 5, (1, 8)
 TOY = GPTConfig(300, 32, 32, 2, 2, dropout=0.0)

@@ -46,7 +46,7 @@ CODE = [
         f"helpers/fast/{name}.py"
         for name in ("products", "llama", "packing", "quantize", "four_bits")
     ),
-    *(f"helpers/fast/compiled/{name}.py" for name in ("rows", "one_token")),
+    *(f"helpers/fast/compiled/{name}.py" for name in ("called", "rows", "one_token")),
 ]
 PEERS = ("transformers", "llama_cpp")
 PROMPT, NEW, LONG_PROMPT, ROUNDS = 32, 128, 256, 7

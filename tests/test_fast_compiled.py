@@ -46,6 +46,7 @@ def random_model(name):
     return model
 
 
+needs_bytes = pytest.mark.skipif(bits_of_x() is None, reason="PyTorch multiplies no bytes here")
 needs_compiler = pytest.mark.skipif(not can_compile(), reason="there is no C++ compiler")
 
 
@@ -218,7 +219,7 @@ def bytes_of(width=8, bias=True):
     return QuantizedLinear(nn.Linear(width, 3, bias=bias))
 
 
-@pytest.mark.skipif(bits_of_x() is None, reason="PyTorch multiplies no bytes here")
+@needs_bytes
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_product_that_is_called_is_the_layers(bias):
     layer, x = bytes_of(bias=bias), torch.randn(1, 8)
@@ -234,6 +235,7 @@ def test_bytes_are_called_where_the_processor_multiplies_them(bits, kind, monkey
     assert type(model[0]) is kind and type(model[1]) is RowLinear
 
 
+@needs_bytes
 def test_several_rows_are_not_called(monkeypatch):
     layer = CalledLinear(bytes_of())
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
