@@ -152,7 +152,7 @@ def test_of_what_is_broken_off_only_the_first_tokens_of_the_answer_are_scored(ba
     model, tokenizer = load_model(base)
     turns = [chat_texts.as_turn(*asked) for asked in course_qa.questions("train")[:2]]
     short = chat_texts.as_turn("Which?", "a")
-    loader = chat_texts.training_loader(tokenizer, [turns], [*turns, short], QUICK, 256)
+    loader = chat_texts.training_loader(tokenizer, [turns], [*turns, short], [], QUICK, 256)
     answers = [tokenizer.encode_ordinary(turn.output) for turn in turns]
     assert min(map(len, answers)) > chat_texts.KEPT
     scored = [
@@ -169,7 +169,7 @@ def test_of_what_is_broken_off_only_the_first_tokens_of_the_answer_are_scored(ba
 def test_a_conversation_too_long_for_the_context_loses_its_end(base):
     _, tokenizer = load_model(base)
     turns = [chat_texts.as_turn(*asked) for asked in course_qa.questions("train")[:6]] * 2
-    loader = chat_texts.training_loader(tokenizer, [turns] * 4, [], QUICK, 64)
+    loader = chat_texts.training_loader(tokenizer, [turns] * 4, [], [], QUICK, 64)
     inputs, targets = loader.batch([0])
     assert inputs.shape == (1, 64) and targets[0, -1] < 0
 

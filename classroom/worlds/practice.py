@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from classroom.worlds import tales
-from classroom.worlds.tasks.items import sum_text
+from classroom.worlds.tasks.items import sum_split, sum_text
 from classroom.worlds.tasks.sentences import pair
 from classroom.worlds.tasks.words import split_of, words
 
@@ -122,7 +122,7 @@ def draw_sum(rng: random.Random, least: int = 2) -> tuple[int, str, int, int]:
             drawn = part, "+", whole - part, whole
         else:
             drawn = whole, "-", part, whole - part
-        if split_of("sum", *drawn[:3]) == "train":
+        if sum_split(*drawn[:3]) == "train":
             return drawn
 
 

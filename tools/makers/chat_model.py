@@ -41,7 +41,7 @@ AGAIN = (
     "model was not changed, and the test was asked a second time."
 )
 RECIPE = TrainConfig(
-    steps=7973,
+    steps=8296,
     batch_size=128,
     learning_rate=0.008,
     warmup_steps=50,
@@ -66,8 +66,9 @@ def run(folder, config, base=BASE_MODEL, n_tasks=chat_texts.N_TASKS, resume=Fals
     model, tokenizer = load_model(base)
     before = chat_measures.measure(model, tokenizer, **BEFORE)
     learned, parts = chat_texts.conversations(n_tasks), chat_texts.broken_off()
+    texts = chat_texts.read_again()
     longest = model.config.context_length
-    loader = chat_texts.training_loader(tokenizer, learned, parts, config, longest)
+    loader = chat_texts.training_loader(tokenizer, learned, parts, texts, config, longest)
     validation = chat_texts.validation_loader(tokenizer, config, longest)
     start = time.perf_counter()
     around.tokenizer, around.loss = tokenizer, fused_next_token_loss
@@ -87,7 +88,7 @@ def run(folder, config, base=BASE_MODEL, n_tasks=chat_texts.N_TASKS, resume=Fals
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
         "train_config": asdict(config),
-        "minutes": round(seconds / 60, 1),
+        "minutes": None if resume else round(seconds / 60, 1),
         "curve": list(zip(history.evaluated_steps, history.validation_losses, strict=True)),
         "before": _figures(before),
     }
@@ -170,7 +171,8 @@ def card(report):
             "in eight bits per number. It answers questions about the course and does small tasks.",
             "It knows nothing else, and it can be wrong while it sounds sure.",
             "",
-            f"- command: `{COMMAND}`, seed {config['seed']}, {report['minutes']} minutes",
+            f"- command: `{COMMAND}`, seed {config['seed']}"
+            + (f", {report['minutes']} minutes" if report["minutes"] else ""),
             f"- Python {report['python']}, torch {report['torch']}, CPU, {config['precision']}",
             f"- {report['conversations']:,} conversations and {report['broken_off']:,} questions whose "
             f"answers are broken off, {config['steps']:,} steps of at most {config['batch_size']} rows",

@@ -12,6 +12,7 @@ from itertools import chain
 
 from classroom.worlds import tasks
 from classroom.worlds.course_qa import foreign_questions, questions
+from classroom.worlds.practice import contrast_texts, sum_texts
 from helpers.assistant.refusal import DO_NOT_KNOW
 from helpers.instructions import Instruction, encode_conversation, format_chat, instruction_loader
 from helpers.texts.documents import DocumentLoader
@@ -21,6 +22,7 @@ from tools.makers.course_texts import as_learned, draw_tasks, typed
 
 N_TASKS, SEED = 160_000, 1
 TASKS_OF_SUMS = 0.25  # of the tasks, so many are sums beyond those of the grammar
+READ_AGAIN = {"sums": 16_000, "contrasts": 8_000}  # texts of pretraining, so that it does not forget them
 KEPT = 5
 BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 8, 1, 3
 SPLICED_SHARE, TYPED_SHARE = 0.5, 0.5
@@ -53,6 +55,12 @@ def broken_off(times=BROKEN_OFF_TIMES, seed=SEED + 1):
     return list(_asked(times, FOREIGN_TIMES if times else 0, random.Random(seed)))
 
 
+def read_again(wanted=READ_AGAIN, seed=SEED):
+    """Practice texts as pretraining has them, newly drawn: sums, and words against their opposites."""
+    practice = {"sums": sum_texts, "contrasts": contrast_texts}
+    return [text for name, n in wanted.items() for text in practice[name](n, seed)]
+
+
 def spliced(wording, other, rng):
     """The beginning of a wording and the end of another of the same question, both cut by chance.
 
@@ -64,8 +72,11 @@ def spliced(wording, other, rng):
     return " ".join(joined) if len(joined) > 1 else wording
 
 
-def training_loader(tokenizer, learned, parts, config, max_tokens):
-    """The batches to learn from: conversations, and turns (`parts`) whose answers are broken off."""
+def training_loader(tokenizer, learned, parts, texts, config, max_tokens):
+    """The batches to learn from: conversations, turns (`parts`) whose answers are broken off, and texts.
+
+    Of the texts every token is scored, as in pretraining.
+    """
     documents, marks = [], []
     pieces = InPieces(tokenizer)
     for turns in chain(learned, ([turn] for turn in parts)):
@@ -76,6 +87,9 @@ def training_loader(tokenizer, learned, parts, config, max_tokens):
         kept = marks[place].index(True) + KEPT
         if kept < len(documents[place]):
             documents[place], marks[place] = documents[place][:kept], [*marks[place][:kept], False]
+    for text in texts:
+        documents.append(tokenizer.encode_ordinary(text)[: max_tokens - 1])
+        marks.append([True] * (len(documents[-1]) + 1))
     return DocumentLoader(
         documents,
         end_of_text_id(tokenizer),

@@ -20,6 +20,9 @@ from classroom.worlds.tasks.sentences import fill, pair
 from classroom.worlds.tasks.words import Item, frames, split_of, stable_hash, words
 
 
+SMALL = 5  # sums that stay so small are never held out
+
+
 def draw(form: str, rng: random.Random) -> Item:
     """One item of a form, from any split; raises ValueError for an unknown form."""
     if form not in DRAW:
@@ -65,13 +68,26 @@ def _count_people(rng):
     return Item(text, str(n), split_of("count", *sorted(names)))
 
 
+def sum_split(first, sign, second):
+    """The split of a sum or a difference; where no number is beyond `SMALL`, always "train".
+
+    Nothing smaller is left from which a small sum could be worked out, and one of them, held out,
+    is a quarter of all that are asked.
+
+    >>> sum_split(1, "+", 1), sum_split(3, "+", 3)
+    ('train', 'test')
+    """
+    largest = first + second if sign == "+" else first
+    return "train" if largest <= SMALL else split_of("sum", first, sign, second)
+
+
 def _sum(rng):
     """Two numbers, their sign, the result (all at most 20), and their split."""
     whole = rng.randint(2, 20)
     part = rng.randint(1, whole - 1)
     if rng.random() < 0.5:
-        return part, "+", whole - part, whole, split_of("sum", part, "+", whole - part)
-    return whole, "-", part, whole - part, split_of("sum", whole, "-", part)
+        return part, "+", whole - part, whole, sum_split(part, "+", whole - part)
+    return whole, "-", part, whole - part, sum_split(whole, "-", part)
 
 
 def sum_text(form, first, sign, second, result, rng):

@@ -14,8 +14,8 @@ an item depends on its kind:
 - plural, tense: the plural or past of one regular word in twelve is never asked for in training,
   though that form may occur there in other kinds. The rest of the held-out items, and all irregular
   ones, are new phrases with words whose form was seen. In the future tense it is the whole sentence.
-- arithmetic: the two numbers and the sign, in digits, in words and in stories. The same sum with
-  its numbers swapped may be in training. compare: the two numbers in their order.
+- arithmetic: the two numbers and the sign, in digits, in words and in stories, where one of them is
+  beyond five. The same sum with its numbers swapped may be in training. compare: the two numbers in their order.
 - classify, odd words in pick: the list of words. Every word is in training in other lists.
   Opinions: the whole sentence.
 - opposite: a word in one direction, or a sentence; the word was seen in the other direction or in
