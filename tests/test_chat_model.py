@@ -35,7 +35,6 @@ def is_there():
     return {"forum", "before_in_own_layout"} <= json.loads(report.read_text("utf-8")).keys()
 
 
-BELOW_TARGET = {"arithmetic", "opposite"}  # of 0.6; LOG.md says what was tried
 there = pytest.mark.skipif(
     not is_there(), reason="the chat model is not made yet for these questions"
 )
@@ -254,7 +253,7 @@ def test_it_answers_what_it_never_saw():
 
 
 @there
-def test_its_report_meets_the_targets_but_for_two_kinds_of_tasks():
+def test_its_report_meets_the_targets():
     report = json.loads((CHAT_MODEL / "report.json").read_text("utf-8"))
     after, refused = report["after"], report["refusal"]["test"]
     assert after["questions"]["right"] >= 0.85 and report["forum"]["right"] >= 0.65
@@ -262,8 +261,14 @@ def test_its_report_meets_the_targets_but_for_two_kinds_of_tasks():
     assert after["tasks"]["right"] >= 0.85
     shown = report["right_and_shown"]  # as whoever chats sees it: a refusal counts as wrong
     assert min(shown["questions"], shown["tasks"]) >= 0.85 and shown["forum"] >= 0.65
-    by_kind = after["tasks"]["by_kind"].items()
-    assert {kind for kind, share in by_kind if share < 0.6} == BELOW_TARGET
+    assert min(after["tasks"]["by_kind"].values()) >= 0.6
+
+
+@there
+def test_the_card_of_a_run_that_went_on_later_tells_no_minutes():
+    report = json.loads((CHAT_MODEL / "report.json").read_text("utf-8"))
+    assert "12.5 minutes" in chat_model.card(report | {"minutes": 12.5})
+    assert "minutes" not in chat_model.card(report | {"minutes": None})
 
 
 @there
