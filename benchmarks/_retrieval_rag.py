@@ -8,10 +8,12 @@ from benchmarks import retrieval
 from benchmarks._retrieval_words import told
 from classroom.pages.talkers import smollm2
 from classroom.worlds.course_qa import load_course_qa
-from helpers.chat import ChatModel, load_chat_model
+from helpers.chat import CHAT_MODEL, ChatModel, load_chat_model
 from helpers.evaluate import answer_together, nearest_reference, token_f1
 from helpers.family.search import best_places
 from helpers.family.sentences import load_minilm
+from helpers.files import sha256
+from helpers.texts.corpora import fetch
 
 N_ASKED, NEW_TOKENS, BATCH = 60, 40, 12
 ASK = "Answer in one sentence.\n\nQuestion: {question}"
@@ -33,9 +35,10 @@ def answers(chat, prompts):
     return said
 
 
-def go_on(chat, prompts, before):
-    """The answers to prompts, those taken over that are in the record of a run `before`."""
-    before = before or {"prompts": [], "said": [], "seconds": 0}
+def go_on(chat, prompts, before, weights):
+    """The answers to prompts, those taken over that the same weights gave in a run `before`."""
+    if not before or before.get("weights") != weights:
+        before = {"prompts": [], "said": [], "seconds": 0}
     known = dict(zip(before["prompts"], before["said"], strict=True))
     digests = [retrieval.text_hash([prompt])[:16] for prompt in prompts]
     new = [place for place, digest in enumerate(digests) if digest not in known]
@@ -43,7 +46,8 @@ def go_on(chat, prompts, before):
     said = answers(chat, [prompts[place] for place in new]) if new else []
     known |= {digests[place]: text for place, text in zip(new, said, strict=True)}
     seconds = round(before["seconds"] + time.process_time() - began, 1)
-    return {"prompts": digests, "said": [known[each] for each in digests], "seconds": seconds}
+    said = [known[each] for each in digests]
+    return {"weights": weights, "prompts": digests, "said": said, "seconds": seconds}
 
 
 def judged(said, own, references, asked):
@@ -141,15 +145,17 @@ def with_passages(searched, keep, earlier):
         "answers": {},
     }
     course = ChatModel("course", load_chat_model)
-    for name, chat, asks in (
+    for name, chat, file, asks in (
         # the context of the course's model is too short for a passage
-        ("the course's chat model", course, {"none": texts}),
-        ("SmolLM2", smollm2(), prompts),
+        ("the course's chat model", course, CHAT_MODEL / "difference.safetensors", {"none": texts}),
+        ("SmolLM2", smollm2(), fetch("smollm2"), prompts),
     ):
-        figures[name] = {}
+        figures[name], weights = {}, sha256(file)
         for condition, lines in asks.items():
             key = f"{name}, {condition}"
-            figures["answers"][key] = go_on(chat, lines, earlier.get("answers", {}).get(key))
+            figures["answers"][key] = go_on(
+                chat, lines, earlier.get("answers", {}).get(key), weights
+            )
             said = figures["answers"][key]["said"]
             figures[name][condition] = judged(said, own, references, texts)
             print(name, condition, {k: round(v, 3) for k, v in figures[name][condition].items() if k != "told_each"}, flush=True)  # fmt: skip

@@ -109,7 +109,7 @@ def test_judged_by_hand():
     assert figures["token_f1"] == pytest.approx((1 + 0.6 + 0.25) / 3)
 
 
-def test_answers_of_a_stopped_run_are_taken_over(monkeypatch):
+def test_answers_of_a_stopped_run_are_taken_over_from_the_same_weights(monkeypatch):
     asked = []
 
     def answers(chat, prompts):
@@ -117,9 +117,11 @@ def test_answers_of_a_stopped_run_are_taken_over(monkeypatch):
         return [prompt.upper() for prompt in prompts]
 
     monkeypatch.setattr(_retrieval_rag, "answers", answers)
-    first = _retrieval_rag.go_on(None, ["a", "b"], None)
-    second = _retrieval_rag.go_on(None, ["c", "b", "d"], first)
+    first = _retrieval_rag.go_on(None, ["a", "b"], None, "one")
+    second = _retrieval_rag.go_on(None, ["c", "b", "d"], first, "one")
     assert asked == [["a", "b"], ["c", "d"]] and second["said"] == ["C", "B", "D"]
+    _retrieval_rag.go_on(None, ["c", "b"], second, "other")
+    assert asked[2] == ["c", "b"]
 
 
 def test_the_halves_share_no_question_and_leave_out_small_talk():
