@@ -9,6 +9,8 @@ from torch import nn
 from helpers.device import PROCESSOR
 from helpers.limits import check_number
 
+LARGE = 2**20  # numbers in a matrix that Muon takes alone
+
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the parameters in two: matrices, which decay, and the rest, which do not.
@@ -44,31 +46,39 @@ def create_optimizer(
     )
 
 
-class _MuonInFloat32(torch.optim.Muon):
-    """PyTorch's Muon with its matrix products in float32, where it takes bfloat16."""
+class _Muon(torch.optim.Muon):
+    """PyTorch's Muon, for several matrices of one shape at once; its default "dtype" is its products'."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                start, momentum = torch.zeros_like(weight.grad), group["momentum"]
-                mean = self.state[weight].setdefault("momentum_buffer", start)
-                mean.lerp_(weight.grad, 1 - momentum)
-                update = _orthogonal(weight.grad.lerp(mean, momentum), group)
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                scale = 0.2 * math.sqrt(max(weight.shape))  # "match_rms_adamw"
-                weight.add_(update, alpha=-group["lr"] * scale)
+            alike: dict[Any, list[torch.Tensor]] = {}
+            for weight in (each for each in group["params"] if each.grad is not None):
+                kind = weight.shape if weight.numel() < LARGE else weight
+                alike.setdefault(kind, []).append(weight)
+            for weights in alike.values():
+                self._step(weights, group)
+
+    def _step(self, weights, group):
+        rate, momentum, updates = group["lr"], group["momentum"], []
+        for weight in weights:
+            if "momentum_buffer" not in self.state[weight]:
+                self.state[weight]["momentum_buffer"] = torch.zeros_like(weight.grad)
+            mean = self.state[weight]["momentum_buffer"].lerp_(weight.grad, 1 - momentum)
+            updates.append(weight.grad.lerp(mean, momentum).to(self.defaults["dtype"]))
+        scale = 0.2 * math.sqrt(max(weights[0].shape))  # "match_rms_adamw"
+        for weight, update in zip(weights, _orthogonal(torch.stack(updates), group), strict=True):
+            weight.mul_(1 - rate * group["weight_decay"]).add_(update, alpha=-rate * scale)
 
 
-def _orthogonal(matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    wide = matrix.T if len(matrix) > matrix.shape[1] else matrix
-    x, (a, b, c) = wide / wide.norm().clamp(min=group["eps"]), group["ns_coefficients"]
+def _orthogonal(matrices: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    wide = matrices.mT if matrices.shape[1] > matrices.shape[2] else matrices
+    x = wide / wide.flatten(1).norm(dim=1).clamp(min=group["eps"])[:, None, None]
+    a, b, c = group["ns_coefficients"]
     for _ in range(group["ns_steps"]):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if wide is not matrix else x
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if wide is not matrices else x
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
@@ -76,8 +86,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     Muon turns the averaged gradient of a matrix into the nearest orthogonal matrix before the
     step: every direction that the gradient points to moves alike, also the faint ones. AdamW's
-    rate is `adamw_share` of Muon's. Both are PyTorch's own (without AVX-512, Muon in float32); this
-    joins them into one optimizer with one state. With matrices alone, as in LoRA, there is no AdamW.
+    rate is `adamw_share` of Muon's. Both are PyTorch's (Muon takes matrices of one shape together, in
+    float32 without AVX-512), with one state. With matrices alone, as in LoRA, there is no AdamW.
     Source: Jordan et al. 2024 (Muon).
 
     >>> from helpers.config import PRESETS
@@ -93,32 +103,21 @@ class MuonWithAdamW(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         adamw_share: float = 0.5,
     ) -> None:
-        matrices: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                inside = name.startswith("blocks.") and parameter.ndim == 2
-                (matrices if inside else rest).append(parameter)
+        learning = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        matrices = [p for n, p in learning if n.startswith("blocks.") and p.ndim == 2]
+        rest = [p for n, p in learning if not n.startswith("blocks.") or p.ndim != 2]
         # without AVX-512 a processor takes about 50 times as long for a product in bfloat16
         slow = not PROCESSOR.get("avx512_f") and all(m.device.type == "cpu" for m in matrices)
-        muon = (_MuonInFloat32 if slow else torch.optim.Muon)(
-            matrices,
-            lr=learning_rate,
-            weight_decay=weight_decay,
-            momentum=0.95,
-            adjust_lr_fn="match_rms_adamw",
-        )
+        muon = _Muon(matrices, learning_rate, weight_decay, adjust_lr_fn="match_rms_adamw")
+        muon.defaults["dtype"] = torch.float32 if slow else torch.bfloat16
         self.parts: list[torch.optim.Optimizer] = [muon]
         if rest:
+            others = [{"params": rest, "weight_decay": 0.0, "rate_share": adamw_share}]
             rate = learning_rate * adamw_share
-            self.parts.append(
-                torch.optim.AdamW(rest, lr=rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
-            )
+            self.parts.append(torch.optim.AdamW(others, rate, betas=(0.9, 0.95), fused=True))
         super().__init__([group for part in self.parts for group in part.param_groups], {})
         for part, group in zip(self.parts, self.param_groups, strict=True):
             part.param_groups, part.state = [group], self.state
-        for group in self.param_groups[1:]:
-            group["rate_share"] = adamw_share
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

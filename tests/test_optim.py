@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers import optim
 from helpers.config import PRESETS
 from helpers.device import PROCESSOR
 from helpers.lora import apply_lora
@@ -58,11 +59,14 @@ def test_a_step_outside_the_run_is_refused(step, steps, warmup):
         learning_rate_at(step, steps, 1.0, warmup)
 
 
-def test_muon_with_adamw_equals_pytorchs_two_side_by_side(monkeypatch):
+@pytest.mark.parametrize("large", [1, optim.LARGE])  # each matrix alone, and those alike together
+def test_muon_with_adamw_equals_pytorchs_two_side_by_side(monkeypatch, large):
     monkeypatch.setitem(PROCESSOR, "avx512_f", True)
+    monkeypatch.setattr(optim, "LARGE", large)
     torch.manual_seed(0)
     ours, theirs = GPT(PRESETS["tiny"]), GPT(PRESETS["tiny"])
     theirs.load_state_dict(ours.state_dict())
+    start = [parameter.detach().clone() for parameter in ours.parameters()]
     named = dict(theirs.named_parameters())
     inside = [p for name, p in named.items() if name.startswith("blocks.") and p.ndim == 2]
     outside = [p for p in named.values() if all(p is not other for other in inside)]
@@ -79,8 +83,9 @@ def test_muon_with_adamw_equals_pytorchs_two_side_by_side(monkeypatch):
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-        assert torch.equal(a, b)
+    for a, b, at_first in zip(ours.parameters(), theirs.parameters(), start, strict=True):
+        # bfloat16 may round otherwise where several matrices are one product
+        assert (a - b).norm() < 0.02 * (b - at_first).norm()
 
 
 def test_without_avx512_muon_computes_the_same_in_float32(monkeypatch):

@@ -22,7 +22,7 @@ from tools.makers.course_texts import as_learned, draw_tasks, typed
 
 N_TASKS, SEED = 160_000, 1
 TASKS_OF_SUMS = 0.25  # of the tasks, so many are sums beyond those of the grammar
-READ_AGAIN = {"sums": 16_000, "contrasts": 8_000}  # texts of pretraining, so that it does not forget them
+READ_AGAIN = {"sums": 16_000, "contrasts": 8_000}  # texts of pretraining, against forgetting
 KEPT = 5
 BROKEN_OFF_TIMES, WHOLE_TIMES, FOREIGN_TIMES = 8, 1, 3
 SPLICED_SHARE, TYPED_SHARE = 0.5, 0.5

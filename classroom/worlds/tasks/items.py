@@ -19,7 +19,6 @@ from classroom.worlds.tasks.answers import LETTERS
 from classroom.worlds.tasks.sentences import fill, pair
 from classroom.worlds.tasks.words import Item, frames, split_of, stable_hash, words
 
-
 SMALL = 5  # sums that stay so small are never held out
 
 

@@ -29,9 +29,8 @@ MOST_CALLING = 15  # where products are a library's and need no compiling
 LEAST_PAST = 2  # tokens; PyTorch compiles lengths of 0 and 1 on their own
 # A product and a sum in one instruction, which rounds once: a tenth more speed.
 CONTRACTED: Any = {"cpp.enable_floating_point_contract_flag": "fast"}
-# With vectors of 512 bits the words of `rows` go through the stack one by one, seven times as slow.
-if torch.backends.cpu.get_cpu_capability() == "AVX512":
-    CONTRACTED["cpp.simdlen"] = 256
+# With vectors of 512 bits words of several numbers go through the stack one by one, seven times as slow.
+HALF_VECTORS: Any = {"cpp.simdlen": 256}
 # Otherwise each block of each token is asked whether all its parts are still what they were.
 UNASKED: Any = {"guard_filter_fn": torch.compiler.skip_guard_on_all_nn_modules_unsafe}
 
@@ -94,7 +93,7 @@ class CompiledHead(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
-        self.of_one_row: Any = torch.compile(own_copy(_apply), options=CONTRACTED)
+        self.of_one_row: Any = torch.compile(own_copy(_apply), options=options_for(layer))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.numel() > x.shape[-1] or torch.is_grad_enabled():
@@ -104,6 +103,13 @@ class CompiledHead(nn.Module):
 
 def _apply(layer, x):
     return layer(x)
+
+
+def options_for(layers: nn.Module) -> dict[str, Any]:
+    """How to compile layers: with vectors of half the length where numbers share a word."""
+    share = any(isinstance(part, RowLinear) and part.n > 1 for part in layers.modules())
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return CONTRACTED | (HALF_VECTORS if share and wide else {})
 
 
 class WritesCompiled(nn.Module):
@@ -178,7 +184,8 @@ def compile_writing(model: Any) -> Any:
     else:
         model.output_head = CompiledHead(model.output_head)
     model.__class__ = KINDS[type(model)]
-    model.blocks_of_token = torch.compile(own_copy(through_blocks), options=CONTRACTED | UNASKED)
+    options = options_for(model.blocks) | UNASKED
+    model.blocks_of_token = torch.compile(own_copy(through_blocks), options=options)
     n_layers = len(model.blocks)
     by_loops = any(isinstance(part, RowLinear) for part in model.blocks.modules())
     most = MOST_BLOCKS if by_loops else MOST_CALLING
