@@ -15,7 +15,7 @@ from helpers.config import GPTConfig
 from helpers.fast import speed_up
 from helpers.fast.compiled import rows
 from helpers.fast.compiled.called import CalledLinear
-from helpers.fast.compiled.one_token import attend_to_past
+from helpers.fast.compiled.one_token import attend_to_past, options_for
 from helpers.fast.compiled.rows import RowLinear, by_rows, product_of_row, words_of
 from helpers.fast.compiled.training import can_compile
 from helpers.fast.quantize import QuantizedLinear, bits_of_x
@@ -68,10 +68,11 @@ def logits(model, ids, n_prompt):
     return torch.cat(found)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 8, 16, 21])  # a loop takes up to eight at once
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_row_times_a_matrix(dtype):
+def test_a_row_times_a_matrix(dtype, rows):
     torch.manual_seed(0)
-    x, weight = torch.randn(24), torch.randn(7, 24).to(dtype)
+    x, weight = torch.randn(24), torch.randn(rows, 24).to(dtype)
     found = product_of_row(x, words_of(weight), 4 // weight.element_size())
     assert_close(found, weight.float() @ x)
 
@@ -194,6 +195,15 @@ def test_without_a_compiler_it_is_said_and_nothing_changed(monkeypatch):
     with pytest.raises(ValueError, match="no-such-compiler"):
         speed_up(model, eight_bits=True, compiled=True)
     assert [type(each) for each in model.modules()] == before
+
+
+def test_only_numbers_that_share_a_word_need_shorter_vectors(monkeypatch):
+    alone, halves = by_rows(nn.Sequential(nn.Linear(8, 8))), nn.Sequential(nn.Linear(8, 8))
+    by_rows(halves.bfloat16())
+    for capability, found in (("AVX512", 256), ("AVX2", None)):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda it=capability: it)
+        assert options_for(halves).get("cpp.simdlen") == found
+        assert "cpp.simdlen" not in options_for(alone)
 
 
 @needs_compiler
