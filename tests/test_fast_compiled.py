@@ -68,11 +68,11 @@ def logits(model, ids, n_prompt):
     return torch.cat(found)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 8, 16, 21])  # a loop takes up to eight at once
+@pytest.mark.parametrize("n_rows", [1, 7, 8, 16, 21])  # a loop takes up to eight at once
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_row_times_a_matrix(dtype, rows):
+def test_a_row_times_a_matrix(dtype, n_rows):
     torch.manual_seed(0)
-    x, weight = torch.randn(24), torch.randn(rows, 24).to(dtype)
+    x, weight = torch.randn(24), torch.randn(n_rows, 24).to(dtype)
     found = product_of_row(x, words_of(weight), 4 // weight.element_size())
     assert_close(found, weight.float() @ x)
 

@@ -142,6 +142,11 @@ def test_readme_shows_what_the_chat_model_says():
     assert asked >= 3
 
 
+def test_readme_tells_what_the_chat_model_does_not_refuse():
+    assert "capital of France, it answers with a sentence about matrices" in README
+    assert course_chat().respond("What is the capital of France?").startswith("Matrix")
+
+
 def test_readme_estimates_the_work_from_what_there_is():
     cells = [cell for path in NOTEBOOKS for cell in nbformat.read(str(path), 4).cells]
     code = [cell.source for cell in cells if cell.cell_type == "code"]
