@@ -61,6 +61,8 @@ def test_best_splits(shown):
     ours, theirs, star = (list(line.get_ydata()) for line in ax.get_lines())
     n, d = LAW.best_split(1e14)
     assert ours[1] == pytest.approx(d / n) and len(theirs) == 2 and star == [20]
+    ax.figure.canvas.draw()
+    assert {"20", "50", "100"} <= {label.get_text() for label in ax.get_yticklabels()}
     assert (
         f"ours from {ours[0]:,.0f} to {ours[1]:,.0f}" in alt and "a star for a model at 20" in alt
     )

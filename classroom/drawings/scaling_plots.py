@@ -80,6 +80,8 @@ def plot_best_splits(laws, budgets, models=()):
     `laws` maps a name to a law with `best_split(operations)`; `models` are real ones, each a name,
     its operations and its tokens per parameter.
     """
+    from matplotlib.ticker import LogLocator
+
     ax = new_axes(7, 3.4)
     said = []
     for (name, law), color in zip(laws.items(), COLORS, strict=False):
@@ -93,6 +95,9 @@ def plot_best_splits(laws, budgets, models=()):
     ax.set(
         xscale="log", yscale="log", xlabel="operations, 6 N D", ylabel="best tokens per parameter"
     )
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # 20, 50, 100: a factor has few digits
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.yaxis.set_minor_formatter("")
     ax.legend(frameon=False, fontsize=9)
     show(ax, alt=f"Best tokens per parameter over {len(budgets)} budgets: {'; '.join(said)}.")
 
