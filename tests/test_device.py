@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -68,7 +69,8 @@ def test_precision_follows_the_measurement(monkeypatch):
 
 
 def test_the_measurement_is_a_positive_ratio():
-    assert 0.01 < bfloat16_speedup("cpu", size=64, repeats=2) < 1000
+    # smaller products, and fewer, are decided by how late a busy machine wakes the other thread
+    assert 0.01 < bfloat16_speedup("cpu", size=256) < 1000
 
 
 def test_a_slow_first_product_decides_nothing(monkeypatch):
@@ -95,7 +97,9 @@ def test_kept_memory_need_not_be_fetched_again():
     assert fresh_pages("give back") > 1000 and fresh_pages("keep") < 100
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has these files")
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage").is_dir(), reason="no such pages"
+)
 @pytest.mark.parametrize(
     ("chosen", "large"), [({}, "True"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "False")]
 )
